@@ -1,0 +1,5 @@
+"""`python -m snowcave`."""
+
+from snowcave.cli.main import main
+
+main()

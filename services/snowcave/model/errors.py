@@ -1,0 +1,212 @@
+"""Every failure a caller can be told about, and the code each surface gives it.
+
+Domain code raises these and knows no transport. Edges translate: the table below is the one
+place where a Snowflake code, a gRPC status and an HTTP status meet. Sources of the numbers are
+named in docs/errors.md, which is generated from this module.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    grpc: str
+    http: int
+    retryable: bool
+    # Keeps two kinds with equal codes distinct members of the enum.
+    note: str = ""
+
+
+@unique
+class Kind(Enum):
+    INVALID = Surface("INVALID_ARGUMENT", 400, retryable=False)
+    UNSUPPORTED = Surface("UNIMPLEMENTED", 422, retryable=False)
+    NOT_FOUND = Surface("NOT_FOUND", 404, retryable=False)
+    EXISTS = Surface("ALREADY_EXISTS", 409, retryable=False)
+    DENIED = Surface("PERMISSION_DENIED", 403, retryable=False)
+    UNAUTHENTICATED = Surface("UNAUTHENTICATED", 401, retryable=False)
+    CONFLICT = Surface("ABORTED", 409, retryable=True)
+    EXHAUSTED = Surface("RESOURCE_EXHAUSTED", 429, retryable=True)
+    UNAVAILABLE = Surface("UNAVAILABLE", 503, retryable=True)
+    TIMEOUT = Surface("DEADLINE_EXCEEDED", 504, retryable=True)
+    INTERNAL = Surface("INTERNAL", 500, retryable=False)
+
+
+class SnowcaveError(Exception):
+    """Base of everything that a caller may be told."""
+
+    kind: ClassVar[Kind] = Kind.INTERNAL
+    code: int = 370001
+    sqlstate: str = "XX000"
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class RemoteError(SnowcaveError):
+    """Another daemon's failure, with its own codes."""
+
+    def __init__(self, kind: Kind, code: int, sqlstate: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind  # type: ignore[misc]
+        self.code = code
+        self.sqlstate = sqlstate
+
+
+class SyntaxInvalid(SnowcaveError):
+    """`syntax error line 1 at position 7 unexpected 'X'.`"""
+
+    kind = Kind.INVALID
+    code = 1003
+    sqlstate = "42000"
+
+    def __init__(self, line: int, position: int, unexpected: str, expected: str = "") -> None:
+        tail = f"\nexpecting {expected}." if expected else ""
+        super().__init__(
+            "SQL compilation error:\n"
+            f"syntax error line {line} at position {position} unexpected '{unexpected}'.{tail}"
+        )
+        self.line = line
+        self.position = position
+
+
+class ValueInvalid(SnowcaveError):
+    kind = Kind.INVALID
+    code = 1008
+    sqlstate = "22023"
+
+
+class OptionMissing(SnowcaveError):
+    kind = Kind.INVALID
+    code = 2029
+    sqlstate = "42601"
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(f"SQL compilation error:\nMissing option(s): [{', '.join(names)}]")
+
+
+class Unsupported(SnowcaveError):
+    kind = Kind.UNSUPPORTED
+    code = 2
+    sqlstate = "0A000"
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"SQL compilation error:\nUnsupported feature '{feature}'.")
+
+
+class SpecInvalid(SnowcaveError):
+    """395018: the service specification is refused; the text names the place."""
+
+    kind = Kind.INVALID
+    code = 395018
+    sqlstate = "22023"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Invalid spec: {what}")
+
+
+class ObjectNotFound(SnowcaveError):
+    kind = Kind.NOT_FOUND
+    code = 2003
+    sqlstate = "02000"
+
+    def __init__(self, domain: str, name: str) -> None:
+        super().__init__(
+            f"SQL compilation error:\n{domain} '{name}' does not exist or not authorized."
+        )
+        self.domain = domain
+        self.name = name
+
+
+class ObjectExists(SnowcaveError):
+    kind = Kind.EXISTS
+    code = 2002
+    sqlstate = "42710"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"SQL compilation error:\nObject '{name}' already exists.")
+        self.name = name
+
+
+class NotAuthorized(SnowcaveError):
+    kind = Kind.DENIED
+    code = 3001
+    sqlstate = "42501"
+
+    def __init__(self, what: str = "") -> None:
+        super().__init__(
+            "SQL access control error:\nInsufficient privileges to operate on "
+            + (what or "object")
+            + "."
+        )
+
+
+class LoginFailed(SnowcaveError):
+    kind = Kind.UNAUTHENTICATED
+    code = 390100
+    sqlstate = "28000"
+
+    def __init__(self, message: str = "Incorrect username or password was specified.") -> None:
+        super().__init__(message)
+
+
+class SessionExpired(SnowcaveError):
+    kind = Kind.UNAUTHENTICATED
+    code = 390112
+    sqlstate = "08001"
+
+    def __init__(self) -> None:
+        super().__init__("Session token expired.")
+
+
+class SessionGone(SnowcaveError):
+    kind = Kind.UNAUTHENTICATED
+    code = 390104
+    sqlstate = "08001"
+
+    def __init__(self) -> None:
+        super().__init__("Authentication token is invalid.")
+
+
+class StatementTimeout(SnowcaveError):
+    kind = Kind.TIMEOUT
+    code = 630
+    sqlstate = "57014"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Statement reached its statement or warehouse timeout of {seconds:.0f} second(s) "
+            "and was canceled."
+        )
+
+
+class QueryCancelled(SnowcaveError):
+    kind = Kind.CONFLICT
+    code = 604
+    sqlstate = "57014"
+
+    def __init__(self) -> None:
+        super().__init__("SQL execution canceled")
+
+
+class Conflict(SnowcaveError):
+    """Somebody else changed it meanwhile; look again."""
+
+    kind = Kind.CONFLICT
+
+
+class Unavailable(SnowcaveError):
+    """A part that is needed does not answer now."""
+
+    kind = Kind.UNAVAILABLE
+
+
+class Exhausted(SnowcaveError):
+    kind = Kind.EXHAUSTED
+
+
+class DeadlinePassed(SnowcaveError):
+    kind = Kind.TIMEOUT

@@ -1,0 +1,197 @@
+"""gRPC between daemons: mTLS, role checks, health, reflection, and errors that keep their codes."""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from snowcave.model.errors import (
+    DeadlinePassed,
+    Kind,
+    RemoteError,
+    SnowcaveError,
+    Unavailable,
+)
+from snowcave.model.keys import Role
+from snowcave.runtime import tls
+
+log = structlog.get_logger()
+
+_ERROR_METADATA = "snowcave-error-bin"
+MAX_MESSAGE = 64 << 20
+_OPTIONS: list[tuple[str, Any]] = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.so_reuseport", 0),
+    # A peer that vanished without a word is noticed within this time.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # A daemon that restarts is found again at once, not after a minute of growing pauses.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Each channel its own connection: two channels of one process may carry different certificates.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+AddServicer = Callable[[grpc.aio.Server], None]
+
+
+@asynccontextmanager
+async def serve(
+    role: Role,
+    addresses: Sequence[str],
+    tls_folder: Path,
+    services: Sequence[tuple[str, AddServicer]],
+    *,
+    callers: Collection[Role],
+    grace: float = 5.0,
+) -> AsyncGenerator[grpc.aio.Server]:
+    """A server of the named services, open to the given roles; left when its calls have ended.
+
+    `services` pairs a full service name with a function that adds its servicer.
+    """
+    server = grpc.aio.server(
+        interceptors=[_Guard(frozenset(callers))], options=_OPTIONS, maximum_concurrent_rpcs=4096
+    )
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    names = [health.SERVICE_NAME, reflection.SERVICE_NAME]
+    for name, add in services:
+        add(server)
+        names.append(name)
+    reflection.enable_server_reflection(names, server)
+    credentials = tls.server_credentials(tls_folder, role)
+    for address in addresses:
+        server.add_secure_port(address, credentials)
+    await server.start()
+    await checks.set("", health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield server
+    finally:
+        await checks.enter_graceful_shutdown()
+        await server.stop(grace)
+
+
+@asynccontextmanager
+async def connect(
+    address: str, tls_folder: Path, *, me: Role, to: Role
+) -> AsyncGenerator[grpc.aio.Channel]:
+    """A channel to the daemon of role `to`; it connects on first use and again by itself."""
+    channel = grpc.aio.secure_channel(
+        address,
+        tls.channel_credentials(tls_folder, me),
+        options=[*_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name(to))],
+    )
+    try:
+        yield channel
+    finally:
+        await channel.close(grace=1.0)
+
+
+@contextmanager
+def translated(peer: str) -> Generator[None]:
+    """Turn a failed call into the SnowcaveError that the other side raised, or Unavailable."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc(error, peer) from error
+
+
+def from_rpc(error: grpc.aio.AioRpcError, peer: str) -> SnowcaveError:
+    for key, value in error.trailing_metadata() or ():
+        if key == _ERROR_METADATA:
+            fields = json.loads(value)
+            kind = Kind[fields["kind"]]
+            return RemoteError(kind, fields["code"], fields["sqlstate"], fields["message"])
+    match error.code():
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return DeadlinePassed(f"{peer} did not answer in time.")
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
+            return Unavailable(f"{peer} does not answer.")
+        case _:
+            return RemoteError(Kind.INTERNAL, 370001, "XX000", f"{peer}: {error.details()}")
+
+
+def caller(context: Any) -> Role | None:
+    """Whose certificate the caller showed."""
+    names = context.auth_context().get("x509_common_name", ())
+    text = names[0].decode() if names else ""
+    return Role(text) if text in set(Role) else None
+
+
+class _Guard(grpc.aio.ServerInterceptor):
+    """Refuses unknown roles and gives every SnowcaveError its status, code and text."""
+
+    def __init__(self, callers: frozenset[Role]) -> None:
+        self._callers = callers
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        handler = await continuation(handler_call_details)
+        if handler is None:  # pyright: ignore[reportUnnecessaryComparison]  # an unknown method
+            return handler
+        open_to_all = handler_call_details.method.startswith("/grpc.")
+        return _guarded(handler, None if open_to_all else self._callers)
+
+
+def _guarded(handler: Any, callers: frozenset[Role] | None) -> Any:
+    async def admit(context: Any) -> None:
+        if callers is not None and caller(context) not in callers:
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED, "this certificate may not call here"
+            )
+
+    async def unary(request: Any, context: Any) -> Any:
+        await admit(context)
+        try:
+            return await (handler.unary_unary or handler.stream_unary)(request, context)
+        except SnowcaveError as error:
+            await _abort(context, error)
+
+    async def stream(request: Any, context: Any) -> AsyncGenerator[Any]:
+        await admit(context)
+        try:
+            answers = (handler.unary_stream or handler.stream_stream)(request, context)
+            async for answer in answers:
+                yield answer
+        except SnowcaveError as error:
+            await _abort(context, error)
+
+    make, behaviour = {
+        (False, False): (grpc.unary_unary_rpc_method_handler, unary),
+        (True, False): (grpc.stream_unary_rpc_method_handler, unary),
+        (False, True): (grpc.unary_stream_rpc_method_handler, stream),
+        (True, True): (grpc.stream_stream_rpc_method_handler, stream),
+    }[(handler.request_streaming, handler.response_streaming)]
+    return make(
+        behaviour,  # pyright: ignore[reportArgumentType]
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+async def _abort(context: Any, error: SnowcaveError) -> None:
+    fields = {
+        "kind": error.kind.name,
+        "code": error.code,
+        "sqlstate": error.sqlstate,
+        "message": error.message,
+    }
+    context.set_trailing_metadata(((_ERROR_METADATA, json.dumps(fields).encode()),))
+    await context.abort(grpc.StatusCode[error.kind.value.grpc], error.message[:500])

@@ -1,0 +1,49 @@
+"""structlog for every daemon: constant event names, fields, JSON in deployments, a console here."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+# Values of fields with such names never reach a log, whoever passes them.
+_SECRET = re.compile(r"password|secret|token|authorization|credential|private_key", re.IGNORECASE)
+
+
+def configure(daemon: str, *, style: str, level: str) -> None:
+    """`style` is console or json; `level` a standard level name."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer]
+        if style == "json"
+        else [*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(daemon=daemon)
+    # Libraries log through the standard library; only their warnings interest anyone.
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+
+
+def _redact(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for name in event:
+        if _SECRET.search(name):
+            event[name] = "***"
+    return event

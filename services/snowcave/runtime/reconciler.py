@@ -1,0 +1,90 @@
+"""Level-triggered reconciliation: keys in, convergence out."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic
+
+import structlog
+
+from snowcave.kit.clock import backoff
+from snowcave.kit.workqueue import K, WorkQueue
+from snowcave.model.errors import SnowcaveError
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Converged. Look again after `again_in` seconds even if nothing changes."""
+
+    again_in: float | None = None
+
+
+log = structlog.get_logger()
+
+Reconcile = Callable[[K], Awaitable[Done]]
+
+
+class Reconciler(Generic[K]):
+    """Calls `reconcile(key)` until the world matches the store.
+
+    The key says what to look at, never what happened to it, so a lost, doubled or reordered
+    event costs latency and nothing else.
+    """
+
+    def __init__(
+        self,
+        reconcile: Reconcile[K],
+        *,
+        list_keys: Callable[[], Awaitable[Iterable[K]]],
+        resync: float = 300.0,
+        workers: int = 4,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.queue: WorkQueue[K] = WorkQueue()
+        self.bugs = 0
+        self._reconcile = reconcile
+        self._list_keys = list_keys
+        self._resync = resync
+        self._workers = workers
+        self._rng = rng or random.Random()
+        self._delays: dict[K, Iterator[float]] = {}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._resync_forever())
+            for _ in range(self._workers):
+                tasks.create_task(self._work_forever())
+
+    async def _resync_forever(self) -> None:
+        while True:
+            for key in await self._list_keys():
+                self.queue.add(key)
+            await asyncio.sleep(self._resync)
+
+    async def _work_forever(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                with structlog.contextvars.bound_contextvars(reconciled=str(key)):
+                    self._settle(key, await self._reconcile(key))
+            except SnowcaveError as error:
+                self._retry(key, error)
+            except Exception:
+                self.bugs += 1  # tests assert this stays zero; one bad key must not stop the rest
+                log.exception("reconcile_bug")
+                self.queue.add_after(key, self._resync)
+            finally:
+                self.queue.done(key)
+
+    def _settle(self, key: K, done: Done) -> None:
+        self._delays.pop(key, None)
+        if done.again_in is not None:
+            self.queue.add_after(key, done.again_in)
+
+    def _retry(self, key: K, error: SnowcaveError) -> None:
+        if not error.kind.value.retryable:
+            self._delays.pop(key, None)  # resync will look again; hammering would not help
+            return
+        delays = self._delays.setdefault(key, backoff(self._rng))
+        self.queue.add_after(key, next(delays))

@@ -1,0 +1,127 @@
+"""The cluster's certificates: one authority a mesh, one certificate a daemon with its role in it."""
+
+import datetime
+import fcntl
+import ipaddress
+import os
+from pathlib import Path
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from snowcave.kit.clock import LoopClock
+from snowcave.model.keys import Role
+
+_LIFETIME = datetime.timedelta(days=3650)
+
+
+def server_name(role: Role) -> str:
+    """The DNS name in a role's certificate: clients check that they reached the role they meant."""
+    return f"{role}.snowcave.internal"
+
+
+def ensure(folder: Path) -> None:
+    """Make the authority and every role's certificate where they are missing. Safe to run twice at once."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "ca.pem").exists():
+            _make_authority(folder)
+        for role in Role:
+            if not (folder / f"{role}.pem").exists():
+                _issue(folder, role)
+
+
+def server_credentials(folder: Path, role: Role) -> grpc.ServerCredentials:
+    """Demands a certificate of our authority from every caller."""
+    return grpc.ssl_server_credentials(
+        [((folder / f"{role}.key").read_bytes(), (folder / f"{role}.pem").read_bytes())],
+        root_certificates=(folder / "ca.pem").read_bytes(),
+        require_client_auth=True,
+    )
+
+
+def channel_credentials(folder: Path, role: Role) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(
+        root_certificates=(folder / "ca.pem").read_bytes(),
+        private_key=(folder / f"{role}.key").read_bytes(),
+        certificate_chain=(folder / f"{role}.pem").read_bytes(),
+    )
+
+
+def _make_authority(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Snowcave cluster authority")])
+    certificate = (
+        _builder(name, name, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    _write_pair(folder, "ca", key, certificate)
+
+
+def _issue(folder: Path, role: Role) -> None:
+    authority_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    authority = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(role))])
+    alternatives = x509.SubjectAlternativeName(
+        [
+            x509.DNSName(server_name(role)),
+            x509.DNSName("localhost"),
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        ]
+    )
+    usage = x509.ExtendedKeyUsage(
+        [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    )
+    certificate = (
+        _builder(name, authority.subject, key.public_key())
+        .add_extension(alternatives, critical=False)
+        .add_extension(usage, critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    _write_pair(folder, str(role), key, certificate)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = LoopClock().now()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + _LIFETIME)
+    )
+
+
+def _write_pair(
+    folder: Path, stem: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate
+) -> None:
+    """Key before certificate, each by rename: a certificate on disk always has its key."""
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    for suffix, data in (
+        (".key", pem),
+        (".pem", certificate.public_bytes(serialization.Encoding.PEM)),
+    ):
+        temporary = folder / f".{stem}{suffix}"
+        with open(temporary, "wb", opener=_private) as file:
+            file.write(data)
+        temporary.rename(folder / f"{stem}{suffix}")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

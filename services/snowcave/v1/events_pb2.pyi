@@ -1,0 +1,106 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AppendRequest(_message.Message):
+    __slots__ = ("sequence", "resources", "rows")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    resources: _containers.RepeatedCompositeFieldContainer[Resource]
+    rows: _containers.RepeatedCompositeFieldContainer[EventRow]
+    def __init__(self, sequence: _Optional[int] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., rows: _Optional[_Iterable[_Union[EventRow, _Mapping]]] = ...) -> None: ...
+
+class AppendReply(_message.Message):
+    __slots__ = ("sequence",)
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class Resource(_message.Message):
+    __slots__ = ("account_name", "compute_pool", "compute_pool_name", "node", "instance_family", "database", "database_name", "schema", "schema_name", "service", "service_name", "service_type", "instance_id", "container_name", "container_run_id")
+    ACCOUNT_NAME_FIELD_NUMBER: _ClassVar[int]
+    COMPUTE_POOL_FIELD_NUMBER: _ClassVar[int]
+    COMPUTE_POOL_NAME_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FAMILY_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_NAME_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_NAME_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_NAME_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_NAME_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    account_name: str
+    compute_pool: int
+    compute_pool_name: str
+    node: str
+    instance_family: str
+    database: int
+    database_name: str
+    schema: int
+    schema_name: str
+    service: int
+    service_name: str
+    service_type: str
+    instance_id: int
+    container_name: str
+    container_run_id: str
+    def __init__(self, account_name: _Optional[str] = ..., compute_pool: _Optional[int] = ..., compute_pool_name: _Optional[str] = ..., node: _Optional[str] = ..., instance_family: _Optional[str] = ..., database: _Optional[int] = ..., database_name: _Optional[str] = ..., schema: _Optional[int] = ..., schema_name: _Optional[str] = ..., service: _Optional[int] = ..., service_name: _Optional[str] = ..., service_type: _Optional[str] = ..., instance_id: _Optional[int] = ..., container_name: _Optional[str] = ..., container_run_id: _Optional[str] = ...) -> None: ...
+
+class EventRow(_message.Message):
+    __slots__ = ("resource", "timestamp", "record_type", "record", "record_attributes", "scope", "value", "file_generation", "offset", "trace")
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    RECORD_TYPE_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    RECORD_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    FILE_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
+    resource: int
+    timestamp: _timestamp_pb2.Timestamp
+    record_type: str
+    record: str
+    record_attributes: str
+    scope: str
+    value: str
+    file_generation: int
+    offset: int
+    trace: str
+    def __init__(self, resource: _Optional[int] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_type: _Optional[str] = ..., record: _Optional[str] = ..., record_attributes: _Optional[str] = ..., scope: _Optional[str] = ..., value: _Optional[str] = ..., file_generation: _Optional[int] = ..., offset: _Optional[int] = ..., trace: _Optional[str] = ...) -> None: ...
+
+class ScanRequest(_message.Message):
+    __slots__ = ("since", "until", "service", "limit", "newest_first", "record_type")
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    RECORD_TYPE_FIELD_NUMBER: _ClassVar[int]
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    service: int
+    limit: int
+    newest_first: bool
+    record_type: str
+    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service: _Optional[int] = ..., limit: _Optional[int] = ..., newest_first: _Optional[bool] = ..., record_type: _Optional[str] = ...) -> None: ...
+
+class ScanReply(_message.Message):
+    __slots__ = ("arrow_stream",)
+    ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
+    arrow_stream: bytes
+    def __init__(self, arrow_stream: _Optional[bytes] = ...) -> None: ...

@@ -1,0 +1,96 @@
+from snowcave.v1 import warehouse_pb2 as _warehouse_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class LoginRequest(_message.Message):
+    __slots__ = ("user", "password", "database", "schema", "role", "warehouse")
+    USER_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    WAREHOUSE_FIELD_NUMBER: _ClassVar[int]
+    user: str
+    password: str
+    database: str
+    schema: str
+    role: str
+    warehouse: str
+    def __init__(self, user: _Optional[str] = ..., password: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ...) -> None: ...
+
+class LoginReply(_message.Message):
+    __slots__ = ("token",)
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    def __init__(self, token: _Optional[str] = ...) -> None: ...
+
+class LogoutRequest(_message.Message):
+    __slots__ = ("token",)
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    def __init__(self, token: _Optional[str] = ...) -> None: ...
+
+class LogoutReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SqlRequest(_message.Message):
+    __slots__ = ("token", "sql")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SQL_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    sql: str
+    def __init__(self, token: _Optional[str] = ..., sql: _Optional[str] = ...) -> None: ...
+
+class SqlReply(_message.Message):
+    __slots__ = ("query_id", "columns", "arrow_stream", "total_rows", "statement_type")
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_ROWS_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    query_id: str
+    columns: _containers.RepeatedCompositeFieldContainer[_warehouse_pb2.ColumnType]
+    arrow_stream: bytes
+    total_rows: int
+    statement_type: int
+    def __init__(self, query_id: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[_warehouse_pb2.ColumnType, _Mapping]]] = ..., arrow_stream: _Optional[bytes] = ..., total_rows: _Optional[int] = ..., statement_type: _Optional[int] = ...) -> None: ...
+
+class SqlCancelRequest(_message.Message):
+    __slots__ = ("token", "query_id")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    query_id: str
+    def __init__(self, token: _Optional[str] = ..., query_id: _Optional[str] = ...) -> None: ...
+
+class SqlCancelReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ("uid",)
+    UID_FIELD_NUMBER: _ClassVar[int]
+    uid: int
+    def __init__(self, uid: _Optional[int] = ...) -> None: ...
+
+class ResumeReply(_message.Message):
+    __slots__ = ("resumed",)
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
+    resumed: bool
+    def __init__(self, resumed: _Optional[bool] = ...) -> None: ...
+
+class ForgetRequest(_message.Message):
+    __slots__ = ("uid",)
+    UID_FIELD_NUMBER: _ClassVar[int]
+    uid: int
+    def __init__(self, uid: _Optional[int] = ...) -> None: ...
+
+class ForgetReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -1,0 +1,236 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class OpenWarehouseSession(_message.Message):
+    __slots__ = ("session", "context")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    session: int
+    context: SessionContext
+    def __init__(self, session: _Optional[int] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ...) -> None: ...
+
+class OpenWarehouseSessionReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CloseWarehouseSession(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: int
+    def __init__(self, session: _Optional[int] = ...) -> None: ...
+
+class CloseWarehouseSessionReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SessionContext(_message.Message):
+    __slots__ = ("user", "role", "warehouse", "database", "schema", "account", "organization", "parameters", "client_app", "client_version", "last_query_id")
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    USER_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    WAREHOUSE_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_APP_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAST_QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    user: str
+    role: str
+    warehouse: str
+    database: str
+    schema: str
+    account: str
+    organization: str
+    parameters: _containers.ScalarMap[str, str]
+    client_app: str
+    client_version: str
+    last_query_id: str
+    def __init__(self, user: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., account: _Optional[str] = ..., organization: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., last_query_id: _Optional[str] = ...) -> None: ...
+
+class ExecuteRequest(_message.Message):
+    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    SQL_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    BINDINGS_FIELD_NUMBER: _ClassVar[int]
+    FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECS_FIELD_NUMBER: _ClassVar[int]
+    DESCRIBE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    session: int
+    query_id: str
+    sql: str
+    context: SessionContext
+    bindings: _containers.RepeatedCompositeFieldContainer[Binding]
+    functions: _containers.RepeatedCompositeFieldContainer[FunctionBinding]
+    timeout_secs: float
+    describe_only: bool
+    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ...) -> None: ...
+
+class Binding(_message.Message):
+    __slots__ = ("type", "values", "is_array")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    IS_ARRAY_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    values: _containers.RepeatedCompositeFieldContainer[BoundValue]
+    is_array: bool
+    def __init__(self, type: _Optional[str] = ..., values: _Optional[_Iterable[_Union[BoundValue, _Mapping]]] = ..., is_array: _Optional[bool] = ...) -> None: ...
+
+class BoundValue(_message.Message):
+    __slots__ = ("is_null", "value")
+    IS_NULL_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    is_null: bool
+    value: str
+    def __init__(self, is_null: _Optional[bool] = ..., value: _Optional[str] = ...) -> None: ...
+
+class FunctionBinding(_message.Message):
+    __slots__ = ("function", "database", "schema", "name", "argument_types", "returns", "spellings", "strict", "immutable")
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENT_TYPES_FIELD_NUMBER: _ClassVar[int]
+    RETURNS_FIELD_NUMBER: _ClassVar[int]
+    SPELLINGS_FIELD_NUMBER: _ClassVar[int]
+    STRICT_FIELD_NUMBER: _ClassVar[int]
+    IMMUTABLE_FIELD_NUMBER: _ClassVar[int]
+    function: int
+    database: str
+    schema: str
+    name: str
+    argument_types: _containers.RepeatedScalarFieldContainer[str]
+    returns: str
+    spellings: _containers.RepeatedScalarFieldContainer[str]
+    strict: bool
+    immutable: bool
+    def __init__(self, function: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., name: _Optional[str] = ..., argument_types: _Optional[_Iterable[str]] = ..., returns: _Optional[str] = ..., spellings: _Optional[_Iterable[str]] = ..., strict: _Optional[bool] = ..., immutable: _Optional[bool] = ...) -> None: ...
+
+class ColumnType(_message.Message):
+    __slots__ = ("name", "type", "nullable", "length", "byte_length", "precision", "scale")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    NULLABLE_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    BYTE_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    nullable: bool
+    length: int
+    byte_length: int
+    precision: int
+    scale: int
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., nullable: _Optional[bool] = ..., length: _Optional[int] = ..., byte_length: _Optional[int] = ..., precision: _Optional[int] = ..., scale: _Optional[int] = ...) -> None: ...
+
+class ExecuteReply(_message.Message):
+    __slots__ = ("columns", "rows", "statement_type", "database", "schema", "arrow_stream", "rows_affected")
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
+    ROWS_AFFECTED_FIELD_NUMBER: _ClassVar[int]
+    columns: _containers.RepeatedCompositeFieldContainer[ColumnType]
+    rows: int
+    statement_type: int
+    database: str
+    schema: str
+    arrow_stream: bytes
+    rows_affected: int
+    def __init__(self, columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., arrow_stream: _Optional[bytes] = ..., rows_affected: _Optional[int] = ...) -> None: ...
+
+class CancelRequest(_message.Message):
+    __slots__ = ("session", "query_id")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    session: int
+    query_id: str
+    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ...) -> None: ...
+
+class CancelReply(_message.Message):
+    __slots__ = ("was_running",)
+    WAS_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    was_running: bool
+    def __init__(self, was_running: _Optional[bool] = ...) -> None: ...
+
+class FetchResultRequest(_message.Message):
+    __slots__ = ("query_id", "offset", "limit", "max_rows")
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MAX_ROWS_FIELD_NUMBER: _ClassVar[int]
+    query_id: str
+    offset: int
+    limit: int
+    max_rows: int
+    def __init__(self, query_id: _Optional[str] = ..., offset: _Optional[int] = ..., limit: _Optional[int] = ..., max_rows: _Optional[int] = ...) -> None: ...
+
+class ResultBatch(_message.Message):
+    __slots__ = ("columns", "total_rows", "arrow_stream")
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_ROWS_FIELD_NUMBER: _ClassVar[int]
+    ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
+    columns: _containers.RepeatedCompositeFieldContainer[ColumnType]
+    total_rows: int
+    arrow_stream: bytes
+    def __init__(self, columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., total_rows: _Optional[int] = ..., arrow_stream: _Optional[bytes] = ...) -> None: ...
+
+class KeepResultRequest(_message.Message):
+    __slots__ = ("query_id", "session", "columns", "arrow_stream")
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
+    query_id: str
+    session: int
+    columns: _containers.RepeatedCompositeFieldContainer[ColumnType]
+    arrow_stream: bytes
+    def __init__(self, query_id: _Optional[str] = ..., session: _Optional[int] = ..., columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., arrow_stream: _Optional[bytes] = ...) -> None: ...
+
+class KeepResultReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ApplyDdlRequest(_message.Message):
+    __slots__ = ("create_database", "drop_database", "create_schema", "drop_schema", "replace")
+    CREATE_DATABASE_FIELD_NUMBER: _ClassVar[int]
+    DROP_DATABASE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    DROP_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
+    create_database: str
+    drop_database: str
+    create_schema: SchemaName
+    drop_schema: SchemaName
+    replace: bool
+    def __init__(self, create_database: _Optional[str] = ..., drop_database: _Optional[str] = ..., create_schema: _Optional[_Union[SchemaName, _Mapping]] = ..., drop_schema: _Optional[_Union[SchemaName, _Mapping]] = ..., replace: _Optional[bool] = ...) -> None: ...
+
+class SchemaName(_message.Message):
+    __slots__ = ("database", "schema")
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    database: str
+    schema: str
+    def __init__(self, database: _Optional[str] = ..., schema: _Optional[str] = ...) -> None: ...
+
+class ApplyDdlReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
