@@ -1,0 +1,170 @@
+"""The seam inside api: what the front door hands to the statements, and what comes back.
+
+The front door (sessions, protocol, query life) knows no statement; the statements know no protocol.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from snowcave.v1 import warehouse_pb2
+
+Cell = str | int | float | bool | datetime | None
+
+# Snowflake's statementTypeId of anything that is neither a query nor DML.
+OTHER_STATEMENT = 24576
+SELECT_STATEMENT = 4096
+
+
+@dataclass(frozen=True)
+class Column:
+    """`type` in lower case: text, fixed, boolean, timestamp_ltz, timestamp_ntz, real, variant, …"""
+
+    name: str
+    type: str = "text"
+    nullable: bool = True
+    scale: int = 0
+    precision: int = 38
+    length: int = 16777216
+
+
+@dataclass(frozen=True)
+class Rows:
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Cell, ...]] = ()
+
+
+def status(text: str) -> Rows:
+    """One column `status` with one row: how DDL answers."""
+    return Rows((Column("status"),), [(text,)])
+
+
+@dataclass
+class SessionContext:
+    """What a statement sees of its session. Statements change a copy and give it back."""
+
+    session_id: int
+    user_uid: int
+    user_name: str
+    # Name and uid of the primary role; empty and 0 where none is in use.
+    role: str = ""
+    role_uid: int = 0
+    # "ALL", "NONE" or empty (the user's default).
+    secondary_roles: str = ""
+    # Empty where none is in use.
+    database: str = ""
+    schema: str = ""
+    warehouse: str = ""
+    # Names in upper case; values as texts ("true", "630").
+    parameters: dict[str, str] = field(default_factory=dict[str, str])
+    account: str = ""
+    organization: str = ""
+    last_query_id: str = ""
+    client_app: str = ""
+    client_version: str = ""
+
+    def copy(self) -> "SessionContext":
+        return replace(self, parameters=dict(self.parameters))
+
+
+@dataclass
+class QueryHandle:
+    """One running statement. `cancelled` is set before its task is cancelled."""
+
+    query_id: str
+    # Seconds; 0: no limit.
+    timeout: float = 0.0
+    bindings: tuple[warehouse_pb2.Binding, ...] = ()
+    describe_only: bool = False
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class Done:
+    """Api answered the statement itself; `context` is the session's after it."""
+
+    rows: Rows
+    context: SessionContext
+    statement_type: int = OTHER_STATEMENT
+
+
+@dataclass(frozen=True)
+class ToWarehouse:
+    """Ordinary SQL, to be run by the warehouse."""
+
+    sql: str
+    context: SessionContext
+    functions: tuple[warehouse_pb2.FunctionBinding, ...] = ()
+
+
+Outcome = Done | ToWarehouse
+
+
+class StatementRunner(Protocol):
+    async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
+        """Raises SnowcaveError."""
+        ...
+
+
+@dataclass(frozen=True)
+class ResolvedImage:
+    digest: str
+    media_type: str = ""
+    # os/architecture
+    platforms: tuple[str, ...] = ()
+    size_bytes: int = 0
+
+
+class Resolver(Protocol):
+    """The registry: a tag to a digest. Raises SnowcaveError where there is no such image."""
+
+    async def resolve(
+        self, repository_path: str, image_name: str, reference: str
+    ) -> ResolvedImage: ...
+
+
+class Ddl(Protocol):
+    """Databases and schemas as the warehouse must know them; each call may be repeated."""
+
+    async def create_database(self, database: str, *, replace: bool = False) -> None: ...
+
+    async def drop_database(self, database: str) -> None: ...
+
+    async def create_schema(
+        self, database: str, schema: str, *, replace: bool = False
+    ) -> None: ...
+
+    async def drop_schema(self, database: str, schema: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    service: int
+    instance_id: int
+    container: str
+    # 0: all.
+    tail_lines: int = 0
+    previous: bool = False
+    # RFC 3339, or empty.
+    since: str = ""
+    timestamps: bool = False
+
+
+class LogReader(Protocol):
+    """A container's own words, from its node's agent. Raises SnowcaveError."""
+
+    async def read(self, request: LogRequest) -> str: ...
+
+
+class Results(Protocol):
+    """Results of finished queries, by query id, and statements of other sessions."""
+
+    async def fetch(self, query_id: str, *, limit: int = 0) -> Rows:
+        """At most `limit` rows (0: all, within the front door's bound). Raises ObjectNotFound."""
+        ...
+
+    async def cancel(self, query_id: str, context: SessionContext) -> bool:
+        """SYSTEM$CANCEL_QUERY: whether it was running."""
+        ...
