@@ -1,10 +1,18 @@
 """gRPC between daemons: mTLS, role checks, health, reflection, and errors that keep their codes."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 import grpc.aio
@@ -64,7 +72,8 @@ async def serve(
     server = grpc.aio.server(
         interceptors=[_Guard(frozenset(callers))], options=_OPTIONS, maximum_concurrent_rpcs=4096
     )
-    checks = health.aio.HealthServicer()
+    # The stubs do not know the asyncio servicer.
+    checks = cast("Any", health).aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = [health.SERVICE_NAME, reflection.SERVICE_NAME]
     for name, add in services:
@@ -109,7 +118,8 @@ def translated(peer: str) -> Generator[None]:
 
 
 def from_rpc(error: grpc.aio.AioRpcError, peer: str) -> SnowcaveError:
-    for key, value in error.trailing_metadata() or ():
+    metadata: Iterable[tuple[str, Any]] = cast("Any", error.trailing_metadata()) or ()
+    for key, value in metadata:
         if key == _ERROR_METADATA:
             fields = json.loads(value)
             kind = Kind[fields["kind"]]
@@ -130,7 +140,9 @@ def caller(context: Any) -> Role | None:
     return Role(text) if text in set(Role) else None
 
 
-class _Guard(grpc.aio.ServerInterceptor):
+class _Guard(
+    grpc.aio.ServerInterceptor[Any, Any] if TYPE_CHECKING else grpc.aio.ServerInterceptor
+):
     """Refuses unknown roles and gives every SnowcaveError its status, code and text."""
 
     def __init__(self, callers: frozenset[Role]) -> None:

@@ -1,0 +1,94 @@
+"""Who may do what: role hierarchy and privileges as pure look-ups over the grants.
+
+A view is a snapshot: build a new one when the grants change. Source of the rules: facts on
+privileges (S0-S4, D:security access control).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from snowcave.v1 import state_pb2 as state
+
+OwnerOf = Callable[[str, int], int | None]
+
+OWNERSHIP = "OWNERSHIP"
+ACCOUNT = "account"
+ROLE = "role"
+SERVICE_ROLE = "service_role"
+
+
+class AccessView:
+    """Answers for one state of the grants.
+
+    `owner_of(domain, uid)` gives the owner role of a securable, or None where there is no such object.
+    """
+
+    def __init__(self, grants: Iterable[state.Grant], owner_of: OwnerOf) -> None:
+        self._owner_of = owner_of
+        # role → roles granted to it (which it inherits from)
+        self._inherits: dict[int, set[int]] = defaultdict(set)
+        self._roles_of_user: dict[int, set[int]] = defaultdict(set)
+        self._privileges: dict[tuple[str, int], dict[int, set[str]]] = defaultdict(
+            lambda: defaultdict(set)
+        )
+        self._service_roles: dict[int, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._closures: dict[int, frozenset[int]] = {}
+        for grant in grants:
+            self._add(grant)
+
+    def _add(self, grant: state.Grant) -> None:
+        if grant.domain == ROLE:
+            held = self._roles_of_user if grant.grantee_kind == "user" else self._inherits
+            held[grant.grantee].add(grant.securable)
+        elif grant.domain == SERVICE_ROLE:
+            self._service_roles[grant.securable][grant.grantee].add(grant.service_role)
+        else:
+            holders = self._privileges[(grant.domain, grant.securable)]
+            holders[grant.grantee].add(grant.privilege)
+
+    def closure(self, role: int) -> frozenset[int]:
+        """The role and all roles that it inherits from."""
+        known = self._closures.get(role)
+        if known is None:
+            found: set[int] = set()
+            waiting = [role]
+            while waiting:
+                one = waiting.pop()
+                if one not in found:
+                    found.add(one)
+                    waiting.extend(self._inherits.get(one, ()))
+            known = self._closures[role] = frozenset(found)
+        return known
+
+    def roles_of(self, user: int) -> frozenset[int]:
+        """Roles granted to the user directly."""
+        return frozenset(self._roles_of_user.get(user, ()))
+
+    def all_roles_of(self, user: int) -> frozenset[int]:
+        """Everything the user may act as, hierarchy included."""
+        roles = self.roles_of(user)
+        return roles.union(*(self.closure(role) for role in roles))
+
+    def holds(self, roles: Iterable[int], privilege: str, domain: str, uid: int) -> bool:
+        """Whether one of `roles` (closed over the hierarchy) has the privilege; owners have all."""
+        held = frozenset(roles)
+        if domain != ACCOUNT and self._owner_of(domain, uid) in held:
+            return True
+        granted = self._privileges.get((domain, uid), {})
+        return any(
+            privilege in granted[role] or OWNERSHIP in granted[role]
+            for role in held & granted.keys()
+        )
+
+    def holds_any(self, roles: Iterable[int], domain: str, uid: int) -> bool:
+        """Whether one of `roles` owns the object or has any privilege on it: enough to see it."""
+        held = frozenset(roles)
+        if domain != ACCOUNT and self._owner_of(domain, uid) in held:
+            return True
+        return bool(held & self._privileges.get((domain, uid), {}).keys())
+
+    def service_roles(self, roles: Iterable[int], service: int) -> frozenset[str]:
+        """Names of the service's roles that one of `roles` holds."""
+        granted = self._service_roles.get(service, {})
+        held = frozenset(roles) & granted.keys()
+        return frozenset(name for role in held for name in granted[role])

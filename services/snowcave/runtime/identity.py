@@ -1,0 +1,180 @@
+"""Who is it, and what may they do: for every daemon that meets users (api, registry, ingress).
+
+Answers from mirrors, so it goes on while the store is away; what it cannot verify it refuses.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from snowcave.kit.clock import Clock, LoopClock
+from snowcave.model import keys
+from snowcave.model.errors import LoginFailed, SessionExpired, SessionGone
+from snowcave.model.grants import AccessView
+from snowcave.model.names import fold
+from snowcave.runtime.daemon import Parts
+from snowcave.store.api import Store
+from snowcave.store.mirror import Mirror, follow
+from snowcave.v1 import state_pb2 as state
+
+# Hashing a password takes tens of milliseconds and 64 MiB; no more than this at once.
+_HASHING_AT_ONCE = 4
+_REMEMBERED = 256
+
+# Verified against where there is no such user, so that the answer takes as long.
+_NOBODY = PasswordHasher().hash(secrets.token_hex(8))
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller who has shown who they are. `roles` are closed over the hierarchy."""
+
+    user: int
+    user_name: str
+    # The role in use, or None where the user has none.
+    role: int | None
+    role_name: str
+    roles: frozenset[int]
+    session: int = 0
+
+
+def token_key(token: str) -> str:
+    """Where the store keeps a token's entry: tokens themselves are never stored."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Identity:
+    """Verifies credentials against the catalog. Made by `open_identity`."""
+
+    def __init__(
+        self,
+        catalog: Mirror[state.Object],
+        grants: Mirror[state.Grant],
+        tokens: Mirror[state.SessionToken],
+        sessions: Mirror[state.Session],
+        store: Store,
+        clock: Clock,
+    ) -> None:
+        self._catalog = catalog
+        self._grants = grants
+        self._tokens = tokens
+        self._sessions = sessions
+        self._store = store
+        self._clock = clock
+        self._hasher = PasswordHasher()
+        self._hashing = asyncio.Semaphore(_HASHING_AT_ONCE)
+        # Keyed digests of (user, stored hash, password) that were right: docker sends Basic each time.
+        self._salt = secrets.token_bytes(32)
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._view: tuple[int, int, AccessView] | None = None
+
+    @property
+    def access(self) -> AccessView:
+        """The grants as they are now."""
+        revisions = (self._grants.revision, self._catalog.revision)
+        if self._view is None or self._view[:2] != revisions:
+            grants = list(self._grants.values())
+            self._view = (*revisions, AccessView(grants, self._owner_of))
+        return self._view[2]
+
+    def _owner_of(self, domain: str, uid: int) -> int | None:
+        found = self._catalog.get(domain, str(uid))
+        return found.owner_role if found else None
+
+    async def by_password(self, user: str, password: str) -> Principal:
+        """Raises LoginFailed, after the same work whether the user exists or not."""
+        found = self.user_named(user)
+        stored = found.user.password_hash if found else ""
+        right = await self._verify(user, stored or _NOBODY, password)
+        if not right or found is None or not stored or found.user.disabled:
+            raise LoginFailed
+        return self._principal(found, found.user.default_role)
+
+    async def by_token(self, token: str) -> Principal:
+        """A session token or one made for the registry.
+
+        Raises SessionGone for a token that is not known, SessionExpired for one that was.
+        """
+        digest = token_key(token)
+        entry = self._tokens.get(digest)
+        if entry is None:
+            # Just made by an api replica whose write has not reached our mirror.
+            kept = await self._store.get(keys.SESSION_TOKENS.key(digest))
+            if kept is None:
+                raise SessionGone
+            entry = state.SessionToken.FromString(kept.value)
+        if entry.kind == state.SessionToken.MASTER:
+            raise SessionGone
+        if entry.expires_on.ToDatetime(self._clock.now().tzinfo) <= self._clock.now():
+            raise SessionExpired
+        user = self._catalog.get("user", str(entry.user))
+        if user is None or user.user.disabled or user.HasField("dropped_on"):
+            raise SessionGone
+        session = self._sessions.get(str(entry.session))
+        role = session.role if session else user.user.default_role
+        return self._principal(user, role, entry.session)
+
+    def role_named(self, name: str) -> state.Object | None:
+        """The role stored under exactly this name."""
+        return next(
+            (o for _, o in self._catalog.items("role") if o.name == name and _alive(o)), None
+        )
+
+    def user_named(self, name: str) -> state.Object | None:
+        """The user who logs in with this name, as typed."""
+        for _, one in self._catalog.items("user"):
+            if _alive(one) and (one.user.login_name or one.name).upper() == fold(name).upper():
+                return one
+        return None
+
+    def _principal(self, user: state.Object, role_name: str, session: int = 0) -> Principal:
+        role = self.role_named(role_name) if role_name else None
+        return Principal(
+            user=user.uid,
+            user_name=user.name,
+            role=role.uid if role else None,
+            role_name=role.name if role else "",
+            roles=self.access.all_roles_of(user.uid),
+            session=session,
+        )
+
+    async def _verify(self, user: str, stored: str, password: str) -> bool:
+        parts = [user.encode(), stored.encode(), password.encode()]
+        known = hashlib.blake2b(b"\0".join(parts), key=self._salt).digest()
+        if known in self._right:
+            self._right.move_to_end(known)
+            return True
+        async with self._hashing:
+            right = await asyncio.to_thread(self._matches, stored, password)
+        if right:
+            self._right[known] = None
+            if len(self._right) > _REMEMBERED:
+                self._right.popitem(last=False)
+        return right
+
+    def _matches(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except (Argon2Error, InvalidHashError):
+            return False
+
+
+def _alive(found: state.Object) -> bool:
+    return not found.HasField("dropped_on")
+
+
+async def open_identity(store: Store, parts: Parts, clock: Clock | None = None) -> Identity:
+    """Ready once users, roles, grants and tokens have been read."""
+    return Identity(
+        catalog=await parts.enter("catalog", follow(store, keys.CATALOG)),
+        grants=await parts.enter("grants", follow(store, keys.GRANTS)),
+        tokens=await parts.enter("tokens", follow(store, keys.SESSION_TOKENS)),
+        sessions=await parts.enter("sessions", follow(store, keys.SESSIONS)),
+        store=store,
+        clock=clock or LoopClock(),
+    )
