@@ -171,6 +171,65 @@ class SessionGone(SnowcaveError):
         super().__init__("Authentication token is invalid.")
 
 
+class MasterTokenExpired(SnowcaveError):
+    kind = Kind.UNAUTHENTICATED
+    code = 390114
+    sqlstate = "08001"
+
+    def __init__(self) -> None:
+        super().__init__("Authentication token has expired. The user must authenticate again.")
+
+
+class RoleNotGranted(SnowcaveError):
+    """The role of a connect string. 390189 from memory."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = 390189
+    sqlstate = "28000"
+
+    def __init__(self, role: str) -> None:
+        super().__init__(
+            f"Role '{role}' specified in the connect string does not exist or not authorized. "
+            "Contact your local system administrator, or attempt to login with another role."
+        )
+
+
+class UserLocked(SnowcaveError):
+    """Too many wrong passwords. 390102 from memory."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = 390102
+    sqlstate = "28000"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            "Your user account has been temporarily locked due to too many failed attempts. "
+            f"Try again after {seconds:.0f} second(s)."
+        )
+
+
+class LoginMethodUnsupported(SnowcaveError):
+    """`code` is what the clients know of that method's failures."""
+
+    kind = Kind.UNAUTHENTICATED
+    sqlstate = "28000"
+
+    def __init__(self, method: str, code: int) -> None:
+        super().__init__(f"Authentication with {method} is not supported. Use a password.")
+        self.code = code
+
+
+class StatementNotFound(SnowcaveError):
+    """709 from memory."""
+
+    kind = Kind.NOT_FOUND
+    code = 709
+    sqlstate = "02000"
+
+    def __init__(self, query_id: str) -> None:
+        super().__init__(f"Statement {query_id} not found")
+
+
 class StatementTimeout(SnowcaveError):
     kind = Kind.TIMEOUT
     code = 630
@@ -210,3 +269,38 @@ class Exhausted(SnowcaveError):
 
 class DeadlinePassed(SnowcaveError):
     kind = Kind.TIMEOUT
+
+
+class EngineUnavailable(Unavailable):
+    """The container engine is away or does not answer in time."""
+
+
+class EngineRefused(SnowcaveError):
+    """The container engine will not do what it was asked; the text is its own."""
+
+
+class ContainerGone(SnowcaveError):
+    kind = Kind.NOT_FOUND
+    code = 2003
+    sqlstate = "02000"
+
+    def __init__(self, container: str) -> None:
+        super().__init__(f"Container '{container}' does not exist.")
+
+
+class ImageMissing(SnowcaveError):
+    """The engine does not have the image: it has to be pulled first."""
+
+    kind = Kind.NOT_FOUND
+    code = 2003
+    sqlstate = "02000"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"Image '{reference}' is not on this node.")
+
+
+class ImagePullFailed(SnowcaveError):
+    kind = Kind.UNAVAILABLE
+
+    def __init__(self, reference: str, reason: str) -> None:
+        super().__init__(f"Failed to pull image '{reference}': {reason}")

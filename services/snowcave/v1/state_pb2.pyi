@@ -391,7 +391,7 @@ class Grant(_message.Message):
     def __init__(self, grantee_kind: _Optional[str] = ..., grantee: _Optional[int] = ..., domain: _Optional[str] = ..., securable: _Optional[int] = ..., privilege: _Optional[str] = ..., grant_option: _Optional[bool] = ..., granted_by: _Optional[int] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service_role: _Optional[str] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("id", "user", "user_name", "role", "warehouse", "database", "schema", "parameters", "client_app", "client_version", "created_on", "expires_on", "last_query_id")
+    __slots__ = ("id", "user", "user_name", "role", "warehouse", "database", "schema", "parameters", "client_app", "client_version", "created_on", "expires_on", "last_query_id", "secondary_roles")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -412,6 +412,7 @@ class Session(_message.Message):
     CREATED_ON_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_ON_FIELD_NUMBER: _ClassVar[int]
     LAST_QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    SECONDARY_ROLES_FIELD_NUMBER: _ClassVar[int]
     id: int
     user: int
     user_name: str
@@ -425,7 +426,8 @@ class Session(_message.Message):
     created_on: _timestamp_pb2.Timestamp
     expires_on: _timestamp_pb2.Timestamp
     last_query_id: str
-    def __init__(self, id: _Optional[int] = ..., user: _Optional[int] = ..., user_name: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_query_id: _Optional[str] = ...) -> None: ...
+    secondary_roles: str
+    def __init__(self, id: _Optional[int] = ..., user: _Optional[int] = ..., user_name: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_query_id: _Optional[str] = ..., secondary_roles: _Optional[str] = ...) -> None: ...
 
 class SessionToken(_message.Message):
     __slots__ = ("kind", "session", "user", "expires_on")
@@ -450,7 +452,7 @@ class SessionToken(_message.Message):
     def __init__(self, kind: _Optional[_Union[SessionToken.Kind, str]] = ..., session: _Optional[int] = ..., user: _Optional[int] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Query(_message.Message):
-    __slots__ = ("id", "session", "sql_text", "state", "error_code", "sqlstate", "error_message", "has_result", "rows", "statement_type", "started_on", "ended_on", "request_id", "runner")
+    __slots__ = ("id", "session", "sql_text", "state", "error_code", "sqlstate", "error_message", "has_result", "rows", "statement_type", "started_on", "ended_on", "request_id", "runner", "user", "chunk_secret", "user_name", "cancel_requested")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Query.State]
@@ -477,6 +479,10 @@ class Query(_message.Message):
     ENDED_ON_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RUNNER_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_SECRET_FIELD_NUMBER: _ClassVar[int]
+    USER_NAME_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     id: str
     session: int
     sql_text: str
@@ -491,7 +497,11 @@ class Query(_message.Message):
     ended_on: _timestamp_pb2.Timestamp
     request_id: str
     runner: str
-    def __init__(self, id: _Optional[str] = ..., session: _Optional[int] = ..., sql_text: _Optional[str] = ..., state: _Optional[_Union[Query.State, str]] = ..., error_code: _Optional[int] = ..., sqlstate: _Optional[str] = ..., error_message: _Optional[str] = ..., has_result: _Optional[bool] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., runner: _Optional[str] = ...) -> None: ...
+    user: int
+    chunk_secret: str
+    user_name: str
+    cancel_requested: bool
+    def __init__(self, id: _Optional[str] = ..., session: _Optional[int] = ..., sql_text: _Optional[str] = ..., state: _Optional[_Union[Query.State, str]] = ..., error_code: _Optional[int] = ..., sqlstate: _Optional[str] = ..., error_message: _Optional[str] = ..., has_result: _Optional[bool] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., runner: _Optional[str] = ..., user: _Optional[int] = ..., chunk_secret: _Optional[str] = ..., user_name: _Optional[str] = ..., cancel_requested: _Optional[bool] = ...) -> None: ...
 
 class PoolStatus(_message.Message):
     __slots__ = ("state", "active_nodes", "idle_nodes", "target_nodes", "services", "jobs", "error_code", "message")
