@@ -1,0 +1,25 @@
+"""Options and errors that several commands share."""
+
+from pathlib import Path
+
+import click
+
+from snowcave.runtime import settings
+from snowcave.runtime.mesh import Mesh
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where this instance keeps everything.  [default: $SNOWCAVE_HOME or /var/lib/snowcave]",
+)
+
+
+def read_home(home: Path | None) -> Mesh:
+    """The mesh of an existing home. Raises ClickException."""
+    try:
+        mesh = settings.read_mesh(home, settings.environment())
+    except settings.SettingsInvalid as error:
+        raise click.ClickException(str(error)) from error
+    if not mesh.home.exists():
+        raise click.ClickException(f"There is no instance in {mesh.home}: `snowcave up` makes one.")
+    return mesh
