@@ -1,0 +1,207 @@
+"""CREATE, ALTER, DROP and DESCRIBE of the objects that api keeps."""
+
+from snowcave.api.sql import properties
+from snowcave.api.sql.cursor import Cursor
+from snowcave.api.sql.domains import WORDS, accept_domain
+from snowcave.api.sql.functions import argument_types, create_function, is_service_function
+from snowcave.api.sql.options import read_options, read_unset
+from snowcave.api.sql.services import create_service, source_clauses
+from snowcave.api.sql.tree import (
+    Action,
+    Alter,
+    Create,
+    Describe,
+    Drop,
+    Existing,
+    SpecSource,
+    Statement,
+)
+from snowcave.model.errors import Unsupported
+from snowcave.model.names import ObjectName
+
+# What api keeps itself; stages, tables and views are the warehouse's.
+OURS = (
+    "database",
+    "schema",
+    "role",
+    "user",
+    "warehouse",
+    "compute_pool",
+    "image_repository",
+    "service",
+    "function",
+)
+_LATER = ("snapshot", "secret", "network_rule", "integration")
+_ACCOUNT_OBJECTS = ("database", "role", "user", "warehouse", "compute_pool")
+_NO_REPLACE = ("compute_pool", "service")
+
+
+def parse_create(cursor: Cursor) -> Statement | None:
+    cursor.expect("CREATE")
+    replace = cursor.accept("OR", "REPLACE")
+    alter = not replace and cursor.accept("OR", "ALTER")
+    transient = cursor.accept("TRANSIENT")
+    start = cursor.peek()
+    domain = accept_domain(cursor)
+    _refuse_later(domain)
+    if domain not in OURS or (domain == "function" and not is_service_function(cursor)):
+        return None
+    if (replace and domain in _NO_REPLACE) or (alter and domain != "function"):
+        raise cursor.unexpected("", start)
+    keep = _if("NOT", cursor)
+    if replace and keep:
+        raise cursor.unexpected()
+    existing = (
+        Existing.REPLACE
+        if replace
+        else Existing.ALTER
+        if alter
+        else Existing.KEEP
+        if keep
+        else Existing.FAIL
+    )
+    if domain == "function":
+        return create_function(cursor, existing)
+    if domain == "service":
+        return create_service(cursor, existing)
+    return _create_object(cursor, domain, existing, transient)
+
+
+def _create_object(cursor: Cursor, domain: str, existing: Existing, transient: bool) -> Create:
+    name = _name(cursor, domain)
+    flags = {"TRANSIENT"} if transient else set[str]()
+
+    def managed(cursor: Cursor) -> None:
+        cursor.expect("WITH", "MANAGED", "ACCESS")
+        flags.add("MANAGED ACCESS")
+
+    def no_clone(cursor: Cursor) -> None:
+        raise Unsupported("CLONE")
+
+    clauses = {"CLONE": no_clone}
+    if domain == "schema":
+        clauses["WITH"] = managed
+    elif domain == "warehouse":
+        cursor.accept("WITH")
+    options = read_options(cursor, properties.label(domain), properties.CREATE[domain], clauses)
+    cursor.end()
+    return Create(domain, name, existing, options, frozenset(flags))
+
+
+def parse_alter(cursor: Cursor) -> Statement | None:
+    cursor.expect("ALTER")
+    domain = accept_domain(cursor)
+    _refuse_later(domain)
+    if domain not in OURS:
+        return None
+    if_exists = _if(None, cursor)
+    name = _name(cursor, domain)
+    arguments = argument_types(cursor) if domain == "function" else None
+    alter = _action(cursor, domain, name, if_exists, arguments)
+    cursor.end()
+    return alter
+
+
+def _action(
+    cursor: Cursor,
+    domain: str,
+    name: ObjectName,
+    if_exists: bool,
+    arguments: tuple[str, ...] | None,
+) -> Alter:
+    what = properties.label(domain)
+    if cursor.accept("SET"):
+        if cursor.at("TAG"):
+            raise Unsupported("TAG")
+        options = read_options(cursor, what, properties.SET[domain])
+        if not options:
+            raise cursor.unexpected("property")
+        return Alter(domain, name, if_exists, Action.SET, options, arguments=arguments)
+    if cursor.accept("UNSET"):
+        if domain == "image_repository":
+            raise Unsupported("UNSET")
+        if cursor.at("TAG"):
+            raise Unsupported("TAG")
+        unset = read_unset(cursor, what, properties.SET[domain])
+        return Alter(domain, name, if_exists, Action.UNSET, unset=unset, arguments=arguments)
+    if cursor.accept("RENAME", "TO"):
+        return Alter(domain, name, if_exists, Action.RENAME, new_name=_name(cursor, domain))
+    if domain == "service" and cursor.at("FROM"):
+        return Alter(domain, name, if_exists, Action.FROM_SPECIFICATION, source=_source(cursor))
+    if domain == "service" and cursor.at("RESTORE"):
+        raise Unsupported("RESTORE VOLUME")
+    return Alter(domain, name, if_exists, _simple_action(cursor, domain))
+
+
+def _simple_action(cursor: Cursor, domain: str) -> Action:
+    if domain in ("compute_pool", "service", "warehouse"):
+        if cursor.accept("SUSPEND"):
+            return Action.SUSPEND
+        if cursor.accept("RESUME"):
+            cursor.accept("IF", "SUSPENDED")
+            return Action.RESUME
+    if domain == "compute_pool" and cursor.accept("STOP", "ALL"):
+        if cursor.at("OF"):
+            raise Unsupported("STOP ALL OF TYPE")
+        return Action.STOP_ALL
+    if domain == "warehouse" and cursor.accept("ABORT", "ALL", "QUERIES"):
+        return Action.ABORT_ALL
+    raise cursor.unexpected()
+
+
+def _source(cursor: Cursor) -> SpecSource:
+    found: list[SpecSource] = []
+    clauses = source_clauses(found)
+    read_options(cursor, "SERVICE", {}, clauses)
+    if len(found) != 1:
+        raise cursor.unexpected("SPECIFICATION")
+    return found[0]
+
+
+def parse_drop(cursor: Cursor) -> Statement | None:
+    cursor.expect("DROP")
+    domain = accept_domain(cursor)
+    _refuse_later(domain)
+    if domain not in OURS:
+        return None
+    if_exists = _if(None, cursor)
+    name = _name(cursor, domain)
+    arguments = argument_types(cursor) if domain == "function" else None
+    force = cursor.accept("FORCE")
+    if domain in ("database", "schema") and not cursor.accept("CASCADE"):
+        cursor.accept("RESTRICT")
+    cursor.end()
+    return Drop(domain, name, if_exists, force, arguments)
+
+
+def parse_describe(cursor: Cursor) -> Statement | None:
+    cursor.take()
+    domain = accept_domain(cursor)
+    _refuse_later(domain)
+    if domain not in OURS:
+        return None
+    name = _name(cursor, domain)
+    arguments = argument_types(cursor) if domain == "function" else None
+    cursor.end()
+    return Describe(domain, name, arguments)
+
+
+def _name(cursor: Cursor, domain: str) -> ObjectName:
+    if domain in _ACCOUNT_OBJECTS:
+        return ObjectName(cursor.plain_name())
+    start = cursor.peek()
+    name = cursor.name()
+    if domain == "schema" and name.database:
+        raise cursor.unexpected("schema name", start)
+    # A schema's name has its database where other names have their schema.
+    return ObjectName(name.name, database=name.schema) if domain == "schema" else name
+
+
+def _if(word: str | None, cursor: Cursor) -> bool:
+    return cursor.accept("IF", "NOT", "EXISTS") if word else cursor.accept("IF", "EXISTS")
+
+
+def _refuse_later(domain: str | None) -> None:
+    if domain in _LATER:
+        words = next(words for words, known in WORDS.items() if known == domain)
+        raise Unsupported(" ".join(words))

@@ -1,0 +1,144 @@
+"""GRANT, REVOKE and SHOW GRANTS."""
+
+from snowcave.api.sql.cursor import Cursor
+from snowcave.api.sql.domains import accept_domain, expect_domain
+from snowcave.api.sql.functions import argument_types
+from snowcave.api.sql.tree import (
+    Grantee,
+    GrantPrivileges,
+    GrantRole,
+    GrantServiceRole,
+    Scope,
+    Securable,
+    ShowGrants,
+    Statement,
+)
+from snowcave.model.errors import Unsupported
+from snowcave.model.names import ObjectName
+
+_ACCOUNT_OBJECTS = ("database", "role", "user", "warehouse", "compute_pool", "integration")
+
+
+def parse_grant(cursor: Cursor) -> Statement:
+    revoke = cursor.one_of("GRANT", "REVOKE") == "REVOKE"
+    grant_option_for = revoke and cursor.accept("GRANT", "OPTION", "FOR")
+    if cursor.accept("SERVICE", "ROLE"):
+        statement = _service_role(cursor, revoke)
+    elif cursor.accept("ROLE"):
+        role = cursor.plain_name()
+        statement = GrantRole(role, _to(cursor, revoke), revoke)
+    elif cursor.at("DATABASE", "ROLE") or cursor.at("APPLICATION", "ROLE"):
+        raise Unsupported(f"{cursor.peek().value} ROLE")
+    else:
+        statement = _privileges(cursor, revoke, grant_option_for)
+    cursor.end()
+    return statement
+
+
+def _service_role(cursor: Cursor, revoke: bool) -> GrantServiceRole:
+    service, role = _service_role_name(cursor)
+    # A sample in the documents has ON SERVICE here.
+    if cursor.accept("ON"):
+        cursor.expect("SERVICE")
+    return GrantServiceRole(service, role, _to(cursor, revoke), revoke)
+
+
+def _service_role_name(cursor: Cursor) -> tuple[ObjectName, str]:
+    service = cursor.name()
+    cursor.expect("!")
+    return service, cursor.identifier()
+
+
+def _privileges(cursor: Cursor, revoke: bool, grant_option_for: bool) -> GrantPrivileges:
+    privileges: tuple[str, ...] = ()
+    if cursor.accept("ALL"):
+        cursor.accept("PRIVILEGES")
+    else:
+        privileges = cursor.comma_list(lambda: _privilege(cursor))
+    cursor.expect("ON")
+    on = read_securable(cursor)
+    grantee = _to(cursor, revoke)
+    if cursor.accept("REVOKE", "CURRENT", "GRANTS") or cursor.accept("COPY", "CURRENT", "GRANTS"):
+        pass
+    elif revoke and not cursor.accept("CASCADE"):
+        cursor.accept("RESTRICT")
+    option = cursor.accept("WITH", "GRANT", "OPTION") or grant_option_for
+    return GrantPrivileges(privileges, on, grantee, option, revoke)
+
+
+def _privilege(cursor: Cursor) -> str:
+    """One to several words up to a comma or ON: CREATE IMAGE REPOSITORY."""
+    words = [cursor.identifier()]
+    while not cursor.at_one(",", "ON"):
+        words.append(cursor.identifier())
+    return " ".join(words)
+
+
+def read_securable(cursor: Cursor) -> Securable:
+    if cursor.accept("ACCOUNT"):
+        return Securable("account")
+    if cursor.accept("FUTURE"):
+        raise Unsupported("grants on future objects")
+    if cursor.accept("ALL"):
+        domain = accept_domain(cursor, plural=True)
+        if domain is None:
+            raise cursor.unexpected("object type")
+        cursor.expect("IN")
+        return Securable(domain, all_in=_container(cursor))
+    domain = expect_domain(cursor)
+    if domain in _ACCOUNT_OBJECTS:
+        return Securable(domain, ObjectName(cursor.plain_name()))
+    name = cursor.name()
+    if domain == "schema":
+        return Securable(domain, ObjectName(name.name, database=name.schema))
+    arguments = argument_types(cursor) if domain in ("function", "procedure") else None
+    return Securable(domain, name, arguments)
+
+
+def _container(cursor: Cursor) -> Scope:
+    domain = cursor.one_of("DATABASE", "SCHEMA").lower()
+    name = cursor.name()
+    if domain == "schema":
+        return Scope(domain, ObjectName(name.name, database=name.schema))
+    return Scope(domain, name)
+
+
+def _to(cursor: Cursor, revoke: bool) -> Grantee:
+    cursor.expect("FROM" if revoke else "TO")
+    return _grantee(cursor)
+
+
+def _grantee(cursor: Cursor) -> Grantee:
+    if cursor.at("DATABASE", "ROLE") or cursor.at("APPLICATION", "ROLE"):
+        raise Unsupported(f"{cursor.peek().value} ROLE")
+    kind = "user" if cursor.accept("USER") else "role"
+    if kind == "role":
+        cursor.accept("ROLE")
+    return Grantee(kind, cursor.plain_name())
+
+
+def parse_show_grants(cursor: Cursor) -> ShowGrants:
+    """After SHOW GRANTS."""
+    statement = _show_grants(cursor)
+    limit = cursor.integer() if cursor.accept("LIMIT") else None
+    cursor.end()
+    return ShowGrants(
+        statement.relation,
+        statement.on,
+        statement.grantee,
+        statement.service,
+        statement.service_role,
+        limit,
+    )
+
+
+def _show_grants(cursor: Cursor) -> ShowGrants:
+    if cursor.accept("ON"):
+        return ShowGrants("ON", on=read_securable(cursor))
+    if not cursor.at_one("TO", "OF"):
+        return ShowGrants()
+    relation = cursor.take().value
+    if cursor.accept("SERVICE", "ROLE"):
+        service, role = _service_role_name(cursor)
+        return ShowGrants(relation, service=service, service_role=role)
+    return ShowGrants(relation, grantee=_grantee(cursor))

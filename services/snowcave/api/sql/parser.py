@@ -1,0 +1,49 @@
+"""One statement's text to a typed statement, or None where it is ordinary SQL for the warehouse.
+
+A statement is told by its first words; from there a recursive descent, one module for each family, reads it
+whole. What begins like one of ours and is not well formed raises SyntaxInvalid with its place; what no
+Snowcave can do yet raises Unsupported.
+"""
+
+from collections.abc import Callable
+
+from snowcave.api.sql.calls import parse_system_call
+from snowcave.api.sql.cursor import Cursor
+from snowcave.api.sql.ddl import parse_alter, parse_create, parse_describe, parse_drop
+from snowcave.api.sql.grants import parse_grant
+from snowcave.api.sql.session import parse_alter_session, parse_use
+from snowcave.api.sql.shows import parse_show
+from snowcave.api.sql.tree import Statement
+from snowcave.model.errors import Unsupported
+
+
+def _alter(cursor: Cursor) -> Statement | None:
+    return parse_alter_session(cursor) if cursor.at("ALTER", "SESSION") else parse_alter(cursor)
+
+
+def _execute(cursor: Cursor) -> Statement | None:
+    if cursor.at("EXECUTE", "JOB", "SERVICE"):
+        raise Unsupported("EXECUTE JOB SERVICE")
+    return None
+
+
+_FAMILIES: dict[str, Callable[[Cursor], Statement | None]] = {
+    "CREATE": parse_create,
+    "ALTER": _alter,
+    "DROP": parse_drop,
+    "DESC": parse_describe,
+    "DESCRIBE": parse_describe,
+    "SHOW": parse_show,
+    "GRANT": parse_grant,
+    "REVOKE": parse_grant,
+    "USE": parse_use,
+    "SELECT": parse_system_call,
+    "CALL": parse_system_call,
+    "EXECUTE": _execute,
+}
+
+
+def parse(sql: str) -> Statement | None:
+    cursor = Cursor(sql)
+    family = _FAMILIES.get(cursor.peek().value)
+    return family(cursor) if family else None

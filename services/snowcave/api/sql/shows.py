@@ -1,0 +1,135 @@
+"""SHOW of what api keeps, with its filters in any order."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from snowcave.api.sql.cursor import Cursor
+from snowcave.api.sql.domains import WORDS
+from snowcave.api.sql.grants import parse_show_grants
+from snowcave.api.sql.tree import Scope, Show, ShowParameters, Statement
+from snowcave.model.errors import Unsupported
+from snowcave.model.names import ObjectName
+
+# The words after SHOW → the kind. Longer ones first where one begins like another.
+_KINDS: tuple[tuple[str, ...], ...] = (
+    ("COMPUTE", "POOL", "INSTANCE", "FAMILIES"),
+    ("COMPUTE", "POOLS"),
+    ("IMAGE", "REPOSITORIES"),
+    ("IMAGES",),
+    ("SERVICE", "INSTANCES"),
+    ("SERVICE", "CONTAINERS"),
+    ("SERVICES",),
+    ("ENDPOINTS",),
+    ("DATABASES",),
+    ("SCHEMAS",),
+    ("ROLES",),
+    ("USERS",),
+    ("WAREHOUSES",),
+    ("USER", "FUNCTIONS"),
+    ("FUNCTIONS",),
+)
+# Those that stand IN one object, which must be named.
+_OF_ONE = ("IMAGES", "SERVICE INSTANCES", "SERVICE CONTAINERS", "ENDPOINTS")
+
+
+def parse_show(cursor: Cursor) -> Statement | None:
+    cursor.expect("SHOW")
+    if cursor.accept("GRANTS"):
+        return parse_show_grants(cursor)
+    if cursor.accept("PARAMETERS"):
+        return _parameters(cursor)
+    terse = cursor.accept("TERSE")
+    flags = {"JOB"} if cursor.accept("JOB") else set[str]()
+    kind = next((words for words in _KINDS if cursor.accept(*words)), None)
+    if kind is None:
+        _refuse_later(cursor)
+        return None
+    if flags and kind != ("SERVICES",):
+        raise cursor.unexpected("SERVICES")
+    if kind == ("SERVICES",) and cursor.accept("EXCLUDE"):
+        cursor.expect("JOBS")
+        flags.add("EXCLUDE JOBS")
+    cursor.accept("HISTORY")
+    show = _filters(cursor, Show(" ".join(kind), terse, flags=frozenset(flags)))
+    cursor.end()
+    return _checked(cursor, show)
+
+
+def _checked(cursor: Cursor, show: Show) -> Show:
+    if show.kind in _OF_ONE and (show.scope is None or show.scope.name is None):
+        raise cursor.unexpected("IN")
+    if show.kind == "ROLES" and show.scope and show.scope.domain == "service":
+        return replace(show, kind="ROLES IN SERVICE")
+    if show.kind == "USER FUNCTIONS":
+        return replace(show, kind="FUNCTIONS")
+    return show
+
+
+def _filters(cursor: Cursor, show: Show) -> Show:
+    readers: dict[str, Callable[[Show], Show]] = {
+        "LIKE": lambda show: replace(show, like=cursor.string()),
+        "IN": lambda show: replace(show, scope=read_scope(cursor)),
+        "STARTS": lambda show: replace(show, starts_with=_starts_with(cursor)),
+        "LIMIT": lambda show: _limit(cursor, show),
+        "OF": lambda show: _of_type(),
+    }
+    while (word := cursor.peek().value) in readers and cursor.accept(word):
+        show = readers[word](show)
+    return show
+
+
+def _starts_with(cursor: Cursor) -> str:
+    cursor.expect("WITH")
+    return cursor.string()
+
+
+def _limit(cursor: Cursor, show: Show) -> Show:
+    limit = cursor.integer()
+    name = cursor.string() if cursor.accept("FROM") else None
+    return replace(show, limit=limit, from_name=name)
+
+
+def _of_type() -> Show:
+    raise Unsupported("OF TYPE")
+
+
+def read_scope(cursor: Cursor) -> Scope:
+    """After IN: a container, the account, or the one object whose parts are shown."""
+    if cursor.accept("ACCOUNT"):
+        return Scope("account")
+    for words, domain in WORDS.items():
+        if cursor.accept(*words):
+            return Scope(domain, _scope_name(cursor, domain))
+    # A bare name is a database, or db.schema.
+    name = cursor.name()
+    if name.schema:
+        return Scope("schema", ObjectName(name.name, database=name.schema))
+    return Scope("database", name)
+
+
+def _scope_name(cursor: Cursor, domain: str) -> ObjectName | None:
+    if not cursor.peek().is_name or cursor.at_one("LIKE", "STARTS", "LIMIT"):
+        return None
+    name = cursor.name()
+    if domain == "schema":
+        return ObjectName(name.name, database=name.schema)
+    return name
+
+
+def _parameters(cursor: Cursor) -> ShowParameters:
+    like: str | None = None
+    scope: Scope | None = None
+    while cursor.at_one("LIKE", "IN", "FOR"):
+        if cursor.accept("LIKE"):
+            like = cursor.string()
+            continue
+        cursor.take()
+        scope = Scope("session") if cursor.accept("SESSION") else read_scope(cursor)
+    cursor.end()
+    return ShowParameters(like, scope)
+
+
+def _refuse_later(cursor: Cursor) -> None:
+    for words in (("SNAPSHOTS",), ("SECRETS",), ("NETWORK", "RULES"), ("NODES",)):
+        if cursor.at(*words):
+            raise Unsupported("SHOW " + " ".join(words))
