@@ -1,0 +1,140 @@
+"""Answered queries a second, ours against unbound with one thread, asked by dnsperf with 4 clients.
+
+Both sides run throughout and take turns; a run that loses a query fails the benchmark.
+"""
+
+import asyncio
+import re
+import socket
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+NAMES = 100
+CLIENTS = 4
+SECONDS = 2
+TARGET = 0.7
+ZONE = "bench.svc.spcs.internal"
+_LOOPBACK = "127.0.0.1"
+_CHILD = Path(__file__).with_name("dns_child.py")
+
+
+async def run(rounds: int) -> list[dict[str, object]]:
+    """The benchmark's one row."""
+    ours: list[float] = []
+    peer: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        questions = Path(folder) / "questions"
+        questions.write_text("".join(f"{name(n)} A\n{name(n)} AAAA\n" for n in range(NAMES)))
+        async with _ours() as our_port, _unbound(Path(folder)) as peer_port:
+            for _ in range(rounds):
+                ours.append(await _measure(our_port, questions))
+                peer.append(await _measure(peer_port, questions))
+    figures = statistics.median(ours), statistics.median(peer)
+    ratio = figures[0] / figures[1]
+    return [
+        {
+            "name": "dns",
+            "ours": round(figures[0]),
+            "peer": round(figures[1]),
+            "unit": "answers/s",
+            "ratio": round(ratio, 3),
+            "target": f">={TARGET}",
+            "ok": ratio >= TARGET,
+        }
+    ]
+
+
+def name(number: int) -> str:
+    return f"svc-{number}.{ZONE}"
+
+
+async def _measure(port: int, questions: Path) -> float:
+    options = ["-s", _LOOPBACK, "-p", str(port), "-d", str(questions)]
+    output = await _output(["dnsperf", *options, "-c", str(CLIENTS), "-l", str(SECONDS)])
+    lost = int(_figure(r"Queries lost:\s+(\d+)", output))
+    if lost or "NOERROR" not in output or "NXDOMAIN" in output:
+        raise RuntimeError(f"{lost} queries lost, or answered wrongly:\n{output}")
+    return _figure(r"Queries per second:\s+([\d.]+)", output)
+
+
+def _figure(pattern: str, text: str) -> float:
+    if (found := re.search(pattern, text)) is None:
+        raise RuntimeError(f"dnsperf said nothing like {pattern}:\n{text}")
+    return float(found.group(1))
+
+
+async def _output(command: list[str]) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(SECONDS + 30):
+        output, _ = await process.communicate()
+    return output.decode()
+
+
+@asynccontextmanager
+async def _running(*command: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def _ours() -> AsyncGenerator[int]:
+    """Our server as a process of its own, with the same names."""
+    async with _running(sys.executable, str(_CHILD), ZONE, str(NAMES)) as process:
+        assert process.stdout is not None
+        async with asyncio.timeout(30):
+            port = int(await process.stdout.readline())
+        yield port
+
+
+@asynccontextmanager
+async def _unbound(folder: Path) -> AsyncGenerator[int]:
+    port = _free_port()
+    data = "".join(f'  local-data: "{name(n)}. 5 IN A 10.245.1.{n + 1}"\n' for n in range(NAMES))
+    config = folder / "unbound.conf"
+    config.write_text(
+        "server:\n"
+        "  num-threads: 1\n"
+        f"  interface: {_LOOPBACK}@{port}\n"
+        "  do-daemonize: no\n"
+        "  use-syslog: no\n"
+        '  username: ""\n'
+        '  chroot: ""\n'
+        f'  directory: "{folder}"\n'
+        f'  pidfile: "{folder}/unbound.pid"\n'
+        "  so-rcvbuf: 4m\n"
+        f'  local-zone: "{ZONE}." static\n'
+        f"{data}"
+        "remote-control:\n"
+        "  control-enable: no\n"
+    )
+    async with _running("unbound", "-d", "-c", str(config)):
+        await _answering(port)
+        yield port
+
+
+async def _answering(port: int) -> None:
+    probe = ["dig", f"@{_LOOPBACK}", "-p", str(port), "+short", "+tries=1", "+time=1", name(0)]
+    async with asyncio.timeout(30):
+        while "10.245" not in await _output(probe):  # another process
+            await asyncio.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((_LOOPBACK, 0))
+        return int(sock.getsockname()[1])
