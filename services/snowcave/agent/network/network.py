@@ -1,0 +1,61 @@
+"""The node's network as one part of the agent: instances' interfaces, and rules that follow the endpoints."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from snowcave.agent.network import nft
+from snowcave.agent.network.plug import Plugs, open_plugs
+from snowcave.agent.network.ruleset import NodePlace
+from snowcave.runtime.mesh import Mesh
+from snowcave.store.mirror import Mirror
+from snowcave.v1 import state_pb2 as state
+
+
+@dataclass(frozen=True)
+class Network:
+    """Made by `open_network`."""
+
+    _plugs: Plugs
+    _table: nft.Table
+
+    async def plug(self, pid: int, name: str, address: str) -> None:
+        """Give the sandbox with process `pid` its address; `name` is the instance's. May be repeated."""
+        await self._plugs.plug(pid, name, address)
+
+    async def unplug(self, name: str) -> None:
+        """Take the instance's interface away; may be repeated, and is not needed for a dead sandbox."""
+        await self._plugs.unplug(name)
+
+    async def settle(self) -> None:
+        """Back when the rules are as the endpoints were at the time of the call."""
+        await self._table.settle()
+
+    async def describe(self) -> str:
+        """The rules as the kernel has them, for AgentService.DescribeNetwork."""
+        return await nft.describe()
+
+
+@asynccontextmanager
+async def open_network(
+    mesh: Mesh, node_network: str, endpoints: Mirror[state.Endpoint]
+) -> AsyncGenerator[Network]:
+    """Entered when the rules stand. Interfaces and rules stay when it is left: instances outlive us."""
+    async with (
+        open_plugs() as plugs,
+        nft.open_table(place(mesh, node_network), endpoints) as table,
+    ):
+        yield Network(plugs, table)
+
+
+def place(mesh: Mesh, node_network: str) -> NodePlace:
+    return NodePlace(
+        instances=mesh.plan.instances,
+        services=mesh.plan.services,
+        node_network=node_network,
+        machine=mesh.plan.machine,
+        dns_address=mesh.plan.dns_address,
+        dns_port=mesh.port("dns"),
+        api_address=mesh.plan.api_address,
+        api_port=mesh.port("api-tls"),
+    )

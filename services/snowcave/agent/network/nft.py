@@ -1,0 +1,153 @@
+"""The effect: keeps the kernel's table at what the endpoints say.
+
+One nft at a time; what changes meanwhile is done together by the next one. A change that the kernel
+refuses is followed by the whole table anew, so that no mistake of ours lasts.
+"""
+
+import asyncio
+import ipaddress
+import random
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from snowcave.agent.network import ruleset
+from snowcave.agent.network.rules import (
+    NOTHING,
+    Address,
+    ServiceRules,
+    difference,
+    merged,
+    service_rules,
+)
+from snowcave.kit.clock import backoff
+from snowcave.kit.tasks import background
+from snowcave.model.errors import SnowcaveError
+from snowcave.runtime.commands import run
+from snowcave.store.mirror import Mirror
+from snowcave.v1 import state_pb2 as state
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Table:
+    """This node's table. Made by `open_table`."""
+
+    place: ruleset.NodePlace
+    endpoints: Mirror[state.Endpoint]
+    _marks: ruleset.Marks = field(default_factory=ruleset.Marks)
+    # What the kernel holds, by service.
+    _applied: dict[str, ServiceRules] = field(default_factory=dict[str, ServiceRules])
+    # Which service has an instance at an address.
+    _holders: dict[Address, str] = field(default_factory=dict[Address, str])
+    _changed: set[str] = field(default_factory=set[str])
+    _wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_whole: bool = False
+
+    async def settle(self) -> None:
+        """Back when the kernel holds everything that the mirror held at the time of the call."""
+        await self._settled.wait()
+
+    def note(self, parts: tuple[str, ...], _endpoint: state.Endpoint | None) -> None:
+        """The mirror's subscriber."""
+        self._changed.add(parts[0])
+        self._settled.clear()
+        self._wakeup.set()
+
+    async def follow(self) -> None:
+        """Endless. What fails is done again, whole, after a pause."""
+        delays = backoff(random.Random(), base=0.05, cap=5.0)
+        while True:
+            await self._wakeup.wait()
+            self._wakeup.clear()
+            try:
+                await self.apply()
+                delays = backoff(random.Random(), base=0.05, cap=5.0)
+            except SnowcaveError as error:
+                log.warning("rules_not_applied", reason=str(error))
+                self._is_whole = False
+                await asyncio.sleep(next(delays))
+                self._wakeup.set()
+
+    async def apply(self) -> None:
+        """Bring the kernel to what the mirror says now. Raises Unavailable where nft refuses."""
+        changed, self._changed = self._changed, set()
+        if not self._is_whole:
+            await self._reload()
+        else:
+            await self._change(changed)
+        if not self._changed:
+            self._settled.set()
+
+    async def _reload(self) -> None:
+        services = {parts[0] for parts, _ in self.endpoints.items()}
+        wanted = {service: self._wanted(service) for service in services}
+        text = ruleset.whole(self.place, merged(wanted.values()), self._marks)
+        await run("nft", "-f", "-", stdin=text)
+        self._applied, self._holders = wanted, {}
+        for service, rules in wanted.items():
+            self._hold(service, rules)
+        # Where two services claim an address, taking it from one must not take it from the other.
+        self._is_whole = len(self._holders) == sum(len(one.owners) for one in wanted.values())
+        log.info("rules_reloaded", services=len(wanted))
+
+    async def _change(self, services: Iterable[str]) -> None:
+        wanted = {service: self._wanted(service) for service in services}
+        if self._is_contested(wanted):
+            await self._reload()
+            return
+        before = merged(self._applied.get(service, NOTHING) for service in wanted)
+        delta = difference(before, merged(wanted.values()))
+        after = {
+            service: rules
+            for service, rules in (self._applied | wanted).items()
+            if rules != NOTHING
+        }
+        if delta:
+            ranges = [item for rules in after.values() for item in rules.ranges]
+            await run("nft", "-f", "-", stdin=ruleset.change(delta, self._marks, ranges))
+        self._applied = after
+        for address in delta.removed.owners:
+            self._holders.pop(address, None)
+        for service, rules in wanted.items():
+            self._hold(service, rules)
+
+    def _is_contested(self, wanted: Mapping[str, ServiceRules]) -> bool:
+        """Whether an address would have two services, for a moment at least."""
+        return any(
+            (holder := self._holders.get(address, service)) != service
+            and address in wanted.get(holder, self._applied[holder]).owners
+            for service, rules in wanted.items()
+            for address in rules.owners
+        )
+
+    def _hold(self, service: str, rules: ServiceRules) -> None:
+        self._holders.update(dict.fromkeys(rules.owners, service))
+
+    def _wanted(self, service: str) -> ServiceRules:
+        network = ipaddress.IPv4Network(self.place.node_network)
+        return service_rules((endpoint for _, endpoint in self.endpoints.items(service)), network)
+
+
+@asynccontextmanager
+async def open_table(
+    place: ruleset.NodePlace, endpoints: Mirror[state.Endpoint]
+) -> AsyncGenerator[Table]:
+    """Entered when the whole table stands. It stays when this is left: traffic outlives the agent."""
+    table = Table(place, endpoints)
+    unsubscribe = endpoints.subscribe(table.note)
+    try:
+        await table.apply()
+        async with background(table.follow()):
+            yield table
+    finally:
+        unsubscribe()
+
+
+async def describe() -> str:
+    """The node's rules with their counters, as nft lists them."""
+    return await run("nft", "list", "ruleset")
