@@ -84,23 +84,29 @@ class EventRow(_message.Message):
     def __init__(self, resource: _Optional[int] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_type: _Optional[str] = ..., record: _Optional[str] = ..., record_attributes: _Optional[str] = ..., scope: _Optional[str] = ..., value: _Optional[str] = ..., file_generation: _Optional[int] = ..., offset: _Optional[int] = ..., trace: _Optional[str] = ...) -> None: ...
 
 class ScanRequest(_message.Message):
-    __slots__ = ("since", "until", "service", "limit", "newest_first", "record_type")
+    __slots__ = ("since", "until", "service", "limit", "newest_first", "record_type", "tail_only")
     SINCE_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
     RECORD_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TAIL_ONLY_FIELD_NUMBER: _ClassVar[int]
     since: _timestamp_pb2.Timestamp
     until: _timestamp_pb2.Timestamp
     service: int
     limit: int
     newest_first: bool
     record_type: str
-    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service: _Optional[int] = ..., limit: _Optional[int] = ..., newest_first: _Optional[bool] = ..., record_type: _Optional[str] = ...) -> None: ...
+    tail_only: bool
+    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service: _Optional[int] = ..., limit: _Optional[int] = ..., newest_first: _Optional[bool] = ..., record_type: _Optional[str] = ..., tail_only: _Optional[bool] = ...) -> None: ...
 
 class ScanReply(_message.Message):
-    __slots__ = ("arrow_stream",)
+    __slots__ = ("arrow_stream", "rolled_files", "has_rolled_files")
     ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
+    ROLLED_FILES_FIELD_NUMBER: _ClassVar[int]
+    HAS_ROLLED_FILES_FIELD_NUMBER: _ClassVar[int]
     arrow_stream: bytes
-    def __init__(self, arrow_stream: _Optional[bytes] = ...) -> None: ...
+    rolled_files: _containers.RepeatedScalarFieldContainer[str]
+    has_rolled_files: bool
+    def __init__(self, arrow_stream: _Optional[bytes] = ..., rolled_files: _Optional[_Iterable[str]] = ..., has_rolled_files: _Optional[bool] = ...) -> None: ...
