@@ -21,5 +21,7 @@ def read_home(home: Path | None) -> Mesh:
     except settings.SettingsInvalid as error:
         raise click.ClickException(str(error)) from error
     if not mesh.home.exists():
-        raise click.ClickException(f"There is no instance in {mesh.home}: `snowcave up` makes one.")
+        raise click.ClickException(
+            f"There is no instance in {mesh.home}: `snowcave up` makes one."
+        )
     return mesh

@@ -28,8 +28,12 @@ _STOP_DEADLINE = 120.0
 
 @click.command()
 @home_option
-@click.option("--port-base", type=int, help="First of the 100 ports of this instance.  [default: 8400]")
-@click.option("--detach", is_flag=True, help="Return when everything is ready; go on in the background.")
+@click.option(
+    "--port-base", type=int, help="First of the 100 ports of this instance.  [default: 8400]"
+)
+@click.option(
+    "--detach", is_flag=True, help="Return when everything is ready; go on in the background."
+)
 def up(home: Path | None, port_base: int | None, detach: bool) -> None:
     """Start Snowcave on this machine and keep it running."""
     require_platform()
@@ -113,9 +117,7 @@ def _detach(mesh: Mesh) -> None:
     _follow_until_ready(path, marker, running)
 
 
-def _follow_until_ready(
-    path: Path, marker: Path, process: processes.ProcessId | None
-) -> None:
+def _follow_until_ready(path: Path, marker: Path, process: processes.ProcessId | None) -> None:
     deadline = time.monotonic() + _START_DEADLINE
     with path.open() as words:
         while not marker.exists():

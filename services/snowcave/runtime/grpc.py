@@ -150,13 +150,11 @@ class _Guard(
 
     async def intercept_service(
         self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
-        ],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> Any:
         handler = await continuation(handler_call_details)
-        if handler is None:  # pyright: ignore[reportUnnecessaryComparison]  # an unknown method
+        if handler is None:  # an unknown method
             return handler
         open_to_all = handler_call_details.method.startswith("/grpc.")
         return _guarded(handler, None if open_to_all else self._callers)

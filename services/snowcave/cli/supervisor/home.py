@@ -1,5 +1,6 @@
 """The home of one instance: its folders, and the numbers that it was given at its first start."""
 
+import asyncio
 import fcntl
 import os
 from collections.abc import Generator, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 import click
 
 from snowcave.cli.supervisor.processes import identify, read_pid, write_pid
-from snowcave.hypervisor import plan
+from snowcave.hypervisor import fabric, plan
 from snowcave.runtime import settings, tls
 from snowcave.runtime.mesh import AddressPlan, Mesh
 
@@ -38,11 +39,20 @@ def open_home(home: Path | None, port_base: int | None, environ: Mapping[str, st
         mesh.folder(name).mkdir(exist_ok=True, mode=0o700)
     decided = mesh.home / "mesh.toml"
     if not decided.exists() or port_base is not None:
-        if not decided.exists():
-            mesh = replace(mesh, plan=plan.choose(mesh))
+        if not decided.exists() and mesh.plan == AddressPlan():
+            mesh = replace(mesh, plan=_free_plan(mesh))
         _write_decisions(decided, mesh)
     tls.ensure(mesh.folder("tls"))
     return mesh
+
+
+def _free_plan(mesh: Mesh) -> AddressPlan:
+    """The usual networks, or others where this machine routes them already."""
+    routes = [destination for destination, _ in asyncio.run(fabric.machine_routes())]
+    try:
+        return plan.choose_plan(routes)
+    except ValueError as error:
+        raise click.ClickException(f"Cannot choose an address plan: {error}.") from error
 
 
 def _write_decisions(path: Path, mesh: Mesh) -> None:

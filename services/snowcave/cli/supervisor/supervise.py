@@ -35,6 +35,11 @@ async def supervise(mesh: Mesh, say: Say) -> None:
     with only_supervisor(mesh):
         await teardown.end_leftovers(mesh)
         say("Preparing the network fabric")
+        if conflicts := await fabric.plan_conflicts(mesh):
+            raise NotReady(
+                f"The address plan in {mesh.home / 'mesh.toml'} collides with this machine: "
+                + "; ".join(conflicts)
+            )
         await fabric.ensure(mesh)
         socket = await engine.choose(mesh)
         try:
@@ -64,12 +69,10 @@ async def _became_ready(mesh: Mesh, stop: asyncio.Event, say: Say) -> bool:
     """False where a signal came first."""
     waiting = asyncio.create_task(wait_ready(mesh, _READY, say))
     stopped = asyncio.create_task(stop.wait())
-    done, pending = await asyncio.wait(
-        {waiting, stopped}, return_when=asyncio.FIRST_COMPLETED
-    )
+    done, pending = await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
+    await asyncio.wait({waiting, stopped})
     if waiting not in done:
         return False
     if late := waiting.result():
@@ -90,7 +93,7 @@ async def _enter_engine(mesh: Mesh, socket: Path, stack: AsyncExitStack, say: Sa
             "(Debian: apt-get install docker.io), or run scripts/quickstart, which does."
         )
     say("Starting a container engine of our own")
-    await engine_namespace.ensure(mesh)
+    await engine_namespace.ensure_engine_namespace(mesh)
     await stack.enter_async_context(keep_running(mesh, engine.own_engine(mesh)))
     try:
         async with asyncio.timeout(_ENGINE_START):

@@ -1,0 +1,35 @@
+"""The event table's collector: what containers said, durable before it is acknowledged."""
+
+from functools import partial
+
+from snowcave.events.service import EventService
+from snowcave.events.settings import EventsSettings
+from snowcave.events.writer import open_writer
+from snowcave.kit.clock import LoopClock
+from snowcave.model.keys import Role
+from snowcave.runtime.daemon import Daemon, Parts
+from snowcave.runtime.grpc import serve
+from snowcave.runtime.listen import node_addresses
+from snowcave.v1 import events_pb2_grpc
+
+CALLERS = (Role.AGENT, Role.API, Role.WAREHOUSE, Role.ADMIN)
+
+
+async def build(settings: EventsSettings, parts: Parts) -> None:
+    mesh = settings.mesh
+    writer = await parts.enter("segments", open_writer(settings, LoopClock()))
+    add = partial(events_pb2_grpc.add_EventServiceServicer_to_server, EventService(writer))
+    port = mesh.grpc_port(Role.EVENTS)
+    await parts.enter(
+        "grpc",
+        serve(
+            Role.EVENTS,
+            [f"{host}:{port}" for host in node_addresses(mesh)],
+            mesh.folder("tls"),
+            [("snowcave.v1.EventService", add)],
+            callers=CALLERS,
+        ),
+    )
+
+
+DAEMON = Daemon(role=Role.EVENTS, settings=EventsSettings, build=build)
