@@ -49,7 +49,9 @@ def table(rows: Rows) -> pa.Table:
         for n, one in enumerate(rows.columns)
     ]
     # Built without names: two columns of one SHOW may share theirs.
-    schema = pa.schema([pa.field(c.name, a.type) for c, a in zip(rows.columns, arrays, strict=True)])
+    schema = pa.schema(
+        [pa.field(c.name, a.type) for c, a in zip(rows.columns, arrays, strict=True)]
+    )
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

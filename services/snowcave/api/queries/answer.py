@@ -1,0 +1,40 @@
+"""What a finished statement tells its client, whatever the protocol."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from snowcave.api.contract import SessionContext
+from snowcave.model.errors import SnowcaveError
+from snowcave.v1 import warehouse_pb2 as warehouse
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first rows, and how many there are in all; the rest is fetched by query id."""
+
+    query_id: str
+    context: SessionContext
+    columns: Sequence[warehouse.ColumnType]
+    table: pa.Table = field(repr=False)
+    total: int = 0
+    statement_type: int = 0
+    # Needed to read the rest over a chunk URL; empty where there is no rest.
+    chunk_secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A statement that ran and failed: its id is known, unlike that of a request that was refused."""
+
+    query_id: str
+    error: SnowcaveError
+
+
+@dataclass(frozen=True)
+class InProgress:
+    query_id: str
+
+
+Outcome = Answer | Failure | InProgress

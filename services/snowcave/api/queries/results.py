@@ -1,0 +1,131 @@
+"""Results of finished statements, from whichever replica ran them."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from snowcave.api.contract import Rows, SessionContext
+from snowcave.api.queries import rows
+from snowcave.api.queries.answer import Answer, Failure, InProgress, Outcome
+from snowcave.api.queries.life import Queries, Running
+from snowcave.api.queries.records import Records, State
+from snowcave.api.settings import QuerySettings
+from snowcave.api.warehouse import Fetched, Warehouse
+from snowcave.kit.clock import Clock
+from snowcave.model.errors import Kind, RemoteError, SnowcaveError, StatementNotFound
+from snowcave.v1 import state_pb2 as state
+
+# How often the record of a statement that another replica runs is looked at.
+_LOOK = 0.25
+# Rows of a result that a statement of ours may read at once.
+_READ_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """As the monitoring endpoint shows it."""
+
+    record: state.Query
+    state: state.Query.State
+
+
+class StatementResults:
+    """What statements themselves may do with others: RESULT_SCAN's kin and SYSTEM$CANCEL_QUERY."""
+
+    def __init__(self, warehouse: Warehouse, records: Records) -> None:
+        self._warehouse = warehouse
+        self._records = records
+
+    async def fetch(self, query_id: str, *, limit: int = 0) -> Rows:
+        bound = min(limit or _READ_ROWS, _READ_ROWS)
+        fetched = await self._warehouse.fetch(query_id, 0, bound)
+        return rows.rows_of(fetched.table, fetched.columns)
+
+    async def cancel(self, query_id: str, context: SessionContext) -> bool:
+        record = await self._records.get(query_id)
+        if record is None or record.user != context.user_uid:
+            return False
+        return await self._records.request_cancel(query_id)
+
+
+class StoredResults:
+    """By query id, for the user who ran the statement."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        records: Records,
+        warehouse: Warehouse,
+        settings: QuerySettings,
+        clock: Clock,
+    ) -> None:
+        self._queries = queries
+        self._records = records
+        self._warehouse = warehouse
+        self._settings = settings
+        self._clock = clock
+
+    async def outcome(self, query_id: str, context: SessionContext) -> Outcome:
+        """Waits for a running statement, but no longer than a client may be kept waiting.
+
+        Raises StatementNotFound for what is not the user's.
+        """
+        running = self._mine(query_id, context)
+        if running is not None:
+            return await self._queries.wait(running)
+        record = await self._recorded(query_id, context)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.hold):
+                while record.state == State.RUNNING:
+                    await self._clock.sleep(_LOOK)
+                    record = await self._recorded(query_id, context)
+        if record.state == State.RUNNING:
+            return InProgress(query_id)
+        if record.error_code:
+            return Failure(query_id, _error(record))
+        return await self._stored(record, context)
+
+    async def progress(self, query_id: str, context: SessionContext) -> Progress | None:
+        """None where there is no such statement of this user."""
+        running = self._mine(query_id, context)
+        if running is not None:
+            return Progress(running.record, running.record.state)
+        record = await self._records.get(query_id)
+        if record is None or record.user != context.user_uid:
+            return None
+        return Progress(record, record.state)
+
+    async def chunk(self, query_id: str, secret: str, offset: int, limit: int) -> Fetched:
+        """Rows of a large result, for whoever knows its secret."""
+        record = await self._records.get(query_id)
+        if record is None or not secret or record.chunk_secret != secret:
+            raise StatementNotFound(query_id)
+        return await self._warehouse.fetch(query_id, offset, limit)
+
+    def _mine(self, query_id: str, context: SessionContext) -> Running | None:
+        running = self._queries.get(query_id)
+        if running is None or running.record.user != context.user_uid:
+            return None
+        return running
+
+    async def _recorded(self, query_id: str, context: SessionContext) -> state.Query:
+        record = await self._records.get(query_id)
+        if record is None or record.user != context.user_uid:
+            raise StatementNotFound(query_id)
+        return record
+
+    async def _stored(self, record: state.Query, context: SessionContext) -> Answer:
+        fetched = await self._warehouse.fetch(record.id, 0, self._settings.inline_rows)
+        return Answer(
+            query_id=record.id,
+            context=context,
+            columns=fetched.columns,
+            table=fetched.table,
+            total=record.rows,
+            statement_type=record.statement_type,
+            chunk_secret=record.chunk_secret,
+        )
+
+
+def _error(record: state.Query) -> SnowcaveError:
+    return RemoteError(Kind.INTERNAL, record.error_code, record.sqlstate, record.error_message)

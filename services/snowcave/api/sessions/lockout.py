@@ -1,0 +1,39 @@
+"""Which users are locked for too many wrong passwords. Kept by each replica for itself."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from snowcave.api.settings import LoginSettings
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    locked_until: float = 0.0
+
+
+class Lockout:
+    """Pure: time is an argument. Bounded by the number of remembered users."""
+
+    def __init__(self, settings: LoginSettings) -> None:
+        self._settings = settings
+        self._users: OrderedDict[str, _Failures] = OrderedDict()
+
+    def locked(self, user: str, now: float) -> float:
+        """Seconds until the user may try again; 0 where they may now."""
+        known = self._users.get(user.upper())
+        return max(0.0, known.locked_until - now) if known else 0.0
+
+    def failed(self, user: str, now: float) -> None:
+        name = user.upper()
+        known = self._users.setdefault(name, _Failures())
+        self._users.move_to_end(name)
+        known.count += 1
+        if known.count >= self._settings.attempts:
+            known.count = 0
+            known.locked_until = now + self._settings.lock
+        while len(self._users) > self._settings.remembered:
+            self._users.popitem(last=False)
+
+    def succeeded(self, user: str) -> None:
+        self._users.pop(user.upper(), None)

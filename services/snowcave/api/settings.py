@@ -1,0 +1,100 @@
+"""The api daemon's settings."""
+
+from dataclasses import dataclass, field
+
+from snowcave.runtime.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """The public HTTP ports."""
+
+    # Bytes of a request body, after decompression.
+    max_body: int = 16 << 20
+    # For a request's headers on a new connection, and for its body.
+    receive: float = 20.0
+    # An idle connection is closed after this.
+    keep_alive: float = 75.0
+    # Connections beyond these are closed at once.
+    max_connections: int = 2048
+
+
+@dataclass(frozen=True)
+class LoginSettings:
+    # Wrong passwords in a row before a user is locked.
+    attempts: int = 5
+    # How long a user stays locked.
+    lock: float = 60.0
+    # Users whose wrong passwords are remembered.
+    remembered: int = 4096
+    # Logins that may wait for the password hashing.
+    waiting: int = 64
+    # One login altogether.
+    deadline: float = 30.0
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    # Life of a session token; the client renews it with the master token.
+    token: float = 3600.0
+    # Life of a master token, and of a session that is not renewed.
+    master: float = 14400.0
+    # How often expired sessions and old query records are removed.
+    sweep: float = 60.0
+    # Tokens remembered by this replica.
+    remembered: int = 4096
+
+
+@dataclass(frozen=True)
+class QuerySettings:
+    # An answer is held at most so long; the v4 connector gives up after 60 s.
+    hold: float = 40.0
+    # A statement that runs longer than this gets its record while it runs.
+    record_after: float = 1.0
+    # How often a running statement's record is looked at for another replica's cancellation.
+    look: float = 1.0
+    # Life of the records of running statements after their replica died.
+    lease: float = 20.0
+    # Statements that run at once, and those that may wait for their turn.
+    running: int = 128
+    waiting: int = 512
+    # Answers kept for a client that repeats its request.
+    recent: int = 64
+    # Rows in the first answer, and in each chunk that follows.
+    inline_rows: int = 2000
+    chunk_rows: int = 20000
+    # Rows that api made are kept for RESULT_SCAN up to this number.
+    keep_rows: int = 10000
+    # Records of finished statements are kept so long.
+    retention: float = 86400.0
+    # At stop, running statements get this long to end.
+    drain: float = 5.0
+    # Used where STATEMENT_TIMEOUT_IN_SECONDS is not set.
+    statement_timeout: float = 172800.0
+
+
+@dataclass(frozen=True)
+class CallSettings:
+    """Deadlines of calls to other daemons."""
+
+    # The warehouse, but for the statements themselves.
+    warehouse: float = 10.0
+    # A piece of a result.
+    fetch: float = 30.0
+    registry: float = 15.0
+    agent: float = 20.0
+    # Bytes of log that are read for one answer.
+    log_bytes: int = 8 << 20
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    mesh: Mesh
+    # For probes and scrapes; 0: as the mesh says.
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 0
+    http: HttpSettings = field(default_factory=HttpSettings)
+    login: LoginSettings = field(default_factory=LoginSettings)
+    sessions: SessionSettings = field(default_factory=SessionSettings)
+    queries: QuerySettings = field(default_factory=QuerySettings)
+    calls: CallSettings = field(default_factory=CallSettings)

@@ -1,0 +1,171 @@
+"""The warehouse as api calls it: sessions, statements, results, and room for databases."""
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from snowcave.api.contract import Rows, SessionContext, ToWarehouse
+from snowcave.api.queries import encoding, rows
+from snowcave.api.settings import CallSettings
+from snowcave.model.errors import SessionGone, SnowcaveError
+from snowcave.model.keys import Role
+from snowcave.runtime import grpc
+from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import warehouse_pb2 as v1
+from snowcave.v1 import warehouse_pb2_grpc as stubs
+
+_PEER = "The warehouse"
+# Sessions that this replica has opened there; older ones are simply opened again.
+_OPENED = 4096
+# The warehouse ends a statement at its own limit; the call itself waits this much longer.
+_MARGIN = 10.0
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Rows of a result, from an offset on."""
+
+    columns: Sequence[v1.ColumnType]
+    total: int
+    table: pa.Table
+
+
+class Warehouse:
+    """Raises what the warehouse raised, or Unavailable."""
+
+    def __init__(self, stub: stubs.WarehouseServiceStub, calls: CallSettings) -> None:
+        self._stub = stub
+        self._calls = calls
+        self._opened: OrderedDict[int, None] = OrderedDict()
+
+    async def execute(
+        self,
+        statement: ToWarehouse,
+        query_id: str,
+        *,
+        bindings: Sequence[v1.Binding] = (),
+        timeout: float = 0.0,
+        describe_only: bool = False,
+    ) -> v1.ExecuteReply:
+        session = statement.context.session_id
+        request = v1.ExecuteRequest(
+            session=session,
+            query_id=query_id,
+            sql=statement.sql,
+            context=context_message(statement.context),
+            bindings=bindings,
+            functions=statement.functions,
+            timeout_secs=timeout,
+            describe_only=describe_only,
+        )
+        deadline = timeout + _MARGIN if timeout else None
+        await self._open(statement.context)
+        try:
+            with grpc.translated(_PEER):
+                return await self._stub.Execute(request, timeout=deadline)
+        except SnowcaveError as error:
+            if error.code != SessionGone.code:
+                raise
+        # It was restarted since: its sessions are gone, the statement has not run.
+        self._opened.pop(session, None)
+        await self._open(statement.context)
+        with grpc.translated(_PEER):
+            return await self._stub.Execute(request, timeout=deadline)
+
+    async def _open(self, context: SessionContext) -> None:
+        if context.session_id in self._opened:
+            return
+        request = v1.OpenWarehouseSession(
+            session=context.session_id, context=context_message(context)
+        )
+        with grpc.translated(_PEER):
+            await self._stub.OpenSession(request, timeout=self._calls.warehouse)
+        self._opened[context.session_id] = None
+        if len(self._opened) > _OPENED:
+            self._opened.popitem(last=False)
+
+    async def close_session(self, session: int) -> None:
+        self._opened.pop(session, None)
+        with grpc.translated(_PEER):
+            await self._stub.CloseSession(
+                v1.CloseWarehouseSession(session=session), timeout=self._calls.warehouse
+            )
+
+    async def cancel(self, session: int, query_id: str) -> bool:
+        request = v1.CancelRequest(session=session, query_id=query_id)
+        with grpc.translated(_PEER):
+            reply = await self._stub.Cancel(request, timeout=self._calls.warehouse)
+        return reply.was_running
+
+    async def fetch(self, query_id: str, offset: int = 0, limit: int = 0) -> Fetched:
+        """At most `limit` rows; 0: to the end."""
+        request = v1.FetchResultRequest(query_id=query_id, offset=offset, limit=limit)
+        columns: list[v1.ColumnType] = []
+        total = 0
+        tables: list[pa.Table] = []
+        with grpc.translated(_PEER):
+            async for batch in self._stub.FetchResult(request, timeout=self._calls.fetch):
+                columns = columns or list(batch.columns)
+                total = total or batch.total_rows
+                if batch.arrow_stream:
+                    tables.append(encoding.read_stream(batch.arrow_stream))
+        table = pa.concat_tables(tables) if tables else pa.table({})
+        return Fetched(columns, total, table)
+
+    async def keep(self, session: int, query_id: str, kept: Rows) -> None:
+        """Rows that api made, for RESULT_SCAN and for other replicas."""
+        request = v1.KeepResultRequest(
+            query_id=query_id,
+            session=session,
+            columns=[rows.column_type(one) for one in kept.columns],
+            arrow_stream=encoding.write_stream(rows.table(kept)),
+        )
+        with grpc.translated(_PEER):
+            await self._stub.KeepResult(request, timeout=self._calls.warehouse)
+
+    async def create_database(self, database: str, *, replace: bool = False) -> None:
+        await self._apply(v1.ApplyDdlRequest(create_database=database, replace=replace))
+
+    async def drop_database(self, database: str) -> None:
+        await self._apply(v1.ApplyDdlRequest(drop_database=database))
+
+    async def create_schema(self, database: str, schema: str, *, replace: bool = False) -> None:
+        name = v1.SchemaName(database=database, schema=schema)
+        await self._apply(v1.ApplyDdlRequest(create_schema=name, replace=replace))
+
+    async def drop_schema(self, database: str, schema: str) -> None:
+        name = v1.SchemaName(database=database, schema=schema)
+        await self._apply(v1.ApplyDdlRequest(drop_schema=name))
+
+    async def _apply(self, request: v1.ApplyDdlRequest) -> None:
+        with grpc.translated(_PEER):
+            await self._stub.ApplyDdl(request, timeout=self._calls.warehouse)
+
+
+def context_message(context: SessionContext) -> v1.SessionContext:
+    return v1.SessionContext(
+        user=context.user_name,
+        role=context.role,
+        warehouse=context.warehouse,
+        database=context.database,
+        schema=context.schema,
+        account=context.account,
+        organization=context.organization,
+        parameters=context.parameters,
+        client_app=context.client_app,
+        client_version=context.client_version,
+        last_query_id=context.last_query_id,
+    )
+
+
+@asynccontextmanager
+async def open_warehouse(mesh: Mesh, calls: CallSettings) -> AsyncGenerator[Warehouse]:
+    """Does not wait for the warehouse: what needs no ordinary SQL works without it."""
+    address = mesh.grpc_address(Role.WAREHOUSE)
+    async with grpc.connect(
+        address, mesh.folder("tls"), me=Role.API, to=Role.WAREHOUSE
+    ) as channel:
+        yield Warehouse(stubs.WarehouseServiceStub(channel), calls)
