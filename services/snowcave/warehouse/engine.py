@@ -1,0 +1,128 @@
+"""What the warehouse asks of a SQL engine, so that another one can take DuckDB's place."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from snowcave.v1 import warehouse_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a statement's context functions answer, and where unqualified names are looked up."""
+
+    session: int = 0
+    user: str = ""
+    role: str = ""
+    warehouse: str = ""
+    database: str = ""
+    schema: str = ""
+    account: str = ""
+    organization: str = ""
+    client_app: str = ""
+    client_version: str = ""
+    last_query_id: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Rows that a statement may read under a name that holds for this statement only."""
+
+    name: str
+    table: pa.Table
+    # Columns that hold JSON texts.
+    variants: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowFunction:
+    """A function that DuckDB calls with Arrow arrays of texts and that answers with one."""
+
+    name: str
+    arity: int
+    call: Callable[..., pa.Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A statement's rows, in the Arrow types that `types.normalise` promises."""
+
+    table: pa.Table
+    columns: tuple[pb.ColumnType, ...]
+    statement_type: int
+    rows_affected: int
+    database: str
+    schema: str
+
+
+class Reader(Protocol):
+    """Rows of a query, batch by batch. Blocking: call from the engine's threads."""
+
+    def read(self) -> pa.RecordBatch | None: ...
+
+    def close(self) -> None: ...
+
+
+class EngineSession(Protocol):
+    """One client's connection. Its methods block; the caller sees that only one runs at a time."""
+
+    def parse(self, sql: str, context: Context) -> Any:
+        """The statement as a tree, checked and with variables and context functions filled in."""
+        ...
+
+    def execute(
+        self,
+        statement: Any,
+        context: Context,
+        *,
+        bindings: Sequence[Any] = (),
+        relations: Sequence[Relation] = (),
+        functions: Sequence[ArrowFunction] = (),
+    ) -> Outcome:
+        """Raises SnowcaveError and the engine's own errors, which failures.translated knows."""
+        ...
+
+    def stream(
+        self, query: Any, context: Context, *, relations: Sequence[Relation], rows: int
+    ) -> Reader:
+        """A query's rows in batches of about `rows`; nothing else may run until it is read or closed."""
+        ...
+
+    def describe(self, statement: Any, context: Context) -> tuple[pb.ColumnType, ...]:
+        """The columns that the statement would give, without running it."""
+        ...
+
+    def reads_event_table(self, statement: Any, sql: str, context: Context) -> bool: ...
+
+    def point_event_table(self, files: Sequence[Path], tail: pa.Table | None) -> None:
+        """What the event table holds for this session from now on."""
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the client opened a transaction that is still open."""
+        ...
+
+    def interrupt(self) -> None:
+        """From any thread: the running statement fails at its next opportunity."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SqlEngine(Protocol):
+    def open_session(self, session: int) -> EngineSession: ...
+
+    def create_database(self, name: str, *, replace: bool) -> None: ...
+
+    def drop_database(self, name: str) -> None: ...
+
+    def create_schema(self, database: str, name: str, *, replace: bool) -> None: ...
+
+    def drop_schema(self, database: str, name: str) -> None: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,80 @@
+"""The warehouse daemon: ordinary SQL, query results, the event table's view."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from snowcave.kit import ids
+from snowcave.kit.clock import LoopClock
+from snowcave.kit.tasks import background
+from snowcave.model.keys import Role
+from snowcave.runtime.daemon import Daemon, Parts
+from snowcave.runtime.grpc import connect, serve
+from snowcave.v1 import warehouse_pb2_grpc
+from snowcave.warehouse.duck import DuckEngine
+from snowcave.warehouse.results import ResultStore
+from snowcave.warehouse.service import SERVICE_NAME, WarehouseServicer
+from snowcave.warehouse.sessions import Sessions
+from snowcave.warehouse.settings import WarehouseSettings
+from snowcave.warehouse.statements import Statements
+from snowcave.warehouse.tail import EventTail
+
+
+async def build(settings: WarehouseSettings, parts: Parts) -> None:
+    mesh = settings.mesh
+    tls = mesh.folder("tls")
+    clock = LoopClock()
+    results = ResultStore(mesh.folder("warehouse") / "results", settings.results, clock)
+    engine = await parts.enter("engine", open_engine(settings))
+    events = await parts.enter(
+        "events channel",
+        connect(
+            settings.events_address or mesh.grpc_address(Role.EVENTS),
+            tls,
+            me=Role.WAREHOUSE,
+            to=Role.EVENTS,
+        ),
+    )
+    sessions = await parts.enter("sessions", Sessions(engine, settings))
+    tail = EventTail(events, mesh.folder("events") / "parquet", settings.tail_timeout)
+    statements = Statements(sessions, results, tail, settings, clock, ids.system_random())
+    servicer = WarehouseServicer(engine, sessions, statements, results, settings)
+    add = partial(warehouse_pb2_grpc.add_WarehouseServiceServicer_to_server, servicer)
+    await parts.enter("sweep", background(sweep(results, settings, clock)))
+    await parts.enter(
+        "grpc",
+        serve(
+            Role.WAREHOUSE,
+            [mesh.grpc_address(Role.WAREHOUSE)],
+            tls,
+            [(SERVICE_NAME, add)],
+            callers=[Role.API, Role.ADMIN],
+        ),
+    )
+
+
+@asynccontextmanager
+async def open_engine(settings: WarehouseSettings) -> AsyncGenerator[DuckEngine]:
+    mesh = settings.mesh
+    engine = await asyncio.to_thread(
+        DuckEngine,
+        mesh.folder("warehouse"),
+        mesh.folder("stages"),
+        settings.engine,
+        folders=[mesh.folder("events") / "parquet"],
+    )
+    try:
+        yield engine
+    finally:
+        await asyncio.to_thread(engine.close)
+
+
+async def sweep(results: ResultStore, settings: WarehouseSettings, clock: LoopClock) -> None:
+    """Forget expired results for ever."""
+    while True:
+        await clock.sleep(settings.results.sweep)
+        await asyncio.to_thread(results.sweep)
+
+
+DAEMON = Daemon(role=Role.WAREHOUSE, settings=WarehouseSettings, build=build)

@@ -1,0 +1,142 @@
+"""WarehouseService over gRPC: reads a request, runs it in its session, keeps and answers the rows."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from snowcave.model.errors import Kind, RemoteError, ValueInvalid
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.v1 import warehouse_pb2_grpc
+from snowcave.warehouse import columns
+from snowcave.warehouse.engine import Context, SqlEngine
+from snowcave.warehouse.results import ResultStore, pieces
+from snowcave.warehouse.sessions import Sessions, watched
+from snowcave.warehouse.settings import WarehouseSettings
+from snowcave.warehouse.statements import Answer, Statements
+
+SERVICE_NAME = "snowcave.v1.WarehouseService"
+# Whatever a caller asks for, one message stays well below gRPC's limit.
+_MAX_ROWS = 100_000
+
+
+class WarehouseServicer(warehouse_pb2_grpc.WarehouseServiceServicer):
+    def __init__(
+        self,
+        engine: SqlEngine,
+        sessions: Sessions,
+        statements: Statements,
+        results: ResultStore,
+        settings: WarehouseSettings,
+    ) -> None:
+        self._engine = engine
+        self._sessions = sessions
+        self._statements = statements
+        self._results = results
+        self._settings = settings
+
+    async def OpenSession(  # noqa: N802
+        self, request: pb.OpenWarehouseSession, context: Any
+    ) -> pb.OpenWarehouseSessionReply:
+        await self._sessions.get(request.session)
+        return pb.OpenWarehouseSessionReply()
+
+    async def CloseSession(  # noqa: N802
+        self, request: pb.CloseWarehouseSession, context: Any
+    ) -> pb.CloseWarehouseSessionReply:
+        await self._sessions.close(request.session)
+        return pb.CloseWarehouseSessionReply()
+
+    async def Execute(self, request: pb.ExecuteRequest, context: Any) -> pb.ExecuteReply:  # noqa: N802
+        session = await self._sessions.get(request.session)
+        limit = request.timeout_secs or self._settings.statement_timeout
+        answer: Answer = await watched(
+            session,
+            request.query_id,
+            limit,
+            lambda: self._statements.run(session, request, context_of(request)),
+        )
+        reply = pb.ExecuteReply(
+            columns=answer.columns,
+            rows=answer.table.num_rows,
+            statement_type=answer.statement_type,
+            database=answer.database,
+            schema=answer.schema,
+            rows_affected=answer.rows_affected,
+        )
+        if answer.table.nbytes <= self._settings.results.inline_bytes:
+            reply.arrow_stream = columns.to_stream(answer.table)
+        return reply
+
+    async def Cancel(self, request: pb.CancelRequest, context: Any) -> pb.CancelReply:  # noqa: N802
+        was_running = self._sessions.cancel(request.session, request.query_id)
+        return pb.CancelReply(was_running=was_running)
+
+    async def FetchResult(  # noqa: N802
+        self, request: pb.FetchResultRequest, context: Any
+    ) -> AsyncIterator[pb.ResultBatch]:
+        if min(request.offset, request.limit, request.max_rows) < 0:
+            raise ValueInvalid("offset, limit and max_rows must not be negative.")
+        kept, table = await self._sessions.thread(self._results.get, request.query_id)
+        rows = min(request.max_rows or self._settings.results.batch_rows, _MAX_ROWS)
+        first: Sequence[pb.ColumnType] = kept
+        for piece in pieces(table, request.offset, request.limit, rows):
+            yield pb.ResultBatch(
+                columns=first, total_rows=table.num_rows, arrow_stream=columns.to_stream(piece)
+            )
+            first = ()
+
+    async def KeepResult(  # noqa: N802
+        self, request: pb.KeepResultRequest, context: Any
+    ) -> pb.KeepResultReply:
+        try:
+            table = columns.from_stream(request.arrow_stream)
+        except pa.ArrowInvalid as error:
+            raise ValueInvalid("The rows are not an Arrow stream.") from error
+        if len(request.columns) != table.num_columns:
+            raise ValueInvalid("columns and arrow_stream differ in their number of columns.")
+        await self._sessions.thread(
+            self._results.put, request.query_id, list(request.columns), table
+        )
+        return pb.KeepResultReply()
+
+    async def ApplyDdl(self, request: pb.ApplyDdlRequest, context: Any) -> pb.ApplyDdlReply:  # noqa: N802
+        await self._apply(request)
+        return pb.ApplyDdlReply()
+
+    async def _apply(self, request: pb.ApplyDdlRequest) -> None:
+        engine, thread = self._engine, self._sessions.thread
+        match request.WhichOneof("change"):
+            case "create_database":
+                name = request.create_database
+                await thread(lambda: engine.create_database(name, replace=request.replace))
+            case "drop_database":
+                await thread(engine.drop_database, request.drop_database)
+            case "create_schema":
+                new = request.create_schema
+                await thread(
+                    lambda: engine.create_schema(new.database, new.schema, replace=request.replace)
+                )
+            case "drop_schema":
+                old = request.drop_schema
+                await thread(engine.drop_schema, old.database, old.schema)
+            case _:
+                raise RemoteError(Kind.INVALID, 1008, "22023", "ApplyDdl names no change.")
+
+
+def context_of(request: pb.ExecuteRequest) -> Context:
+    given = request.context
+    return Context(
+        session=request.session,
+        user=given.user,
+        role=given.role,
+        warehouse=given.warehouse,
+        database=given.database,
+        schema=given.schema,
+        account=given.account,
+        organization=given.organization,
+        client_app=given.client_app,
+        client_version=given.client_version,
+        last_query_id=given.last_query_id,
+        parameters=dict(given.parameters),
+    )

@@ -1,0 +1,324 @@
+"""One client's connection to the engine: fakesnow's connection and cursor with Snowflake's gaps closed.
+
+Blocking, and not safe for two callers at once; `Sessions` sees to that.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import duckdb
+import pyarrow as pa
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.statement_type import statement_type_id
+from sqlglot import Expr, exp
+
+from snowcave.model.errors import QueryCancelled
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import bindings as binding
+from snowcave.warehouse import columns, event_table, guard, rewrite
+from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
+
+_SELECT = 0x1000
+_OTHER = 0x6000
+_BOUND = "_SC_BOUND"
+
+
+class _Forgetful(dict[str, Any]):
+    """fakesnow keeps every result for ever; we keep them elsewhere and for a while."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
+
+
+class _Duck:
+    """A DuckDB connection that remembers the types of its last result, which Arrow alone does not tell."""
+
+    def __init__(self, inner: duckdb.DuckDBPyConnection) -> None:
+        self._inner = inner
+        self.types: list[tuple[str, str]] = []
+
+    def execute(self, *args: Any, **kwargs: Any) -> "_Duck":
+        self._inner.execute(*args, **kwargs)
+        return self
+
+    def to_arrow_table(self, *args: Any) -> pa.Table:
+        self.types = [(str(d[0]), str(d[1])) for d in self._inner.description or ()]
+        return self._inner.to_arrow_table(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _Cursor(FakeSnowflakeCursor):
+    def run(self, statement: Expr, parameters: list[Any] | None) -> Expr:
+        """fakesnow's `execute` from the tree on; answers the last translated statement."""
+        self.check_db_and_schema(statement)
+        translated = statement
+        for part in self._transform_explode(statement):
+            translated = self._transform(part, parameters)
+            self._execute(translated, parameters if translated.find(exp.Placeholder) else None)
+        return translated
+
+    def duckdb_sql(self, query: Expr) -> str:
+        """A query as DuckDB reads it."""
+        self.check_db_and_schema(query)
+        return self._transform(query, None).sql(dialect="duckdb")
+
+    @property
+    def rows_affected(self) -> int:
+        return self._rowcount or 0
+
+    @property
+    def table(self) -> pa.Table:
+        assert self._arrow_table is not None
+        return self._arrow_table
+
+
+class DuckSession:
+    """See engine.EngineSession."""
+
+    def __init__(self, number: int, duck: duckdb.DuckDBPyConnection, own: Path) -> None:
+        self.number = number
+        self._own = own
+        self._raw = duck
+        self._duck = _Duck(duck)
+        self._connection = FakeSnowflakeConnection(
+            cast(Any, self._duck),
+            _Forgetful(),
+            create_database=False,
+            create_schema=False,
+            paramstyle="qmark",
+        )
+        self._looking_at = ("", "")
+        self._cancelled = Event()
+        self._in_transaction = False
+        duck.execute("SET search_path = 'memory.main'")
+        self.point_event_table((), None)
+
+    # ------------------------------------------------------------ statements
+
+    def parse(self, sql: str, context: Context) -> Expr:
+        """Raises SnowcaveError. The tree is checked and filled in, but not yet bound to any rows."""
+        filled = rewrite.fill_variables(sql, self._connection.variables._variables)  # pyright: ignore[reportPrivateUsage]
+        statement = rewrite.parse(filled)
+        guard.check(statement)
+        statement = rewrite.name_columns(statement, filled)
+        return rewrite.fill_context(statement, context)
+
+    def execute(
+        self,
+        statement: Expr,
+        context: Context,
+        *,
+        bindings: Sequence[pb.Binding] = (),
+        relations: Sequence[Relation] = (),
+        functions: Sequence[ArrowFunction] = (),
+    ) -> Outcome:
+        """Raises SnowcaveError."""
+        self._cancelled.clear()
+        try:
+            return self._execute(statement, context, bindings, relations, functions)
+        except duckdb.InterruptException as error:
+            raise QueryCancelled from error
+
+    def stream(
+        self, query: Expr, context: Context, *, relations: Sequence[Relation], rows: int
+    ) -> "ReadAhead":
+        """Raises SnowcaveError and DuckDB's errors; so does reading."""
+        self._cancelled.clear()
+        self._look_at(context)
+        self._register(relations, ())
+        query = rewrite.compare_variants(query, self._json_columns(query, context))
+        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        reader = self._raw.sql(cursor.duckdb_sql(query)).to_arrow_reader(rows)
+        return ReadAhead(reader, lambda: self._unregister(relations, ()))
+
+    def describe(self, statement: Expr, context: Context) -> tuple[pb.ColumnType, ...]:
+        """Raises SnowcaveError. Statements other than queries give one text column, as they do when run."""
+        if not isinstance(statement, exp.Query):
+            return (columns.column_type("status", "VARCHAR"),)
+        self._look_at(context)
+        plain = statement.transform(
+            lambda node: exp.Null() if isinstance(node, exp.Placeholder) else node
+        )
+        plain = rewrite.compare_variants(plain, self._json_columns(plain, context))
+        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        rows = self._raw.execute("DESCRIBE " + cursor.duckdb_sql(plain)).fetchall()
+        return tuple(columns.column_type(str(row[0]), str(row[1])) for row in rows)
+
+    def interrupt(self) -> None:
+        self._cancelled.set()
+        self._raw.interrupt()
+
+    def close(self) -> None:
+        self._raw.close()
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._in_transaction
+
+    def point_event_table(self, files: Sequence[Path], tail: pa.Table | None) -> None:
+        """What the event table holds for this session from now on."""
+        event_table.point(self._raw, self._own, files, tail)
+
+    def reads_event_table(self, statement: Expr, sql: str, context: Context) -> bool:
+        """By name, or through a view that does."""
+        if event_table.may_read(sql):
+            return True
+        for database, schema, name in rewrite.tables_of(statement, context):
+            found = self._raw.execute(
+                "SELECT sql FROM duckdb_views() "
+                "WHERE database_name = ? AND schema_name = ? AND view_name = ?",
+                [database, schema, name],
+            ).fetchall()
+            if any(event_table.may_read(row[0]) for row in found):
+                return True
+        return False
+
+    # ------------------------------------------------------------ inside
+
+    def _execute(
+        self,
+        statement: Expr,
+        context: Context,
+        bindings: Sequence[pb.Binding],
+        relations: Sequence[Relation],
+        functions: Sequence[ArrowFunction],
+    ) -> Outcome:
+        self._look_at(context)
+        statement_type = type_id(statement)
+        statement = rewrite.compare_variants(statement, self._json_columns(statement, context))
+        parameters: list[Any] | None = None
+        held = list(relations)
+        if binding.is_array(bindings):
+            held.append(Relation(_BOUND, binding.rows(bindings)))
+            statement = binding.spread(statement, _BOUND)
+        elif bindings:
+            parameters = binding.order(statement, binding.values(bindings))
+        try:
+            self._register(held, functions)
+            return self._run(statement, parameters, statement_type)
+        finally:
+            self._unregister(held, functions)
+
+    def _run(self, statement: Expr, parameters: list[Any] | None, statement_type: int) -> Outcome:
+        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        if self._cancelled.is_set():
+            raise QueryCancelled
+        cursor.run(statement, parameters)
+        if isinstance(statement, (exp.Transaction, exp.Commit, exp.Rollback)):
+            self._in_transaction = isinstance(statement, exp.Transaction)
+        described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
+        self._looking_at = (self._connection.database or "", self._connection.schema or "")
+        return Outcome(
+            table=columns.normalise(cursor.table, described),
+            columns=described,
+            statement_type=statement_type,
+            rows_affected=cursor.rows_affected,
+            database=self._looking_at[0],
+            schema=self._looking_at[1],
+        )
+
+    def _look_at(self, context: Context) -> None:
+        """Put the connection where the request says the session is."""
+        here = (context.database, context.schema)
+        connection = self._connection
+        if here == self._looking_at and here != ("", ""):
+            return
+        connection.database, connection._schema = context.database or None, context.schema or None  # pyright: ignore[reportPrivateUsage]
+        connection.database_set, connection.schema_set = (
+            bool(context.database),
+            bool(context.schema),
+        )
+        path = (
+            f"{_quoted(context.database)}.{_quoted(context.schema or 'main')}"
+            if context.database
+            else "memory.main"
+        )
+        try:
+            self._raw.execute("SET search_path = '" + path.replace("'", "''") + "'")
+            self._looking_at = here
+        except duckdb.CatalogException:
+            # Dropped meanwhile: names must be qualified then, as on Snowflake.
+            self._raw.execute("SET search_path = 'memory.main'")
+            connection.database_set = connection.schema_set = False
+            self._looking_at = ("", "")
+
+    def _json_columns(self, statement: Expr, context: Context) -> frozenset[str]:
+        tables = rewrite.tables_of(statement, context)
+        if not tables or not rewrite.mentions_comparison(statement):
+            return frozenset()
+        marks = ", ".join("(?, ?, ?)" for _ in tables)
+        found = self._raw.execute(
+            "SELECT DISTINCT upper(column_name) FROM duckdb_columns() WHERE data_type = 'JSON' "
+            f"AND (database_name, schema_name, table_name) IN ({marks})",
+            [part for table in tables for part in table],
+        ).fetchall()
+        return frozenset(row[0] for row in found)
+
+    def _register(self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]) -> None:
+        for relation in relations:
+            source = relation.name + "_"
+            self._raw.register(source, relation.table)
+            picked = ", ".join(
+                f"{_quoted(name)}::JSON AS {_quoted(name)}"
+                if name in relation.variants
+                else _quoted(name)
+                for name in relation.table.schema.names
+            )
+            self._raw.execute(
+                f"CREATE OR REPLACE TEMP VIEW {_quoted(relation.name)} AS "
+                f"SELECT {picked} FROM {_quoted(source)}"
+            )
+        for function in functions:
+            self._raw.create_function(
+                function.name,
+                cast(Any, function.call),
+                [cast(Any, duckdb.sqltype("VARCHAR"))] * function.arity,
+                duckdb.sqltype("VARCHAR"),
+                type=cast(Any, "arrow"),
+                null_handling=cast(Any, "special"),
+                side_effects=True,
+            )
+
+    def _unregister(
+        self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]
+    ) -> None:
+        for relation in relations:
+            self._raw.execute(f"DROP VIEW IF EXISTS temp.main.{_quoted(relation.name)}")
+            self._raw.unregister(relation.name + "_")
+        for function in functions:
+            self._raw.remove_function(function.name)
+
+
+class ReadAhead:
+    """The rows of a running query. Close it before the session does anything else."""
+
+    def __init__(self, reader: pa.RecordBatchReader, release: Callable[[], None]) -> None:
+        self._reader = reader
+        self._release = release
+
+    def read(self) -> pa.RecordBatch | None:
+        try:
+            return self._reader.read_next_batch()
+        except StopIteration:
+            return None
+
+    def close(self) -> None:
+        self._reader.close()
+        self._release()
+
+
+def type_id(statement: Expr) -> int:
+    """Snowflake's statementTypeId as far as clients look at it."""
+    if isinstance(statement, exp.Query):
+        return _SELECT
+    found = statement_type_id(statement)
+    return found if 0x3000 <= found < 0x4000 else _OTHER
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,149 @@
+"""Open sessions: one statement at a time in each, on a bounded number of threads."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import structlog
+
+from snowcave.model.errors import (
+    Exhausted,
+    Kind,
+    QueryCancelled,
+    RemoteError,
+    StatementTimeout,
+)
+from snowcave.warehouse import failures
+from snowcave.warehouse.engine import EngineSession, SqlEngine
+from snowcave.warehouse.settings import WarehouseSettings
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class Session:
+    """One client's connection and its turn-taking."""
+
+    def __init__(self, number: int, engine: EngineSession) -> None:
+        self.number = number
+        self.engine = engine
+        self.turn = asyncio.Lock()
+        self.waiting = 0
+        # query id → the task that runs it, for Cancel.
+        self.running: dict[str, asyncio.Task[Any]] = {}
+
+
+class Sessions:
+    """Owns the engine's threads. Enter before use; leaving interrupts what still runs."""
+
+    def __init__(self, engine: SqlEngine, settings: WarehouseSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._open: dict[int, Session] = {}
+        self._opening = asyncio.Lock()
+        self._pool = ThreadPoolExecutor(settings.engine.threads, thread_name_prefix="sql")
+
+    async def __aenter__(self) -> "Sessions":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for session in list(self._open.values()):
+            for task in list(session.running.values()):
+                task.cancel()
+        for number in list(self._open):
+            await self.close(number)
+        self._pool.shutdown(wait=False)
+
+    async def get(self, number: int) -> Session:
+        """The session, opened where it is not: the warehouse may have started again meanwhile."""
+        async with self._opening:
+            if (session := self._open.get(number)) is None:
+                if len(self._open) >= self._settings.max_sessions:
+                    raise Exhausted("Too many sessions are open in the warehouse.")
+                engine = await self.thread(self._engine.open_session, number)
+                session = self._open[number] = Session(number, engine)
+            return session
+
+    async def close(self, number: int) -> None:
+        session = self._open.pop(number, None)
+        if session is not None:
+            async with session.turn:
+                await self.thread(session.engine.close)
+
+    def cancel(self, number: int, query_id: str) -> bool:
+        """Whether it ran."""
+        session = self._open.get(number)
+        task = session.running.get(query_id) if session else None
+        if task is None:
+            return False
+        task.cancel()
+        return True
+
+    @asynccontextmanager
+    async def taking_turn(self, session: Session) -> AsyncGenerator[None]:
+        if session.waiting >= self._settings.max_waiting:
+            raise Exhausted("Too many statements wait in this session.")
+        session.waiting += 1
+        try:
+            await session.turn.acquire()
+        finally:
+            session.waiting -= 1
+        try:
+            yield
+        finally:
+            session.turn.release()
+
+    async def thread(self, call: Callable[..., T], *args: Any) -> T:
+        """Run a blocking call on the engine's threads; foreign errors come back translated."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _told, call, args)
+
+    async def blocking(self, session: Session, call: Callable[[], T]) -> T:
+        """Like `thread`, for a session's statement: cancelling interrupts it and waits until it has ended."""
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _told, call, ())
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            while not future.done():
+                # An interrupt between two of the statement's steps hits nothing, so it is repeated.
+                session.engine.interrupt()
+                await asyncio.wait([future], timeout=self._settings.engine.interrupt_every)
+            future.exception()
+            raise
+
+
+def _told(call: Callable[..., T], args: tuple[Any, ...]) -> T:
+    try:
+        return call(*args)
+    except Exception as error:
+        if failures.is_defect(error):
+            log.exception("statement_broke")
+        raise failures.translated(error) from error
+
+
+async def watched(session: Session, query_id: str, limit: float, work: Callable[[], Any]) -> Any:
+    """Run `work` as a task that Cancel can find, for at most `limit` seconds.
+
+    Raises QueryCancelled, StatementTimeout, or what the work raised.
+    """
+    if query_id in session.running:
+        raise RemoteError(Kind.EXISTS, 370001, "XX000", f"Query {query_id} is already running.")
+    task: asyncio.Task[Any] = asyncio.ensure_future(work())
+    session.running[query_id] = task
+    try:
+        done, _ = await asyncio.wait([task], timeout=limit)
+        if not done:
+            task.cancel()
+            await asyncio.wait([task])
+            if task.cancelled():
+                raise StatementTimeout(limit)
+        if task.cancelled():
+            raise QueryCancelled
+        return task.result()
+    finally:
+        session.running.pop(query_id, None)
+        if not task.done():  # our caller went away
+            task.cancel()
+            await asyncio.wait([task])

@@ -1,0 +1,68 @@
+"""What the warehouse can be told."""
+
+from dataclasses import dataclass, field
+
+from snowcave.runtime.mesh import Mesh
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """The SQL engine in this process."""
+
+    # Statements that run at once; further ones wait for a thread.
+    threads: int = 16
+    # DuckDB's own worker threads, shared by all statements.
+    duckdb_threads: int = 2
+    # DuckDB spills to disk beyond this.
+    memory_limit: str = "2GB"
+    # Bytes that spilling may take on disk.
+    spill_limit: str = "20GB"
+    # How often a write that lost to another one is run again before the client is told.
+    conflict_retries: int = 20
+    # Pause between two attempts to interrupt a statement that was cancelled.
+    interrupt_every: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSettings:
+    """Results kept by query id."""
+
+    # How long a result can be fetched.
+    ttl: float = 86_400.0
+    # All results together; the oldest go first.
+    max_bytes: int = 4 << 30
+    # Results up to this many bytes come along with the reply.
+    inline_bytes: int = 1 << 20
+    # Rows in one message of FetchResult where the caller does not say.
+    batch_rows: int = 8192
+    # How often expired results are looked for.
+    sweep: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """Service-function calls."""
+
+    # Argument rows in one message to the router.
+    batch_rows: int = 4096
+    # Argument messages that may be unanswered at once.
+    window: int = 16
+
+
+@dataclass(frozen=True)
+class WarehouseSettings:
+    mesh: Mesh
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    results: ResultSettings = field(default_factory=ResultSettings)
+    calls: CallSettings = field(default_factory=CallSettings)
+    # Where the functions and events daemons answer; empty: on this machine.
+    functions_address: str = ""
+    events_address: str = ""
+    # How long the live tail of the event table may take; without it a query sees rolled rows only.
+    tail_timeout: float = 5.0
+    # A statement's limit where the request names none.
+    statement_timeout: float = 172_800.0
+    # Sessions that may be open at once.
+    max_sessions: int = 2000
+    # Statements of one session that may wait for their turn.
+    max_waiting: int = 64

@@ -1,0 +1,118 @@
+"""One statement from its text to its kept rows."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from snowcave.kit.clock import Clock, backoff
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import rewrite
+from snowcave.warehouse.engine import Context, Outcome, Relation
+from snowcave.warehouse.failures import WriteConflict
+from snowcave.warehouse.results import ResultStore
+from snowcave.warehouse.sessions import Session, Sessions
+from snowcave.warehouse.settings import WarehouseSettings
+from snowcave.warehouse.tail import EventSource
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    columns: Sequence[pb.ColumnType]
+    table: pa.Table
+    statement_type: int
+    rows_affected: int
+    database: str
+    schema: str
+
+
+class Statements:
+    def __init__(
+        self,
+        sessions: Sessions,
+        results: ResultStore,
+        events: EventSource,
+        settings: WarehouseSettings,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._sessions = sessions
+        self._results = results
+        self._events = events
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+
+    async def run(self, session: Session, request: pb.ExecuteRequest, context: Context) -> Answer:
+        """Raises SnowcaveError."""
+        async with self._sessions.taking_turn(session):
+            engine = session.engine
+            statement = await self._sessions.thread(engine.parse, request.sql, context)
+            relations = await self._relations(statement)
+            await self._see_events(session, statement, request.sql, context)
+            if request.describe_only:
+                described = await self._sessions.thread(engine.describe, statement, context)
+                return _described(described, context)
+            outcome = await self._execute(session, statement, request, context, relations)
+            if request.query_id:
+                await self._sessions.thread(
+                    self._results.put, request.query_id, outcome.columns, outcome.table
+                )
+            return Answer(
+                columns=outcome.columns,
+                table=outcome.table,
+                statement_type=outcome.statement_type,
+                rows_affected=outcome.rows_affected,
+                database=outcome.database,
+                schema=outcome.schema,
+            )
+
+    async def _execute(
+        self,
+        session: Session,
+        statement: Any,
+        request: pb.ExecuteRequest,
+        context: Context,
+        relations: Sequence[Relation],
+    ) -> Outcome:
+        """A statement that lost to a concurrent write did nothing, so it is run again for a while."""
+        pauses = backoff(self._rng, base=0.01, cap=0.5)
+        for attempt in range(self._settings.engine.conflict_retries + 1):
+            try:
+                return await self._sessions.blocking(
+                    session,
+                    lambda: session.engine.execute(
+                        statement.copy(), context, bindings=request.bindings, relations=relations
+                    ),
+                )
+            except WriteConflict:
+                if (
+                    attempt == self._settings.engine.conflict_retries
+                    or session.engine.in_transaction
+                ):
+                    raise
+            await self._clock.sleep(next(pauses))
+        raise AssertionError("unreachable")
+
+    async def _relations(self, statement: Any) -> list[Relation]:
+        relations: list[Relation] = []
+        for name, query_id in rewrite.take_result_scans(statement).items():
+            kept, table = await self._sessions.thread(self._results.get, query_id)
+            variants = frozenset(c.name for c in kept if c.type in ("variant", "object", "array"))
+            relations.append(Relation(name, table, variants))
+        return relations
+
+    async def _see_events(
+        self, session: Session, statement: Any, sql: str, context: Context
+    ) -> None:
+        engine = session.engine
+        if await self._sessions.thread(engine.reads_event_table, statement, sql, context):
+            moment = await self._events.now()
+            await self._sessions.thread(engine.point_event_table, moment.files, moment.tail)
+
+
+def _described(columns: Sequence[pb.ColumnType], context: Context) -> Answer:
+    empty = pa.table({})
+    return Answer(columns, empty, 0x1000, 0, context.database, context.schema)
