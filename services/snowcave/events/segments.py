@@ -10,7 +10,6 @@ Everything here blocks: the writer calls it in its one thread.
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +32,18 @@ class Segment:
     opened: float
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The event table as of one moment."""
+
+    tail: list[pa.RecordBatch]
+    files: list[Path]
+    folder: Path
+
+    def relative_files(self) -> list[str]:
+        return [str(path.relative_to(self.folder)) for path in self.files]
 
 
 class Segments:
@@ -85,10 +96,17 @@ class Segments:
     def forget(self, segment: Segment) -> None:
         self.sealed.remove(segment)
 
-    def tail(self) -> Iterator[tuple[str, list[pa.RecordBatch]]]:
-        """Segment name and rows of everything that Parquet may not hold yet."""
-        for segment in (*self.sealed, self.open):
-            yield segment.name, list(segment.batches)
+    def snapshot(self) -> Snapshot:
+        """Every row once: those of the log, and the files that hold all others."""
+        held = [*self.sealed, self.open]
+        names = {segment.name for segment in held}
+        files = sorted(self._parquet.glob("*/*.parquet"))
+        return Snapshot(
+            tail=[batch for segment in held for batch in segment.batches],
+            # A segment whose roll is under way stands in both places; it counts once.
+            files=[path for path in files if path.stem not in names],
+            folder=self._parquet,
+        )
 
     def expire(self, oldest_hour: str) -> list[str]:
         """Delete the hours before `oldest_hour`; returns them."""

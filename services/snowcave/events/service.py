@@ -1,18 +1,19 @@
 """EventService over gRPC: appends from agents, the live tail for readers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from snowcave.events.rows import STORED, compute
+from snowcave.events.segments import Snapshot
 from snowcave.events.writer import Writer
 from snowcave.model.errors import ValueInvalid
 from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import events_pb2_grpc
 
-# Names in a Scan answer's schema: readers leave these segments' Parquet files out.
-SEGMENTS_KEY = b"snowcave.segments"
 _MESSAGE_ROWS = 50_000
 
 
@@ -32,18 +33,34 @@ class EventService(events_pb2_grpc.EventServiceServicer):
     async def Scan(  # noqa: N802
         self, request: v1.ScanRequest, context: Any
     ) -> AsyncIterator[v1.ScanReply]:
-        """Rows that are not in Parquet yet. The first answer comes even where there are none."""
-        segments = await self._writer.tail()
-        names = ",".join(name for name, _ in segments)
-        schema = STORED.with_metadata({SEGMENTS_KEY: names.encode()})
-        batches = [batch for _, held in segments for batch in held]
-        table = _filtered(pa.Table.from_batches(batches, schema=STORED), request)
-        pieces = table.unify_dictionaries().to_batches(max_chunksize=_MESSAGE_ROWS)
+        """The first answer names the files that hold what `tail_only` leaves out."""
+        snapshot = await self._writer.snapshot()
+        table = await asyncio.to_thread(_select, snapshot, request)
+        pieces = table.to_batches(max_chunksize=_MESSAGE_ROWS)
+        first = v1.ScanReply(rolled_files=snapshot.relative_files(), has_rolled_files=True)
         for piece in pieces or [pa.RecordBatch.from_pylist([], schema=STORED)]:
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, schema) as stream:
-                stream.write_batch(piece)
-            yield v1.ScanReply(arrow_stream=sink.getvalue().to_pybytes())
+            first.arrow_stream = _stream(piece)
+            yield first
+            first = v1.ScanReply()
+
+
+def _select(snapshot: Snapshot, request: v1.ScanRequest) -> pa.Table:
+    tables = [_filtered(pa.Table.from_batches(snapshot.tail, schema=STORED), request)]
+    if not request.tail_only:
+        tables += [
+            _filtered(pq.read_table(path, schema=STORED), request) for path in snapshot.files
+        ]
+    table = pa.concat_tables(tables).unify_dictionaries()
+    if request.newest_first:
+        table = table.sort_by([("timestamp", "descending")])
+    return table.slice(0, request.limit) if request.limit else table
+
+
+def _stream(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, STORED) as stream:
+        stream.write_batch(batch)
+    return sink.getvalue().to_pybytes()
 
 
 def _filtered(table: pa.Table, request: v1.ScanRequest) -> pa.Table:
@@ -56,9 +73,7 @@ def _filtered(table: pa.Table, request: v1.ScanRequest) -> pa.Table:
         table = table.filter(compute.equal(table.column("service"), request.service))
     if request.record_type:
         table = table.filter(compute.equal(table.column("record_type"), request.record_type))
-    if request.newest_first:
-        table = table.sort_by([("timestamp", "descending")])
-    return table.slice(0, request.limit) if request.limit else table
+    return table
 
 
 def _scalar(moment: Any) -> pa.Scalar:

@@ -9,12 +9,11 @@ from datetime import timedelta
 from typing import TypeVar
 
 import prometheus_client
-import pyarrow as pa
 import structlog
 
 from snowcave.events import frames, rows
 from snowcave.events.rows import Marks
-from snowcave.events.segments import Segments
+from snowcave.events.segments import Segments, Snapshot
 from snowcave.events.settings import EventsSettings
 from snowcave.kit.clock import Clock
 from snowcave.kit.tasks import background
@@ -60,9 +59,9 @@ class Writer:
             await self._queue.put(_Waiting(request, stored))
             await stored
 
-    async def tail(self) -> list[tuple[str, list[pa.RecordBatch]]]:
-        """Segments that Parquet may not hold yet, as of one moment between two appends."""
-        return await self._on_disk(lambda: list(self._files.tail()))
+    async def snapshot(self) -> Snapshot:
+        """The table between two appends."""
+        return await self._on_disk(self._files.snapshot)
 
     async def open(self) -> None:
         folder = self._settings.mesh.folder("events")

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from snowcave.events.service import SEGMENTS_KEY
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.grpc import connect, translated
@@ -36,19 +35,16 @@ async def append(mesh: Mesh, *requests: v1.AppendRequest) -> list[int]:
 
 
 async def stored(mesh: Mesh) -> list[str]:
-    """Every value once: the tail, and the Parquet files of the segments that the tail does not name."""
+    """Every value: the tail by Scan, the rest from the files that its first answer names."""
     address = mesh.grpc_address(Role.EVENTS)
     values: list[str] = []
     async with connect(address, mesh.folder("tls"), me=Role.WAREHOUSE, to=Role.EVENTS) as channel:
-        call = events_pb2_grpc.EventServiceStub(channel).Scan(v1.ScanRequest(), timeout=20)
-        named: set[str] = set()
-        async for reply in call:
-            table = pa.ipc.open_stream(reply.arrow_stream).read_all()
-            named |= set(table.schema.metadata[SEGMENTS_KEY].decode().split(","))
-            values += table["value"].to_pylist()
-    for path in mesh.folder("events").glob("parquet/*/*.parquet"):
-        if path.stem not in named:
-            values += pq.read_table(path)["value"].to_pylist()
+        stub = events_pb2_grpc.EventServiceStub(channel)
+        async for reply in stub.Scan(v1.ScanRequest(tail_only=True), timeout=20):
+            values += pa.ipc.open_stream(reply.arrow_stream).read_all()["value"].to_pylist()
+            for name in reply.rolled_files:
+                path = mesh.folder("events") / "parquet" / name
+                values += pq.read_table(path)["value"].to_pylist()
     return sorted(values, key=lambda value: int(value.strip('"')))
 
 
