@@ -66,6 +66,22 @@ def recall(file: Path, node: str) -> Agent | None:
     return agent if is_alive(agent) and _is_of_node(agent.pid, node) else None
 
 
+def search(inode: int, node: str) -> Agent | None:
+    """The node's agent among the processes in the network namespace; 0 is none."""
+    if not inode:
+        return None
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        with suppress(OSError):
+            # What the agent itself starts inherits its environment, but leads no session.
+            is_leader = os.getsid(pid) == pid
+            if is_leader and (folder / "ns/net").stat().st_ino == inode and _is_of_node(pid, node):
+                agent = Agent(pid, _started(pid))
+                if is_alive(agent):
+                    return agent
+    return None
+
+
 def is_alive(agent: Agent) -> bool:
     """A zombie that nobody has reaped yet is dead."""
     state, started = _stat(agent.pid)

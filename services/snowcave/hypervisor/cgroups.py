@@ -59,7 +59,8 @@ class Cgroups:
             return
         leaf = root / path.lstrip("/") / AGENT_LEAF
         leaf.mkdir(parents=True, exist_ok=True)
-        (leaf / "cgroup.procs").write_text(str(pid))
+        with suppress(ProcessLookupError):
+            (leaf / "cgroup.procs").write_text(str(pid))
 
     def exists(self, path: str) -> bool:
         return any(folder.is_dir() for folder in self._folders(path))
@@ -116,7 +117,7 @@ class Cgroups:
         try:
             async with asyncio.timeout(within):
                 # No event tells that a cgroup has become empty in every tree.
-                while not self._try_remove(path):  # noqa: ASYNC110
+                while not self._try_remove(path):
                     await asyncio.sleep(0.02)
         except TimeoutError as error:
             raise DeadlinePassed(f"cgroup {path} stays busy.") from error

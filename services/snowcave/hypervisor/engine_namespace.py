@@ -5,7 +5,7 @@ Its loopback is therefore not the machine's, so image names that say `localhost:
 the registry over the fabric.
 """
 
-from snowcave.hypervisor import fabric, names, namespaces
+from snowcave.hypervisor import names, namespaces, switch
 from snowcave.runtime.mesh import Mesh
 
 
@@ -14,7 +14,7 @@ async def ensure_engine_namespace(mesh: Mesh) -> str:
     engine = mesh.engine_namespace
     await namespaces.ensure(engine, namespaces.ENGINE_SYSCTLS)
     await namespaces.ensure_veth(mesh.fabric_namespace, names.ENGINE_PORT, engine, names.UPLINK)
-    await fabric.connect_port(mesh, names.ENGINE_PORT, [mesh.plan.engine])
+    await switch.connect_port(mesh, names.ENGINE_PORT, [mesh.plan.engine])
     await namespaces.batch(
         engine,
         [

@@ -5,12 +5,9 @@ networks, so one place knows where a node is. In the root namespace stand the li
 table. `ensure` may be repeated and interrupted; `remove` leaves nothing of this home on the machine.
 """
 
-import json
-from typing import Any
-
 import structlog
 
-from snowcave.hypervisor import names, namespaces, plan, teardown
+from snowcave.hypervisor import names, namespaces, plan, switch, teardown
 from snowcave.runtime.commands import run
 from snowcave.runtime.mesh import Mesh
 
@@ -21,8 +18,8 @@ async def ensure(mesh: Mesh) -> None:
     """Everything that the daemons need before the first of them starts."""
     fabric = mesh.fabric_namespace
     await namespaces.ensure(fabric, namespaces.ROUTER_SYSCTLS)
-    await namespaces.nft(fabric, switch_rules())
-    await _ensure_switch(mesh)
+    await namespaces.nft(fabric, switch.rules())
+    await switch.ensure(mesh)
     await namespaces.ensure_veth(None, mesh.root_link, fabric, names.ROOT_PORT)
     await namespaces.batch(fabric, [f"link set {names.ROOT_PORT} master {names.BRIDGE}"])
     await run("sh", "-e", stdin=_root_sysctls(mesh.root_link))
@@ -59,50 +56,11 @@ async def plan_conflicts(mesh: Mesh) -> list[str]:
 
 async def machine_routes() -> list[tuple[str, str]]:
     """(destination, device) of every IPv4 route but the default ones."""
-    listed: list[dict[str, Any]] = json.loads(await run("ip", "-j", "-4", "route") or "[]")
     return [
         (route["dst"], route.get("dev", ""))
-        for route in listed
+        for route in await namespaces.routes(None)
         if route.get("dst", "default") != "default"
     ]
-
-
-async def connect_port(mesh: Mesh, port: str, addresses: list[str]) -> None:
-    """Make a link's end in the fabric a port of the switch that may send from these addresses."""
-    # Elements of an interval set may be added twice; what the port may no longer use is taken away.
-    stale = await _disconnect_rules(mesh, port, keep=addresses)
-    elements = ", ".join(f'"{port}" . {address}' for address in addresses)
-    rules = f"{stale}add element bridge {names.TABLE} port_src {{ {elements} }}\n"
-    await namespaces.nft(mesh.fabric_namespace, rules)
-    await namespaces.batch(mesh.fabric_namespace, [f"link set {port} master {names.BRIDGE}"])
-
-
-async def disconnect_port(mesh: Mesh, port: str) -> None:
-    """The port with its rights to send; nothing where it is gone already."""
-    if not namespaces.exists(mesh.fabric_namespace):
-        return
-    if rules := await _disconnect_rules(mesh, port, keep=[]):
-        await namespaces.nft(mesh.fabric_namespace, rules)
-    await namespaces.delete_link(mesh.fabric_namespace, port)
-
-
-def switch_rules() -> str:
-    """Who may send what through the switch. Running it again keeps the ports that it knows."""
-    return f"""
-table bridge {names.TABLE} {{
-  set port_src {{ type ifname . ipv4_addr; flags interval; }}
-  chain pre {{ type filter hook prerouting priority -300; policy accept; }}
-}}
-flush chain bridge {names.TABLE} pre
-table bridge {names.TABLE} {{
-  chain pre {{
-    iifname "{names.ROOT_PORT}" accept
-    ether type ip iifname . ip saddr @port_src accept
-    ether type arp iifname . arp saddr ip @port_src accept
-    counter drop
-  }}
-}}
-"""
 
 
 def root_rules(mesh: Mesh) -> str:
@@ -124,52 +82,6 @@ table inet {table} {{
   }}
 }}
 """
-
-
-async def _ensure_switch(mesh: Mesh) -> None:
-    fabric, addresses = mesh.fabric_namespace, mesh.plan
-    if names.BRIDGE not in await namespaces.links(fabric):
-        await namespaces.batch(fabric, [f"link add {names.BRIDGE} type bridge"])
-    await namespaces.batch(
-        fabric,
-        [
-            f"link set {names.BRIDGE} up",
-            f"addr replace {addresses.underlay_address(names.ROUTER)}/16 dev {names.BRIDGE}",
-            f"route replace default via {addresses.machine} dev {names.BRIDGE}",
-            # A node that is not there is told so at once; each VM adds a narrower route.
-            f"route replace unreachable {addresses.instances}",
-            f"route replace unreachable {addresses.services}",
-        ],
-    )
-
-
-async def _disconnect_rules(mesh: Mesh, port: str, keep: list[str]) -> str:
-    listed = await namespaces.inside(
-        mesh.fabric_namespace, "nft", "-j", "list", "set", "bridge", names.TABLE, "port_src"
-    )
-    gone = [
-        f'"{port}" . {address}' for address in port_sources(listed, port) if address not in keep
-    ]
-    if not gone:
-        return ""
-    return f"delete element bridge {names.TABLE} port_src {{ {', '.join(gone)} }}\n"
-
-
-def port_sources(listed: str, port: str) -> list[str]:
-    """The addresses that a port may send from, out of nft's JSON."""
-    sources: list[str] = []
-    for entry in json.loads(listed)["nftables"]:
-        for element in entry.get("set", {}).get("elem", ()):
-            name, address = element["concat"]
-            if name == port:
-                sources.append(_address(address))
-    return sources
-
-
-def _address(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value['prefix']['addr']}/{value['prefix']['len']}"
 
 
 def _root_sysctls(link: str) -> str:

@@ -88,6 +88,13 @@ async def links(name: str | None) -> dict[str, dict[str, Any]]:
     return {link["ifname"]: link for link in listed}
 
 
+async def routes(name: str | None) -> list[dict[str, Any]]:
+    """IPv4 routes as `ip -j route` gives them."""
+    where = ("-n", name) if name else ()
+    listed: list[dict[str, Any]] = json.loads(await run("ip", "-j", "-4", *where, "route") or "[]")
+    return listed
+
+
 async def ensure_veth(
     outer: str | None, outer_name: str, inner: str | None, inner_name: str
 ) -> None:
@@ -108,6 +115,8 @@ async def ensure_veth(
 
 async def batch(name: str | None, lines: Sequence[str]) -> None:
     """Several `ip` commands by one process; the first failure ends it."""
+    if not lines:
+        return
     where = ("-n", name) if name else ()
     await run("ip", *where, "-batch", "-", stdin="\n".join(lines) + "\n")
 

@@ -1,11 +1,13 @@
 """The end of VMs: agent, containers, cgroup, namespace, in that order. May be repeated and interrupted."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import structlog
 
-from snowcave.hypervisor import agents, cgroups, namespaces
+from snowcave.hypervisor import agents, cgroups, names, namespaces, switch
+from snowcave.runtime.commands import run_now
 from snowcave.runtime.mesh import Mesh
 
 log = structlog.get_logger()
@@ -15,6 +17,11 @@ _KILL = 10.0
 
 def pid_file(mesh: Mesh, node: str) -> Path:
     return mesh.folder("run") / f"agent-{node}.pid"
+
+
+def node_folder(mesh: Mesh, node: str) -> Path:
+    """The disk of a VM: its agent's state, the volumes and the spool of its instances."""
+    return mesh.folder("nodes") / node
 
 
 def nodes_on_machine(mesh: Mesh) -> set[str]:
@@ -38,7 +45,9 @@ async def remove_vm(mesh: Mesh, node: str, *, grace: float) -> None:
     if agent is not None:
         agents.reap(agent)
     await trees.remove(path, within=_KILL)
+    await switch.disconnect_port(mesh, names.vm_port(node))
     await namespaces.remove(mesh.vm_namespace(node))
+    await asyncio.to_thread(_remove_folder, node_folder(mesh, node))
     pid_file(mesh, node).unlink(missing_ok=True)
     log.info("vm_removed", node=node)
 
@@ -48,3 +57,12 @@ async def remove_vms(mesh: Mesh, *, grace: float = 5.0) -> None:
     nodes = nodes_on_machine(mesh)
     await asyncio.gather(*(remove_vm(mesh, node, grace=grace) for node in nodes))
     await cgroups.of_machine().remove(mesh.cgroup, within=_KILL)
+
+
+def _remove_folder(folder: Path) -> None:
+    """What is mounted below comes off first: a volume's content is not ours to delete by its path."""
+    prefix = f"{folder.resolve()}/"
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for where in reversed([path for path in mounted if path.startswith(prefix)]):
+        run_now("umount", "-l", where)
+    shutil.rmtree(folder, ignore_errors=True)
