@@ -15,8 +15,6 @@ class HttpSettings:
     receive: float = 20.0
     # An idle connection is closed after this.
     keep_alive: float = 75.0
-    # Connections beyond these are closed at once.
-    max_connections: int = 2048
 
 
 @dataclass(frozen=True)

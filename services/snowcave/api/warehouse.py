@@ -1,6 +1,5 @@
 """The warehouse as api calls it: sessions, statements, results, and room for databases."""
 
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ import pyarrow as pa
 from snowcave.api.contract import Rows, SessionContext, ToWarehouse
 from snowcave.api.queries import encoding, rows
 from snowcave.api.settings import CallSettings
-from snowcave.model.errors import SessionGone, SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc
 from snowcave.runtime.mesh import Mesh
@@ -18,8 +16,6 @@ from snowcave.v1 import warehouse_pb2 as v1
 from snowcave.v1 import warehouse_pb2_grpc as stubs
 
 _PEER = "The warehouse"
-# Sessions that this replica has opened there; older ones are simply opened again.
-_OPENED = 4096
 # The warehouse ends a statement at its own limit; the call itself waits this much longer.
 _MARGIN = 10.0
 
@@ -39,7 +35,6 @@ class Warehouse:
     def __init__(self, stub: stubs.WarehouseServiceStub, calls: CallSettings) -> None:
         self._stub = stub
         self._calls = calls
-        self._opened: OrderedDict[int, None] = OrderedDict()
 
     async def execute(
         self,
@@ -50,9 +45,9 @@ class Warehouse:
         timeout: float = 0.0,
         describe_only: bool = False,
     ) -> v1.ExecuteReply:
-        session = statement.context.session_id
+        """Its session is opened by the first statement, and again after the warehouse was restarted."""
         request = v1.ExecuteRequest(
-            session=session,
+            session=statement.context.session_id,
             query_id=query_id,
             sql=statement.sql,
             context=context_message(statement.context),
@@ -62,33 +57,10 @@ class Warehouse:
             describe_only=describe_only,
         )
         deadline = timeout + _MARGIN if timeout else None
-        await self._open(statement.context)
-        try:
-            with grpc.translated(_PEER):
-                return await self._stub.Execute(request, timeout=deadline)
-        except SnowcaveError as error:
-            if error.code != SessionGone.code:
-                raise
-        # It was restarted since: its sessions are gone, the statement has not run.
-        self._opened.pop(session, None)
-        await self._open(statement.context)
         with grpc.translated(_PEER):
             return await self._stub.Execute(request, timeout=deadline)
 
-    async def _open(self, context: SessionContext) -> None:
-        if context.session_id in self._opened:
-            return
-        request = v1.OpenWarehouseSession(
-            session=context.session_id, context=context_message(context)
-        )
-        with grpc.translated(_PEER):
-            await self._stub.OpenSession(request, timeout=self._calls.warehouse)
-        self._opened[context.session_id] = None
-        if len(self._opened) > _OPENED:
-            self._opened.popitem(last=False)
-
     async def close_session(self, session: int) -> None:
-        self._opened.pop(session, None)
         with grpc.translated(_PEER):
             await self._stub.CloseSession(
                 v1.CloseWarehouseSession(session=session), timeout=self._calls.warehouse

@@ -209,4 +209,4 @@ class Front:
 
     async def _session(self, request: web.Request) -> tuple[Found, SessionContext]:
         found = await self.book.find(requests.token(request))
-        return found, self.directory.context(found.state)
+        return found, await self.directory.context(found.state)

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snowcave.api.contract import SessionContext
+from snowcave.model import keys
 from snowcave.model.errors import SessionGone
 from snowcave.model.names import fold
 from snowcave.runtime.identity import Identity
 from snowcave.runtime.mesh import Mesh
+from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
 
@@ -20,11 +22,12 @@ class Directory:
     """Answers from mirrors."""
 
     mesh: Mesh
+    store: Store
     identity: Identity
     catalog: Mirror[state.Object]
     names: Mirror[state.NameEntry]
 
-    def context(self, session: state.Session) -> SessionContext:
+    async def context(self, session: state.Session) -> SessionContext:
         """The session as statements see it. Raises SessionGone where its user may not go on."""
         user = self.catalog.get("user", str(session.user))
         if user is None or user.user.disabled or user.HasField("dropped_on"):
@@ -34,7 +37,7 @@ class Directory:
             user_uid=session.user,
             user_name=user.name,
             role=session.role,
-            role_uid=self.role(session.role),
+            role_uid=await self._role_in_use(session.role),
             secondary_roles=session.secondary_roles,
             database=session.database,
             schema=session.schema,
@@ -46,6 +49,14 @@ class Directory:
             client_app=session.client_app,
             client_version=session.client_version,
         )
+
+    async def _role_in_use(self, name: str) -> int:
+        known = self.role(name)
+        if known or not name:
+            return known
+        # Just created through another statement: the mirror has not heard of it yet.
+        kept = await self.store.get(keys.NAMES.key("role", _ACCOUNT, name))
+        return state.NameEntry.FromString(kept.value).uid if kept else 0
 
     def role(self, name: str) -> int:
         """Its uid; 0 where there is no such role."""

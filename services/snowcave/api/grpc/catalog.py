@@ -1,0 +1,93 @@
+"""CatalogService: what the system's own parts ask of api, because api alone writes the catalog."""
+
+from typing import Any
+
+import structlog
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from snowcave.kit.clock import Clock
+from snowcave.model import keys
+from snowcave.model.errors import Conflict, ObjectNotFound, ValueInvalid
+from snowcave.store.api import Compare, Delete, KeyValue, Put, Store
+from snowcave.v1 import sql_pb2 as v1
+from snowcave.v1 import sql_pb2_grpc as stubs
+from snowcave.v1 import state_pb2 as state
+
+log = structlog.get_logger()
+
+CATALOG_SERVICE = "snowcave.v1.CatalogService"
+# What can be suspended, and what runs until the scheduler has cleared it up.
+_DOMAINS = ("service", "compute_pool")
+_TRIES = 5
+
+
+def resume(found: state.Object, now: Timestamp) -> bool:
+    """Clear `suspended` where the object wants to be woken by use. Whether that changed it."""
+    match found.WhichOneof("body"):
+        case "service":
+            body = found.service
+        case "compute_pool":
+            body = found.compute_pool
+        case _:
+            return False
+    if not body.suspended or not body.auto_resume:
+        return False
+    body.suspended = False
+    body.resumed_on.CopyFrom(now)
+    found.updated_on.CopyFrom(now)
+    return True
+
+
+class CatalogServicer(stubs.CatalogServiceServicer):
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def Resume(self, request: v1.ResumeRequest, context: Any) -> v1.ResumeReply:  # noqa: N802
+        resumed = await self._resume(request.uid)
+        if resumed:
+            log.info("object_resumed", uid=request.uid)
+        return v1.ResumeReply(resumed=resumed)
+
+    async def _resume(self, uid: int) -> bool:
+        for _ in range(_TRIES):
+            kept, found = await self._find(uid)
+            if found.HasField("dropped_on"):
+                raise ObjectNotFound("Object", str(uid))
+            if not resume(found, self._now()):
+                return False
+            held = Compare(kept.key, mod_revision=kept.mod_revision)
+            put = Put(kept.key, found.SerializeToString())
+            if (await self._store.txn([held], [put])).succeeded:
+                # A service cannot run while its pool sleeps.
+                if found.WhichOneof("body") == "service" and found.service.compute_pool:
+                    await self._resume(found.service.compute_pool)
+                return True
+        raise Conflict("The object changed too often.")
+
+    async def Forget(self, request: v1.ForgetRequest, context: Any) -> v1.ForgetReply:  # noqa: N802
+        """Forgetting what is gone already is no error: the scheduler may ask twice."""
+        for _ in range(_TRIES):
+            try:
+                kept, found = await self._find(request.uid)
+            except ObjectNotFound:
+                return v1.ForgetReply()
+            if not found.HasField("dropped_on"):
+                raise ValueInvalid(f"Object {request.uid} has not been dropped.")
+            held = Compare(kept.key, mod_revision=kept.mod_revision)
+            if (await self._store.txn([held], [Delete(kept.key)])).succeeded:
+                log.info("object_forgotten", uid=request.uid)
+                return v1.ForgetReply()
+        raise Conflict("The object changed too often.")
+
+    async def _find(self, uid: int) -> tuple[KeyValue, state.Object]:
+        for domain in _DOMAINS:
+            kept = await self._store.get(keys.CATALOG.key(domain, uid))
+            if kept is not None:
+                return kept, state.Object.FromString(kept.value)
+        raise ObjectNotFound("Object", str(uid))
+
+    def _now(self) -> Timestamp:
+        stamp = Timestamp()
+        stamp.FromDatetime(self._clock.now())
+        return stamp

@@ -1,0 +1,115 @@
+"""SqlService: sessions and statements over gRPC, on the same footing as the HTTP protocol."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from snowcave.api.queries import encoding
+from snowcave.api.queries.answer import Answer, Failure, InProgress
+from snowcave.api.queries.life import Queries, Running, Statement
+from snowcave.api.queries.records import query_id
+from snowcave.api.queries.results import StoredResults
+from snowcave.api.sessions.book import SessionBook
+from snowcave.api.sessions.directory import Directory
+from snowcave.api.sessions.ending import SessionEnding
+from snowcave.api.sessions.login import Login, Wish
+from snowcave.api.settings import QuerySettings
+from snowcave.api.warehouse import Warehouse
+from snowcave.kit import ids
+from snowcave.model.errors import StatementNotFound
+from snowcave.v1 import sql_pb2 as v1
+from snowcave.v1 import sql_pb2_grpc as stubs
+
+SQL_SERVICE = "snowcave.v1.SqlService"
+_CLIENT = "SnowcaveGrpc"
+
+
+class SqlServicer(stubs.SqlServiceServicer):
+    def __init__(
+        self,
+        login: Login,
+        book: SessionBook,
+        ending: SessionEnding,
+        directory: Directory,
+        queries: Queries,
+        results: StoredResults,
+        warehouse: Warehouse,
+        settings: QuerySettings,
+    ) -> None:
+        self._login = login
+        self._book = book
+        self._ending = ending
+        self._directory = directory
+        self._queries = queries
+        self._results = results
+        self._warehouse = warehouse
+        self._settings = settings
+
+    async def Login(self, request: v1.LoginRequest, context: Any) -> v1.LoginReply:  # noqa: N802
+        wish = Wish(
+            user=request.user,
+            password=request.password,
+            database=request.database,
+            schema=request.schema,
+            role=request.role,
+            warehouse=request.warehouse,
+            client_app=_CLIENT,
+        )
+        tokens, _ = await self._login.open(wish)
+        return v1.LoginReply(token=tokens.session)
+
+    async def Logout(self, request: v1.LogoutRequest, context: Any) -> v1.LogoutReply:  # noqa: N802
+        await self._ending.close(await self._book.find(request.token))
+        return v1.LogoutReply()
+
+    async def Cancel(  # noqa: N802
+        self, request: v1.SqlCancelRequest, context: Any
+    ) -> v1.SqlCancelReply:
+        found = await self._book.find(request.token)
+        session = await self._directory.context(found.state)
+        if await self._results.progress(request.query_id, session) is None:
+            raise StatementNotFound(request.query_id)
+        await self._queries.cancel(request.query_id)
+        return v1.SqlCancelReply()
+
+    async def Execute(  # noqa: N802
+        self, request: v1.SqlRequest, context: Any
+    ) -> AsyncGenerator[v1.SqlReply]:
+        """The first answer comes when the statement has ended; a caller that goes away cancels it."""
+        found = await self._book.find(request.token)
+        session = await self._directory.context(found.state)
+        request_id = ids.token(ids.system_random())
+        running = await self._queries.submit(
+            Statement(
+                query_id=query_id(found.id, request_id),
+                sql=request.sql,
+                context=session,
+                timeout=self._settings.statement_timeout,
+                request_id=request_id,
+            )
+        )
+        answer = await self._ended(running)
+        yield v1.SqlReply(
+            query_id=answer.query_id,
+            columns=answer.columns,
+            arrow_stream=encoding.write_stream(answer.table),
+            total_rows=answer.total,
+            statement_type=answer.statement_type,
+        )
+        step = self._settings.chunk_rows
+        for offset in range(answer.table.num_rows, answer.total, step):
+            piece = await self._warehouse.fetch(answer.query_id, offset, step)
+            yield v1.SqlReply(arrow_stream=encoding.write_stream(piece.table))
+
+    async def _ended(self, running: Running) -> Answer:
+        try:
+            await running.finished.wait()
+        finally:
+            if not running.finished.is_set():
+                await self._queries.cancel(running.id)
+        match await self._queries.wait(running):
+            case Answer() as answer:
+                return answer
+            case Failure(error=error):
+                raise error
+            case InProgress(query):
+                raise StatementNotFound(query)

@@ -1,0 +1,184 @@
+"""The front door put together: everything of api but where its store and its statements come from."""
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from snowcave.api.bootstrap import bootstrap
+from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
+from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
+from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
+from snowcave.api.http import server
+from snowcave.api.http.front import Front
+from snowcave.api.logs import open_logs
+from snowcave.api.queries.lease import ReplicaLease
+from snowcave.api.queries.life import open_queries
+from snowcave.api.queries.records import Records
+from snowcave.api.queries.results import StatementResults, StoredResults
+from snowcave.api.registry import open_registry
+from snowcave.api.sessions.book import SessionBook
+from snowcave.api.sessions.directory import Directory
+from snowcave.api.sessions.ending import SessionEnding
+from snowcave.api.sessions.login import Login
+from snowcave.api.sessions.sweep import Sweep
+from snowcave.api.settings import ApiSettings
+from snowcave.api.warehouse import open_warehouse
+from snowcave.kit import ids
+from snowcave.kit.clock import LoopClock
+from snowcave.kit.tasks import background
+from snowcave.model import keys
+from snowcave.model.keys import Role
+from snowcave.runtime.daemon import Parts
+from snowcave.runtime.grpc import serve
+from snowcave.runtime.identity import Identity
+from snowcave.runtime.mesh import Mesh
+from snowcave.store.api import Store
+from snowcave.store.mirror import Mirror, follow
+from snowcave.v1 import sql_pb2_grpc
+from snowcave.v1 import state_pb2 as state
+
+
+@dataclass(frozen=True)
+class Mirrors:
+    """What api follows of the store."""
+
+    catalog: Mirror[state.Object]
+    names: Mirror[state.NameEntry]
+    grants: Mirror[state.Grant]
+    tokens: Mirror[state.SessionToken]
+    sessions: Mirror[state.Session]
+    pool_status: Mirror[state.PoolStatus]
+    service_status: Mirror[state.ServiceStatus]
+    assignments: Mirror[state.Assignment]
+    nodes: Mirror[state.Node]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What statements work with."""
+
+    mesh: Mesh
+    store: Store
+    mirrors: Mirrors
+    identity: Identity
+    resolver: Resolver
+    ddl: Ddl
+    logs: LogReader
+    results: Results
+
+
+MakeRunner = Callable[[Surroundings], StatementRunner]
+
+
+async def open_mirrors(store: Store, parts: Parts) -> Mirrors:
+    mirrors = Mirrors(
+        catalog=await parts.enter("catalog", follow(store, keys.CATALOG)),
+        names=await parts.enter("names", follow(store, keys.NAMES)),
+        grants=await parts.enter("grants", follow(store, keys.GRANTS)),
+        tokens=await parts.enter("tokens", follow(store, keys.SESSION_TOKENS)),
+        sessions=await parts.enter("sessions", follow(store, keys.SESSIONS)),
+        pool_status=await parts.enter("pools", follow(store, keys.POOL_STATUS)),
+        service_status=await parts.enter("services", follow(store, keys.SERVICE_STATUS)),
+        assignments=await parts.enter("assignments", follow(store, keys.ASSIGNMENTS)),
+        nodes=await parts.enter("nodes", follow(store, keys.NODES)),
+    )
+    for name in ("catalog", "names", "grants"):
+        parts.health.mirrors[name] = getattr(mirrors, name).digest
+    return mirrors
+
+
+async def build_front(
+    settings: ApiSettings, parts: Parts, store: Store, make_runner: MakeRunner
+) -> None:
+    mesh, clock, rng = settings.mesh, LoopClock(), ids.system_random()
+    await bootstrap(store, mesh.home, rng, clock)
+    mirrors = await open_mirrors(store, parts)
+    identity = Identity(
+        mirrors.catalog, mirrors.grants, mirrors.tokens, mirrors.sessions, store, clock
+    )
+    warehouse = await parts.enter("warehouse", open_warehouse(mesh, settings.calls))
+    resolver = await parts.enter("registry", open_registry(mesh, settings.calls))
+    logs = await parts.enter(
+        "logs", open_logs(mesh, settings.calls, mirrors.assignments, mirrors.nodes)
+    )
+
+    lease = ReplicaLease(store, settings.queries.lease, clock, rng)
+    await parts.enter("lease", background(lease.run()))
+    records = Records(store, clock, ids.label(rng, 12), lease.current)
+    of_statements = StatementResults(warehouse, records)
+    runner = make_runner(
+        Surroundings(mesh, store, mirrors, identity, resolver, warehouse, logs, of_statements)
+    )
+    queries = await parts.enter(
+        "queries", open_queries(runner, warehouse, records, settings.queries, rng)
+    )
+    results = StoredResults(queries, records, warehouse, settings.queries, clock)
+
+    book = SessionBook(store, clock, rng, settings.sessions)
+    directory = Directory(mesh, store, identity, mirrors.catalog, mirrors.names)
+    login = Login(directory, book, clock, settings.login)
+    ending = SessionEnding(book, queries, warehouse)
+    sweep = Sweep(
+        store,
+        clock,
+        every=settings.sessions.sweep,
+        retention=settings.queries.retention,
+        closed=ending.clear,
+    )
+    await parts.enter("sweep", background(sweep.run()))
+
+    sql = SqlServicer(
+        login, book, ending, directory, queries, results, warehouse, settings.queries
+    )
+    catalog = CatalogServicer(store, clock)
+    await parts.enter(
+        "grpc",
+        serve(
+            Role.API,
+            [mesh.grpc_address(Role.API)],
+            mesh.folder("tls"),
+            [
+                (SQL_SERVICE, partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)),
+                (
+                    CATALOG_SERVICE,
+                    partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, catalog),
+                ),
+            ],
+            callers=list(Role),
+        ),
+    )
+    front = Front(settings, book, login, ending, directory, queries, results)
+    plain, encrypted = addresses(mesh)
+    tls = mesh.folder("tls")
+    await parts.enter(
+        "http",
+        server.serve(
+            front.routes(),
+            settings.http,
+            plain=plain,
+            encrypted=encrypted,
+            certificate=(tls / "api.pem", tls / "api.key"),
+        ),
+    )
+
+
+def addresses(mesh: Mesh) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """Where to listen in the clear, and where with TLS: only loopback is ever served in the clear."""
+    loopback = ipaddress.ip_address(mesh.listen).is_loopback
+    plain = [(mesh.listen if loopback else "127.0.0.1", mesh.port("api"))]
+    hosts = [mesh.listen]
+    if mesh.listen != "0.0.0.0" and _is_ours(mesh.plan.machine):
+        hosts.append(mesh.plan.machine)
+    return plain, [(host, mesh.port("api-tls")) for host in hosts]
+
+
+def _is_ours(address: str) -> bool:
+    """Whether this machine has the address: the fabric may not be there, and need not."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
