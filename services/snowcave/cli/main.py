@@ -1,19 +1,18 @@
-"""`snowcave …`: the one program, and the only reader of the environment."""
+"""`snowcave …`: the one program, and the only reader of the environment.
+
+Commands are imported when they are run: a daemon must not pay for what a shell needs.
+"""
 
 import asyncio
 import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
-import uvloop
 
+from snowcave.cli.options import home_option
 from snowcave.runtime import settings as settings_module
-from snowcave.runtime.admin import serve_admin
 from snowcave.runtime.daemon import Daemon, run
-from snowcave.runtime.logging import configure
 
 DAEMONS = (
     "statestore",
@@ -29,14 +28,30 @@ DAEMONS = (
     "events",
 )
 
-home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where this instance keeps everything.  [default: $SNOWCAVE_HOME or /var/lib/snowcave]",
-)
+# Command → module that defines it under the same name.
+COMMANDS = {
+    "doctor": "snowcave.cli.doctor",
+    "down": "snowcave.cli.up",
+    "logs": "snowcave.cli.logs",
+    "sql": "snowcave.cli.sql",
+    "state": "snowcave.cli.state",
+    "status": "snowcave.cli.up",
+    "up": "snowcave.cli.up",
+}
 
 
-@click.group()
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            return getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="snowcave")
 def main() -> None:
     """Snowpark Container Services on your own machines.
 
@@ -58,15 +73,27 @@ def daemon(name: str, home: Path | None, print_config: bool) -> None:
     except settings_module.SettingsInvalid as error:
         raise click.ClickException(str(error)) from error
     if print_config:
-        shown = orjson.dumps(settings_module.plain(settings), option=orjson.OPT_INDENT_2)
-        click.echo(shown)
-        return
-    configure(name, style=mesh.log_format, level=mesh.log_level)
-    host = getattr(settings, "admin_host", "127.0.0.1")
-    port = getattr(settings, "admin_port", None) or mesh.admin_port(described.role)
-    uvloop.install()
-    asyncio.run(run(described, settings, lambda health: serve_admin(host, port, health)))
+        _print(settings)
+    else:
+        _run(described, settings)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _print(settings: Any) -> None:
+    import orjson
+
+    shown = orjson.dumps(settings_module.plain(settings), option=orjson.OPT_INDENT_2)
+    click.echo(shown)
+
+
+def _run(described: Daemon[Any], settings: Any) -> None:
+    import uvloop
+
+    from snowcave.runtime.admin import serve_admin
+    from snowcave.runtime.logging import configure
+
+    mesh = settings.mesh
+    configure(str(described.role), style=mesh.log_format, level=mesh.log_level)
+    host = getattr(settings, "admin_host", "") or "127.0.0.1"
+    port = getattr(settings, "admin_port", 0) or mesh.admin_port(described.role)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(described, settings, lambda health: serve_admin(host, port, health)))

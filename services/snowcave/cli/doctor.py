@@ -1,0 +1,140 @@
+"""`snowcave doctor`: what this machine lacks, each with what to do about it."""
+
+import asyncio
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from snowcave.cli.options import home_option
+from snowcave.cli.supervisor import engine, readiness
+from snowcave.runtime import settings
+from snowcave.runtime.mesh import Mesh
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`advice` is empty where all is well; `fatal` findings keep Snowcave from running."""
+
+    subject: str
+    text: str
+    advice: str = ""
+    fatal: bool = True
+
+
+@click.command()
+@home_option
+def doctor(home: Path | None) -> None:
+    """Check the machine: engine, kernel features, ports, names."""
+    mesh = settings.read_mesh(home, settings.environment())
+    findings = list(examine(mesh))
+    for finding in findings:
+        mark = "ok  " if not finding.advice else "FAIL" if finding.fatal else "note"
+        click.echo(f"{mark}  {finding.subject}: {finding.text}")
+        if finding.advice:
+            click.echo(f"      → {finding.advice}")
+    if any(finding.advice and finding.fatal for finding in findings):
+        sys.exit(1)
+
+
+def examine(mesh: Mesh) -> Iterator[Finding]:
+    yield _platform()
+    yield from _programs()
+    yield from _kernel()
+    yield _engine(mesh)
+    yield from _ports(mesh)
+    yield _names(mesh)
+
+
+def _platform() -> Finding:
+    text = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    if platform.system() != "Linux":
+        return Finding("platform", text, "Snowcave runs on Linux only.")
+    if os.geteuid() != 0:
+        return Finding("platform", text, "Run Snowcave as root: it makes network namespaces.")
+    return Finding("platform", text)
+
+
+_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux", "setpriv": "util-linux"}
+
+
+def _programs() -> Iterator[Finding]:
+    for program, package in _PROGRAMS.items():
+        path = shutil.which(program)
+        if path:
+            yield Finding(program, path)
+        else:
+            yield Finding(program, "not found", f"Install the package {package}.")
+
+
+def _kernel() -> Iterator[Finding]:
+    for kind in ("net", "mnt", "pid"):
+        if not Path(f"/proc/self/ns/{kind}").exists():
+            yield Finding("kernel", f"no {kind} namespaces", "Use a kernel with namespaces.")
+    version = "v2" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "v1"
+    if Path("/sys/fs/cgroup").is_dir() and os.listdir("/sys/fs/cgroup"):
+        yield Finding("cgroups", version)
+    else:
+        yield Finding("cgroups", "not mounted", "Mount /sys/fs/cgroup (systemd does).")
+
+
+def _engine(mesh: Mesh) -> Finding:
+    socket_path = asyncio.run(engine.choose(mesh))
+    if asyncio.run(engine.answers(socket_path)):
+        return Finding("container engine", f"answers at {socket_path}")
+    if engine.installed():
+        return Finding(
+            "container engine", "none answers; dockerd is installed, `up` starts its own"
+        )
+    return Finding(
+        "container engine",
+        "none answers and dockerd is not installed",
+        "Install Docker Engine (Debian: apt-get install docker.io).",
+    )
+
+
+def _ports(mesh: Mesh) -> Iterator[Finding]:
+    """Only while Snowcave does not run: then its ports are in use, by itself."""
+    if any(answer.ready for answer in asyncio.run(readiness.ask_all(mesh))):
+        yield Finding("ports", f"Snowcave runs on {mesh.port_base}…{mesh.port_base + 99}")
+        return
+    taken = [mesh.port_base + n for n in range(100) if not _is_free(mesh.port_base + n)]
+    if taken:
+        yield Finding(
+            "ports",
+            "in use: " + ", ".join(map(str, taken)),
+            "Start with another --port-base, 100 ports from there on are used.",
+        )
+    else:
+        yield Finding("ports", f"{mesh.port_base}…{mesh.port_base + 99} are free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _names(mesh: Mesh) -> Finding:
+    """curl and browsers know *.localhost by themselves; others ask the system's resolver."""
+    name = f"doctor.{mesh.ingress_domain}"
+    try:
+        socket.getaddrinfo(name, None)
+    except socket.gaierror:
+        return Finding(
+            "names",
+            f"{name} does not resolve for programs that ask the system",
+            "Install libnss-myhostname (Debian) or let your DNS answer for the ingress domain.",
+            fatal=False,
+        )
+    return Finding("names", f"*.{mesh.ingress_domain} resolves")

@@ -1,0 +1,83 @@
+"""`snowcave logs`: what a service's containers said, or a daemon of ours."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+
+from snowcave.cli.options import home_option, read_home
+from snowcave.cli.session import open_session
+from snowcave.cli.sql import describe, password_of
+from snowcave.model.errors import SnowcaveError
+from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import sql_pb2 as v1
+
+_TAIL = 64 << 10
+
+
+@click.command()
+@home_option
+@click.argument("service", required=False)
+@click.option(
+    "--daemon", help="A daemon of Snowcave instead of a service (`up` and `engine` too)."
+)
+@click.option("--instance", default="0", show_default=True)
+@click.option("--container", default="", help="Default: the service's first container.")
+@click.option("-n", "--lines", default=100, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--user", default="ADMIN", show_default=True)
+@click.option("--password", envvar="SNOWCAVE_PASSWORD")
+def logs(
+    home: Path | None,
+    service: str | None,
+    daemon: str | None,
+    instance: str,
+    container: str,
+    lines: int,
+    user: str,
+    password: str | None,
+) -> None:
+    """Show the last lines of a SERVICE's container (DB.SCHEMA.NAME), or of a daemon of ours."""
+    mesh = read_home(home)
+    if (service is None) == (daemon is None):
+        raise click.UsageError("Name a SERVICE, or a daemon with --daemon.")
+    if daemon is not None:
+        click.echo("\n".join(daemon_lines(mesh, daemon, lines)))
+        return
+    login = v1.LoginRequest(user=user, password=password or password_of(mesh, user))
+    try:
+        click.echo(
+            asyncio.run(_service_lines(mesh, login, service or "", instance, container, lines))
+        )
+    except SnowcaveError as error:
+        raise click.ClickException(describe(error)) from error
+
+
+def daemon_lines(mesh: Mesh, daemon: str, lines: int) -> list[str]:
+    """Raises ClickException where there is no such log."""
+    folder = mesh.folder("log")
+    path = folder / f"{daemon}.log"
+    if path.parent != folder or not path.exists():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.log")))
+        raise click.ClickException(f"There is no log of {daemon}. There are: {known}")
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        return file.read().decode(errors="replace").splitlines()[-lines:]
+
+
+async def _service_lines(
+    mesh: Mesh, login: v1.LoginRequest, service: str, instance: str, container: str, lines: int
+) -> str:
+    async with open_session(mesh, login) as session:
+        if not container:
+            shown = await session.execute(f"SHOW SERVICE CONTAINERS IN SERVICE {service}")
+            names = [column.name for column in shown.columns]
+            containers = [row[names.index("container_name")] for row in shown.rows]
+            container = next((name for name in containers if name), "")
+        arguments = ", ".join(_literal(text) for text in (service, instance, container))
+        result = await session.execute(f"SELECT SYSTEM$GET_SERVICE_LOGS({arguments}, {lines})")
+        return str(result.rows[0][0]).rstrip("\n")
+
+
+def _literal(text: str) -> str:
+    return "'" + json.dumps(text)[1:-1].replace("'", "''") + "'"

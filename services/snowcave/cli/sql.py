@@ -1,0 +1,192 @@
+"""`snowcave sql`: a small shell."""
+
+import asyncio
+import csv
+import io
+import json
+import readline
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from snowcave.cli.options import home_option, read_home
+from snowcave.cli.session import Result, SqlSession, open_session
+from snowcave.model.errors import SnowcaveError
+from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import sql_pb2 as v1
+
+_HISTORY = 1000
+
+
+@click.command()
+@home_option
+@click.option("-q", "--query", help="Run these statements and leave.")
+@click.option("-f", "--file", type=click.File(), help="Run the statements of a file and leave.")
+@click.option("--format", "style", type=click.Choice(["table", "json", "csv"]), default="table")
+@click.option("--user", default="ADMIN", show_default=True)
+@click.option(
+    "--password", envvar="SNOWCAVE_PASSWORD", help="Default: <home>/admin.password for ADMIN."
+)
+@click.option("--database", default="")
+@click.option("--schema", default="")
+@click.option("--role", default="")
+@click.option("--warehouse", default="")
+def sql(
+    home: Path | None,
+    query: str | None,
+    file: io.TextIOBase | None,
+    style: str,
+    user: str,
+    password: str | None,
+    **context: str,
+) -> None:
+    """Run SQL: interactively, from -q, from a file or from standard input."""
+    mesh = read_home(home)
+    login = v1.LoginRequest(user=user, password=password or password_of(mesh, user), **context)
+    text = query if query is not None else file.read() if file else None
+    if text is None and not sys.stdin.isatty():
+        text = sys.stdin.read()
+    try:
+        if text is None:
+            asyncio.run(_shell(mesh, login, style))
+        else:
+            asyncio.run(_run_all(mesh, login, text, style))
+    except SnowcaveError as error:
+        raise click.ClickException(describe(error)) from error
+
+
+def password_of(mesh: Mesh, user: str) -> str:
+    """The administrator's from the home; anybody else is asked."""
+    path = mesh.home / "admin.password"
+    if user.upper() == "ADMIN" and path.exists():
+        return path.read_text().strip()
+    return click.prompt(f"Password of {user}", hide_input=True, err=True)
+
+
+def describe(error: SnowcaveError) -> str:
+    """As the connectors print it: number, SQLSTATE, text."""
+    return f"{error.code:06d} ({error.sqlstate}): {error.message}"
+
+
+async def _run_all(mesh: Mesh, login: v1.LoginRequest, text: str, style: str) -> None:
+    async with open_session(mesh, login) as session:
+        for statement in split(text):
+            show(await session.execute(statement), style)
+
+
+async def _shell(mesh: Mesh, login: v1.LoginRequest, style: str) -> None:
+    history = Path.home() / ".snowcave_history"
+    readline.set_history_length(_HISTORY)
+    if history.exists():
+        readline.read_history_file(history)
+    click.echo("Statements end with ;  Leave with Ctrl-D.")
+    async with open_session(mesh, login) as session:
+        while (text := await asyncio.to_thread(_read_statement)) is not None:
+            readline.write_history_file(history)
+            for statement in split(text):
+                await _show_one(session, statement, style)
+
+
+async def _show_one(session: SqlSession, statement: str, style: str) -> None:
+    try:
+        show(await session.execute(statement), style)
+    except SnowcaveError as error:
+        click.secho(describe(error), fg="red", err=True)
+
+
+def _read_statement() -> str | None:
+    """Lines up to one that ends with a semicolon; None at the end of input."""
+    lines: list[str] = []
+    while True:
+        try:
+            lines.append(input("snowcave> " if not lines else "       -> "))
+        except EOFError:
+            return None
+        except KeyboardInterrupt:
+            lines.clear()
+            click.echo()
+            continue
+        if lines[-1].rstrip().endswith(";"):
+            return "\n".join(lines)
+
+
+def split(text: str) -> Iterator[str]:
+    """Statements of a script: `;` outside of quotes, $$ bodies and comments ends one."""
+    start = position = 0
+    while position < len(text):
+        end = _skip(text, position)
+        if end is None:
+            if text[position] == ";":
+                if statement := text[start:position].strip():
+                    yield statement
+                start = position + 1
+            end = position + 1
+        position = end
+    if statement := text[start:].strip():
+        yield statement
+
+
+_OPENERS = {"'": "'", '"': '"', "$$": "$$", "--": "\n", "//": "\n", "/*": "*/"}
+
+
+def _skip(text: str, position: int) -> int | None:
+    """Where the quoted text or comment that begins here ends; None where none begins."""
+    for opener, closer in _OPENERS.items():
+        if text.startswith(opener, position):
+            end = position + len(opener)
+            while True:
+                end = text.find(closer, end)
+                if end < 0:
+                    return len(text)
+                escaped = opener == "'" and _backslashes(text, end) % 2
+                end += len(closer)
+                if not escaped:
+                    return end
+    return None
+
+
+def _backslashes(text: str, position: int) -> int:
+    count = 0
+    while position > count and text[position - 1 - count] == "\\":
+        count += 1
+    return count
+
+
+def show(result: Result, style: str) -> None:
+    """Print rows; tables fit the terminal."""
+    names = [column.name for column in result.columns]
+    if style == "json":
+        rows = [dict(zip(names, map(_plain, row), strict=True)) for row in result.rows]
+        click.echo(json.dumps(rows, indent=2))
+    elif style == "csv":
+        out = csv.writer(sys.stdout)
+        out.writerow(names)
+        out.writerows([_plain(cell) for cell in row] for row in result.rows)
+    else:
+        _show_table(names, result)
+
+
+def _show_table(names: list[str], result: Result) -> None:
+    table = Table(show_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in result.rows:
+        table.add_row(*("NULL" if cell is None else str(_plain(cell)) for cell in row))
+    Console(markup=False, highlight=False).print(table)
+    click.echo(f"{len(result.rows)} row{'' if len(result.rows) == 1 else 's'}")
+
+
+def _plain(cell: Any) -> Any:
+    """What JSON and CSV can hold."""
+    if isinstance(cell, (datetime, date, time)):
+        return cell.isoformat()
+    if isinstance(cell, Decimal):
+        return int(cell) if cell == cell.to_integral_value() else float(cell)
+    return cell.hex().upper() if isinstance(cell, bytes) else cell
