@@ -121,6 +121,20 @@ class ObjectNotFound(SnowcaveError):
         self.name = name
 
 
+class ImageNotFound(ObjectNotFound):
+    """Shares 2003 with ObjectNotFound: an image is an object that is not in the catalog."""
+
+    def __init__(self, repository_path: str, image: str, reference: str) -> None:
+        mark = "@" if reference.startswith("sha256:") else ":"
+        SnowcaveError.__init__(
+            self,
+            f"Failed to retrieve image {repository_path}/{image}{mark}{reference} from the image "
+            "repository. Either the image doesn't exist or is not authorized.",
+        )
+        self.domain = "Image"
+        self.name = f"{repository_path}/{image}{mark}{reference}"
+
+
 class ObjectExists(SnowcaveError):
     kind = Kind.EXISTS
     code = 2002

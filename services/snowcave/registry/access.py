@@ -1,0 +1,205 @@
+"""Who asks, and whether they may: credentials of a request, and privileges on a repository."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import orjson
+
+from snowcave.model.errors import SnowcaveError
+from snowcave.registry.errors import Denied, NameUnknown, Unauthorized, from_snowcave
+from snowcave.registry.repositories import Repositories, Repository
+from snowcave.registry.settings import Tokens
+from snowcave.registry.tokens import NodeToken, Sealer
+
+SESSION_USER = "0sessiontoken"
+NODE_USER = "0node"
+_DOMAIN = "image_repository"
+_LONGEST_CREDENTIAL = 16 << 10
+
+
+class Action(StrEnum):
+    PULL = "pull"
+    PUSH = "push"
+
+
+# WRITE includes pulling.
+_PRIVILEGES = {Action.PULL: ("READ", "WRITE"), Action.PUSH: ("WRITE",)}
+
+
+class Access(Protocol):
+    def holds(self, roles: Iterable[int], privilege: str, domain: str, uid: int) -> bool: ...
+
+    def all_roles_of(self, user: int) -> frozenset[int]: ...
+
+
+class Principal(Protocol):
+    @property
+    def user(self) -> int: ...
+    @property
+    def user_name(self) -> str: ...
+    @property
+    def roles(self) -> frozenset[int]: ...
+    @property
+    def session(self) -> int: ...
+
+
+class Identity(Protocol):
+    """What the registry asks of `runtime.identity`."""
+
+    @property
+    def access(self) -> Access: ...
+
+    async def by_password(self, user: str, password: str) -> Principal: ...
+
+    async def by_token(self, token: str) -> Principal: ...
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the account."""
+
+    uid: int
+    name: str
+    roles: frozenset[int]
+    session: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node's engine, that may pull from one repository."""
+
+    repository: str
+
+
+Caller = User | Node
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What an Authorization header carries."""
+
+    scheme: str
+    user: str
+    secret: str
+
+
+def credential(header: str | None) -> Credential | None:
+    """None where there is none. Raises Unauthorized on one that cannot be read."""
+    if not header:
+        return None
+    scheme, _, rest = header.strip().partition(" ")
+    rest = rest.strip()
+    if len(rest) > _LONGEST_CREDENTIAL:
+        raise Unauthorized("the credential is too long")
+    if scheme.lower() == "bearer" and rest:
+        return Credential("bearer", "", rest)
+    if scheme.lower() != "basic":
+        raise Unauthorized("credentials are Basic or Bearer")
+    try:
+        user, colon, secret = base64.b64decode(rest, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Unauthorized("the Basic credential cannot be read") from error
+    if not colon or not user:
+        raise Unauthorized("the Basic credential has no user or no password")
+    return Credential("basic", user, secret)
+
+
+def session_token(secret: str) -> str:
+    """The token in the JSON text that `snow` hands to docker; a bare token is taken too."""
+    try:
+        parsed = orjson.loads(secret)
+    except orjson.JSONDecodeError:
+        return secret.strip()
+    token = parsed.get("token") if isinstance(parsed, dict) else None
+    if not isinstance(token, str) or not token:
+        raise Unauthorized('the password of 0sessiontoken is JSON with a "token"')
+    return token
+
+
+class Gate:
+    """Turns headers into callers and lets them through, or not."""
+
+    def __init__(
+        self, identity: Identity, repositories: Repositories, sealer: Sealer, tokens: Tokens
+    ) -> None:
+        self._identity = identity
+        self._repositories = repositories
+        self._sealer = sealer
+        self._tokens = tokens
+
+    async def caller(self, header: str | None) -> Caller:
+        """Raises Unauthorized, or UNAVAILABLE where nobody can tell now."""
+        found = credential(header)
+        if found is None:
+            raise Unauthorized
+        try:
+            if found.scheme == "bearer":
+                return await self._by_bearer(found.secret)
+            return await self._by_basic(found.user, found.secret)
+        except SnowcaveError as error:
+            raise from_snowcave(error) from error
+
+    async def login(self, header: str | None) -> tuple[str, float]:
+        """A bearer for Basic credentials, and its life in seconds."""
+        caller = await self.caller(header)
+        seconds = self._tokens.bearer
+        match caller:
+            case Node(repository):
+                return self._sealer.for_node(repository, seconds), seconds
+            case User(uid, _, _, session):
+                return self._sealer.for_user(uid, session, seconds), seconds
+
+    def pull_token(self, path: str) -> tuple[str, str, float]:
+        """User, password and life of a node's credential. Raises NameUnknown."""
+        repository = self._repositories.at(path)
+        seconds = self._tokens.pull
+        return NODE_USER, self._sealer.for_node(repository.path, seconds), seconds
+
+    def admit(self, caller: Caller, path: str, action: Action) -> Repository:
+        """The repository at `path`. Raises NameUnknown or Denied."""
+        repository = self._repositories.at(path)
+        if not self.allows(caller, repository, action):
+            raise Denied(f"{action} on image repository '{path}'")
+        return repository
+
+    def allows(self, caller: Caller, repository: Repository, action: Action) -> bool:
+        match caller:
+            case Node(path):
+                return action is Action.PULL and path == repository.path
+            case User(_, _, roles, _):
+                holds = self._identity.access.holds
+                wanted = _PRIVILEGES[action]
+                return any(holds(roles, one, _DOMAIN, repository.uid) for one in wanted)
+
+    def may(self, caller: Caller, path: str, action: Action) -> Repository | None:
+        """As `admit`, with None for every refusal."""
+        try:
+            return self.admit(caller, path, action)
+        except (NameUnknown, Denied):
+            return None
+
+    async def _by_basic(self, user: str, secret: str) -> Caller:
+        if user == SESSION_USER:
+            return _user(await self._identity.by_token(session_token(secret)))
+        if user == NODE_USER:
+            return await self._by_bearer(secret)
+        return _user(await self._identity.by_password(user, secret))
+
+    async def _by_bearer(self, secret: str) -> Caller:
+        token = self._sealer.open(secret)
+        if isinstance(token, NodeToken):
+            return Node(token.repository)
+        user = self._repositories.user(token.user)
+        if user is None:
+            raise Unauthorized("the token's user may not log in any more")
+        # Looked up again on every request: a role taken away is gone at once.
+        roles = self._identity.access.all_roles_of(user.uid)
+        return User(user.uid, user.name, roles, token.session)
+
+
+def _user(principal: Principal) -> User:
+    return User(principal.user, principal.user_name, principal.roles, principal.session)
