@@ -136,6 +136,14 @@ SERVICE_STATUS = KeySpace(
     "services and jobs as they are, with their service address",
     fenced=True,
 )
+LEDGER = KeySpace(
+    "status/scheduler/",
+    ("name",),
+    Role.SCHEDULER,
+    state.SchedulerLedger,
+    "the leader's last write, and the numbers that are never used twice",
+    fenced=True,
+)
 VMS = KeySpace(
     "vm/",
     ("host", "node"),
@@ -197,6 +205,7 @@ TABLE: tuple[KeySpace[Message], ...] = (  # type: ignore[assignment]
     QUERIES,
     POOL_STATUS,
     SERVICE_STATUS,
+    LEDGER,
     VMS,
     ASSIGNMENTS,
     ENDPOINTS,
