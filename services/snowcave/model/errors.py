@@ -145,6 +145,20 @@ class ObjectExists(SnowcaveError):
         self.name = name
 
 
+class ContextMissing(SnowcaveError):
+    """90105: a name is not qualified and the session has no database or schema in use."""
+
+    kind = Kind.INVALID
+    code = 90105
+    sqlstate = "22000"
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(
+            f"Cannot perform operation. This session does not have a current {domain}. "
+            f"Call 'USE {domain.upper()}', or use a qualified name."
+        )
+
+
 class NotAuthorized(SnowcaveError):
     kind = Kind.DENIED
     code = 3001
@@ -318,3 +332,33 @@ class ImagePullFailed(SnowcaveError):
 
     def __init__(self, reference: str, reason: str) -> None:
         super().__init__(f"Failed to pull image '{reference}': {reason}")
+
+
+class ServiceFunctionFailed(SnowcaveError):
+    """A batch of a service function had no good answer. Worded as external functions word it; number ours."""
+
+    kind = Kind.INVALID
+    code = 395090
+    sqlstate = "22000"
+
+    def __init__(
+        self, function: str, reason: str, *, batch_id: str, rows: int, retries: int
+    ) -> None:
+        super().__init__(
+            f"Request failed for service function {function}: {reason}; "
+            f"requests batch-id: {batch_id}; request batch size: {rows} rows; "
+            f"request retries: {retries}"
+        )
+
+
+class ServiceNotReady(SnowcaveError):
+    """No instance can be called now. Number ours: no source found."""
+
+    kind = Kind.UNAVAILABLE
+    code = 395091
+    sqlstate = "55000"
+
+    def __init__(self, service: str, status: str) -> None:
+        super().__init__(f"Service '{service}' is not ready to be called: its status is {status}.")
+        self.service = service
+        self.status = status
