@@ -1,0 +1,55 @@
+"""The embedded state store, wired."""
+
+import sys
+
+from snowcave.kit.clock import LoopClock
+from snowcave.kit.ids import system_random
+from snowcave.kit.tasks import background
+from snowcave.model.keys import Role
+from snowcave.runtime import tls
+from snowcave.runtime.daemon import Daemon, Lifecycle, Parts
+from snowcave.statestore import server
+from snowcave.statestore.settings import StatestoreSettings
+from snowcave.statestore.state import open_state_file
+
+# The journal's thread needs the interpreter twice a commit; the usual 5 ms of patience would double
+# the time of each.
+_SWITCH_INTERVAL = 0.0005
+
+
+async def build(settings: StatestoreSettings, parts: Parts) -> None:
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    mesh, limits = settings.mesh, settings.limits
+    state, journal = await parts.enter(
+        "state file",
+        open_state_file(mesh.folder("state"), limits, LoopClock(), system_random()),
+    )
+    upkeep = background(
+        journal.run(),
+        state.expire_leases(settings.lease_check),
+        state.trim_history(settings.history),
+    )
+    await parts.enter("upkeep", upkeep)
+    port = settings.port or mesh.grpc_port(Role.STATESTORE)
+    hosts = ["127.0.0.1"]
+    if settings.insecure:
+        credentials = None
+    else:
+        tls.ensure(mesh.folder("tls"))
+        credentials = tls.server_credentials(mesh.folder("tls"), Role.STATESTORE)
+        if server.present(mesh.plan.machine):
+            hosts.append(mesh.plan.machine)
+    addresses = [f"{host}:{port}" for host in hosts]
+    serving = server.serve(
+        state, addresses, credentials, limits=limits, progress=settings.progress
+    )
+    await parts.enter("server", serving)
+
+
+# Others drain by writing to the store, so it waits for nothing itself.
+DAEMON = Daemon(
+    role=Role.STATESTORE,
+    settings=StatestoreSettings,
+    build=build,
+    lifecycle=Lifecycle(lameduck=0.0, drain=10.0),
+)
