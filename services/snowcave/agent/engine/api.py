@@ -5,7 +5,7 @@ does one that is away. What the engine refuses raises EngineRefused, what it doe
 ContainerGone or ImageMissing, what it cannot fetch ImagePullFailed.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -155,7 +155,7 @@ class Engine(Protocol):
         """Its exit code once it has exited. Raises TimeoutError."""
         ...
 
-    def events(self, labels: Mapping[str, str]) -> AsyncIterator[EngineEvent]:
+    def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent]:
         """Endings and removals, until the engine goes away (EngineUnavailable)."""
         ...
 

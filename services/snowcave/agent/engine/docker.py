@@ -3,7 +3,7 @@
 import asyncio
 import json
 import platform
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,7 +182,7 @@ class DockerEngine:
                 answer = await self._docker.containers.container(container).wait()
         return int(answer["StatusCode"])
 
-    async def events(self, labels: Mapping[str, str]) -> AsyncIterator[EngineEvent]:
+    async def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent]:
         filters = {"type": ["container"], "event": ["die", "destroy", "oom"]}
         params = {"filters": json.dumps(filters | json.loads(_filters(labels)))}
         async with self._call(self._deadlines.look):

@@ -6,7 +6,7 @@ says by image reference what its containers do, `away` and `hangs` what the engi
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -199,7 +199,7 @@ class SimulatedEngine:
                 await self._ended[container].wait()
         return self._get(container).exit_code
 
-    async def events(self, labels: Mapping[str, str]) -> AsyncIterator[EngineEvent]:
+    async def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent]:
         await self._answer()
         queue: asyncio.Queue[EngineEvent | None] = asyncio.Queue(10_000)
         self._listeners.add(queue)

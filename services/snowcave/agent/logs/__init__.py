@@ -1,0 +1,1 @@
+"""Container logs: from the engine's own files to the event table, each line once."""

@@ -1,0 +1,267 @@
+"""Sends what containers write to the event table: read, send, wait for the acknowledgement, remember.
+
+While the events daemon is away nothing is read: the log files themselves are the spool. A batch that
+is sent again carries the same keys (run, generation, offset), so a row is stored once.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from snowcave.agent.engine.api import Container
+from snowcave.agent.logs.jsonfile import LogReader, Place
+from snowcave.agent.logs.ledger import Entry, Ledger
+from snowcave.agent.logs.rows import rows
+from snowcave.kit.clock import Clock, backoff
+from snowcave.kit.tasks import background
+from snowcave.model.errors import SnowcaveError, Unavailable
+from snowcave.v1 import events_pb2 as events
+from snowcave.v1 import state_pb2 as state
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Seconds, but for the sizes."""
+
+    # Between two looks at the files where nothing came.
+    idle: float = 0.3
+    # Rows of one batch; at 16 KiB each it stays below gRPC's limit for a message.
+    batch: int = 1000
+    # Rows from one container in one batch, so that a loud one leaves room for the others.
+    share: int = 250
+    # For an acknowledgement, which comes after an fsync.
+    acknowledge: float = 30.0
+    retry_cap: float = 5.0
+    # Kept files of removed containers; beyond it the oldest are given up.
+    spool_bytes: int = 1 << 30
+
+
+class Collector(Protocol):
+    """The events daemon as the shipper sees it: EventServiceStub.Append, errors translated."""
+
+    def append(
+        self, requests: AsyncIterator[events.AppendRequest]
+    ) -> AsyncIterator[events.AppendReply]: ...
+
+
+@dataclass(slots=True)
+class _Source:
+    entry: Entry
+    reader: LogReader
+    # Read and sent, not acknowledged yet.
+    broken: set[str] = field(default_factory=set[str])
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    request: events.AppendRequest
+    reached: dict[str, "_Reached"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """How far a reader had come, and which streams stood in the middle of a line there."""
+
+    reader: LogReader
+    place: Place
+    broken: frozenset[str]
+
+
+class Shipper:
+    """Made by `open_shipper`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        collector: Collector,
+        describe: Callable[[state.Assignment, Container], events.Resource],
+        settings: LogSettings,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._ledger = ledger
+        self._collector = collector
+        self._describe = describe
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._sequence = 0
+        # Readers are used by one thread at a time.
+        self._reading = asyncio.Lock()
+        self._sources = {
+            entry.run: _Source(entry, LogReader(entry.path, entry.acknowledged), set(entry.broken))
+            for entry in ledger.load()
+        }
+
+    def follow(self, want: state.Assignment, container: Container) -> None:
+        """Harmless where it is followed already."""
+        if container.id in self._sources or container.log_path is None:
+            return
+        if container.started_at is None:
+            return
+        entry = Entry(
+            run=container.id,
+            path=container.log_path,
+            resource=self._describe(want, container),
+            log_level=want.spec.log_level or "INFO",
+        )
+        self._ledger.save(entry)
+        self._sources[entry.run] = _Source(entry, LogReader(entry.path))
+
+    async def keep(self, container: Container) -> None:
+        async with self._reading:
+            if (source := self._sources.get(container.id)) is None:
+                return
+            await asyncio.to_thread(self._ledger.keep, source.entry)
+            source.reader.close()
+            source.reader = LogReader(source.entry.path, source.entry.acknowledged)
+            source.broken = set(source.entry.broken)
+            self._bound_spool()
+
+    def lag(self) -> int:
+        """Sources with something unread or unacknowledged, for the metrics."""
+        return sum(s.reader.place != s.entry.acknowledged for s in self._sources.values())
+
+    async def run(self) -> None:
+        delays = backoff(self._rng, cap=self._settings.retry_cap)
+        while True:
+            try:
+                await self._ship()
+            except SnowcaveError as error:
+                log.info("log_shipping_waits", error=error.message)
+            else:
+                delays = backoff(self._rng, cap=self._settings.retry_cap)
+            for source in self._sources.values():
+                self._rewind(source)
+            await self._clock.sleep(next(delays))
+
+    async def _ship(self) -> None:
+        """One stream: a batch at a time, each acknowledged before the next is read."""
+        outgoing: asyncio.Queue[events.AppendRequest] = asyncio.Queue(1)
+        replies = self._collector.append(_drain(outgoing))
+        try:
+            while True:
+                batch = await self._next_batch()
+                if batch.request.rows:
+                    await outgoing.put(batch.request)
+                    await self._acknowledged(replies, batch.request.sequence)
+                self._remember(batch)
+        finally:
+            if isinstance(replies, AsyncGenerator):
+                await replies.aclose()
+
+    async def _acknowledged(
+        self, replies: AsyncIterator[events.AppendReply], sequence: int
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._settings.acknowledge):
+                reply = await anext(replies)
+        except TimeoutError as error:
+            raise Unavailable("The events daemon does not acknowledge in time.") from error
+        except StopAsyncIteration as error:
+            raise Unavailable("The events daemon has closed the stream.") from error
+        if reply.sequence != sequence:
+            raise Unavailable("The events daemon acknowledged another batch.")
+
+    async def _next_batch(self) -> _Batch:
+        """Waits until some source has something new."""
+        while True:
+            async with self._reading:
+                batch = await asyncio.to_thread(self._read)
+                if batch.reached:
+                    return batch
+                self._forget_finished()
+            await self._clock.sleep(self._settings.idle)
+
+    def _read(self) -> _Batch:
+        request = events.AppendRequest(sequence=self._sequence + 1)
+        batch = _Batch(request, {})
+        for source in list(self._sources.values()):
+            room = self._settings.batch - len(request.rows)
+            if room <= 0:
+                break
+            records = source.reader.read(min(room, self._settings.share))
+            if not records:
+                continue
+            made = rows(records, source.entry.log_level, source.broken)
+            if made:
+                for row in made:
+                    row.resource = len(request.resources)
+                request.resources.append(source.entry.resource)
+                request.rows.extend(made)
+            batch.reached[source.entry.run] = _Reached(
+                source.reader, records[-1].end, frozenset(source.broken)
+            )
+        if request.rows:
+            self._sequence += 1
+        return batch
+
+    def _remember(self, batch: _Batch) -> None:
+        for run, reached in batch.reached.items():
+            source = self._sources.get(run)
+            # Another reader began at what was acknowledged then: it sends these rows again, which
+            # is harmless, while their place may be in a file that has been copied since.
+            if source is not None and source.reader is reached.reader:
+                source.entry.acknowledged = reached.place
+                source.entry.broken = set(reached.broken)
+                self._ledger.save(source.entry)
+
+    def _rewind(self, source: _Source) -> None:
+        source.reader.rewind(source.entry.acknowledged)
+        source.broken = set(source.entry.broken)
+
+    def _forget_finished(self) -> None:
+        """Nothing new came: the logs of removed containers have been read to their end."""
+        for run, source in list(self._sources.items()):
+            if source.entry.kept or not source.entry.path.exists():
+                self._drop(run)
+
+    def _bound_spool(self) -> None:
+        kept = [s for s in self._sources.values() if s.entry.kept]
+        total = sum(self._ledger.kept_bytes(s.entry) for s in kept)
+        for source in kept:
+            if total <= self._settings.spool_bytes:
+                return
+            total -= self._ledger.kept_bytes(source.entry)
+            log.warning("log_spool_full", run=source.entry.run)
+            self._drop(source.entry.run)
+
+    def _drop(self, run: str) -> None:
+        source = self._sources.pop(run)
+        if source.reader.unreadable or source.reader.lost_files:
+            log.warning(
+                "log_incomplete",
+                run=run,
+                unreadable=source.reader.unreadable,
+                lost_files=source.reader.lost_files,
+            )
+        source.reader.close()
+        self._ledger.forget(source.entry)
+
+
+async def _drain(
+    queue: asyncio.Queue[events.AppendRequest],
+) -> AsyncGenerator[events.AppendRequest]:
+    while True:
+        yield await queue.get()
+
+
+@asynccontextmanager
+async def open_shipper(
+    ledger: Ledger,
+    collector: Collector,
+    describe: Callable[[state.Assignment, Container], events.Resource],
+    settings: LogSettings,
+    clock: Clock,
+    rng: random.Random,
+) -> AsyncGenerator[Shipper]:
+    shipper = Shipper(ledger, collector, describe, settings, clock, rng)
+    async with background(shipper.run()):
+        yield shipper

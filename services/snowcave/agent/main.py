@@ -1,0 +1,164 @@
+"""The agent: one a node, inside the node's network namespace. Runs the instances assigned to it."""
+
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from snowcave.agent import node as node_part
+from snowcave.agent.engine.api import Engine, EngineInfo
+from snowcave.agent.engine.docker import open_docker
+from snowcave.agent.engine.simulated import SimulatedEngine
+from snowcave.agent.instances.recipe import Ground
+from snowcave.agent.instances.status import stamp
+from snowcave.agent.logs import rows
+from snowcave.agent.logs.ledger import Ledger
+from snowcave.agent.logs.shipper import open_shipper
+from snowcave.agent.network.network import open_network
+from snowcave.agent.peers import EventCollector, TokenIssuer
+from snowcave.agent.reports import open_reports
+from snowcave.agent.service import NAME, AgentServicer
+from snowcave.agent.settings import AgentSettings
+from snowcave.kit.clock import LoopClock
+from snowcave.model import keys
+from snowcave.model.keys import Role
+from snowcave.runtime.daemon import Daemon, Parts
+from snowcave.runtime.grpc import connect, serve
+from snowcave.runtime.settings import SettingsInvalid
+from snowcave.runtime.state import open_state
+from snowcave.store.api import Store
+from snowcave.store.mirror import follow
+from snowcave.v1 import state_pb2 as state
+from snowcave.v1.nodes_pb2_grpc import add_AgentServiceServicer_to_server
+
+# The API as containers see it; its address is the address plan's.
+API_HOST = "snowflake.snowflakecomputing.internal"
+# For a credential to pull with.
+_TOKEN_DEADLINE = 10.0
+
+
+async def build(settings: AgentSettings, parts: Parts) -> None:
+    if not settings.node:
+        raise SettingsInvalid("agent.node: an agent has to be told which node it is")
+    mesh, clock, rng = settings.mesh, LoopClock(), random.Random()
+    tls, me = mesh.folder("tls"), Role.AGENT
+    store_address = settings.store_address or mesh.store
+    store = await open_state(
+        mesh,
+        me,
+        parts,
+        address=store_address or mesh.grpc_address_from_node(Role.STATESTORE),
+    )
+    engine = await parts.enter("engine", open_engine(settings))
+    info = await node_part.prepare_engine(engine, clock)
+    assigned = await parts.enter("assignments", follow(store, keys.ASSIGNMENTS, settings.node))
+    endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
+    parts.health.mirrors |= {"assign": assigned.digest, "endpoint": endpoints.digest}
+    network = await parts.enter("network", open_network(mesh, settings.network, endpoints))
+    registry, events = [
+        await parts.enter(
+            str(role), connect(mesh.grpc_address_from_node(role), tls, me=me, to=role)
+        )
+        for role in (Role.REGISTRY, Role.EVENTS)
+    ]
+    vm = await find_vm(store, settings)
+    logs = await parts.enter(
+        "logs",
+        open_shipper(
+            Ledger(settings.folder / "logs"),
+            EventCollector(events),
+            lambda want, container: rows.resource(
+                mesh.account, settings.node, vm.instance_family, want, container
+            ),
+            settings.logs,
+            clock,
+            rng,
+        ),
+    )
+    reports = await parts.enter(
+        "reports",
+        open_reports(store, announcement(settings, vm, info, clock), settings.report, clock, rng),
+    )
+    around = node_part.Surroundings(
+        engine,
+        network,
+        TokenIssuer(registry, _TOKEN_DEADLINE).issue,
+        reports,
+        logs,
+        clock,
+        rng,
+    )
+    running = await parts.enter(
+        "instances",
+        node_part.open_instances(ground(settings, info), assigned, around, pace(settings)),
+    )
+    servicer = AgentServicer(running.keeper, network)
+    await parts.enter(
+        "grpc",
+        serve(
+            me,
+            [f"{settings.address}:{mesh.grpc_port(me)}"],
+            tls,
+            [(NAME, lambda server: add_AgentServiceServicer_to_server(servicer, server))],
+            callers={Role.API, Role.SCHEDULER, Role.HYPERVISOR, Role.ADMIN},
+        ),
+    )
+
+
+@asynccontextmanager
+async def open_engine(settings: AgentSettings) -> AsyncGenerator[Engine]:
+    if settings.engine == "simulated":
+        yield SimulatedEngine()
+        return
+    async with open_docker(settings.socket, settings.docker) as engine:
+        yield engine
+
+
+async def find_vm(store: Store, settings: AgentSettings) -> state.Vm:
+    """What the scheduler asked for; an agent on a real machine has none."""
+    found = await store.get(keys.VMS.key(settings.mesh.host, settings.node))
+    return state.Vm.FromString(found.value) if found else state.Vm()
+
+
+def announcement(
+    settings: AgentSettings, vm: state.Vm, info: EngineInfo, clock: LoopClock
+) -> state.Node:
+    return state.Node(
+        name=settings.node,
+        host=settings.mesh.host,
+        compute_pool=vm.compute_pool,
+        agent_address=f"{settings.address}:{settings.mesh.grpc_port(Role.AGENT)}",
+        engine_version=info.version,
+        started_on=stamp(clock.now()),
+    )
+
+
+def ground(settings: AgentSettings, info: EngineInfo) -> Ground:
+    """Limits above what the engine's machine has would be refused."""
+    mesh, machine = settings.mesh, info.cpus * 1000
+    return Ground(
+        home=mesh.id,
+        node=settings.node,
+        registry=mesh.registry_host,
+        sandbox_image=node_part.SANDBOX_IMAGE,
+        account=mesh.account,
+        api_host=API_HOST,
+        api_address=mesh.plan.api_address,
+        dns_address=mesh.plan.dns_address,
+        cgroup_parent=settings.cgroup_parent,
+        cpu_milli=min(settings.cpu_milli or machine, machine),
+        memory_bytes=min(settings.memory_bytes or info.memory_bytes, info.memory_bytes),
+    )
+
+
+def pace(settings: AgentSettings) -> node_part.Pace:
+    return node_part.Pace(
+        policy=settings.policy,
+        keeper=settings.keeper,
+        probe=settings.probe,
+        pull=settings.pull,
+        resync=settings.resync,
+        workers=settings.workers,
+    )
+
+
+DAEMON = Daemon(role=Role.AGENT, settings=AgentSettings, build=build)

@@ -1,0 +1,44 @@
+"""The daemons that an agent calls, with their errors translated."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import grpc.aio
+
+from snowcave.agent.engine.api import Credential
+from snowcave.runtime.grpc import translated
+from snowcave.v1 import events_pb2 as events
+from snowcave.v1 import registry_pb2 as registry
+from snowcave.v1.events_pb2_grpc import EventServiceStub
+from snowcave.v1.registry_pb2_grpc import RegistryServiceStub
+
+
+class EventCollector:
+    """The events daemon, for the log shipper."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = EventServiceStub(channel)
+
+    async def append(
+        self, requests: AsyncIterator[events.AppendRequest]
+    ) -> AsyncGenerator[events.AppendReply]:
+        call = self._stub.Append(requests)
+        try:
+            with translated("events"):
+                async for reply in call:
+                    yield reply
+        finally:
+            call.cancel()
+
+
+class TokenIssuer:
+    """The registry, for pulls."""
+
+    def __init__(self, channel: grpc.aio.Channel, deadline: float) -> None:
+        self._stub = RegistryServiceStub(channel)
+        self._deadline = deadline
+
+    async def issue(self, repository_path: str) -> Credential:
+        request = registry.PullTokenRequest(repository_path=repository_path)
+        with translated("registry"):
+            reply = await self._stub.IssuePullToken(request, timeout=self._deadline)
+        return Credential(reply.username, reply.password)
