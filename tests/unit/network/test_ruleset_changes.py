@@ -1,0 +1,93 @@
+"""Small changes to the kernel's table end where a whole new table would: both are asked of a real nft."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+
+from snowcave.agent.network.rules import NOTHING, ServiceRules, difference
+from snowcave.agent.network.ruleset import Marks, NodePlace, change, whole
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("nft") is None, reason="needs nft in a network namespace"
+)
+
+PLACE = NodePlace(
+    instances="10.244.0.0/16",
+    services="10.245.0.0/16",
+    node_network="10.244.1.0/24",
+    machine="10.246.0.1",
+    dns_address="10.245.0.53",
+    dns_port=8453,
+    api_address="10.245.0.2",
+    api_port=8443,
+)
+
+
+def kernel_after(*texts: str) -> Any:
+    """The table that a fresh kernel namespace holds after these transactions, without handles and order."""
+    script = "\n".join(f"nft -f - <<'END'\n{text}\nEND" for text in texts)
+    ended = subprocess.run(
+        ["unshare", "--net", "sh", "-e"],
+        input=f"{script}\nnft -j list ruleset\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return sorted(
+        json.dumps(_plain(entry), sort_keys=True) for entry in json.loads(ended.stdout)["nftables"]
+    )
+
+
+def _plain(entry: Any) -> Any:
+    if isinstance(entry, dict):
+        return {
+            key: sorted(map(json.dumps, value)) if key == "elem" else _plain(value)
+            for key, value in entry.items()
+            if key not in ("handle", "metainfo")
+        }
+    return [_plain(item) for item in entry] if isinstance(entry, list) else entry
+
+
+def rules(rng: random.Random) -> ServiceRules:
+    local = [f"10.244.1.{rng.randrange(10, 14)}" for _ in range(rng.randrange(3))]
+    every = [*local, *(f"10.244.2.{rng.randrange(10, 14)}" for _ in range(rng.randrange(3)))]
+    owners = {address: 1 << 50 | rng.randrange(3) for address in every}
+    chosen = tuple(dict.fromkeys(rng.sample(every, rng.randrange(len(every) + 1))))
+    ports = rng.sample([8000, 8001], rng.randrange(3))
+    return ServiceRules(
+        owners=owners,
+        local=frozenset(local),
+        allowed=frozenset((owners[a], a, port) for a in local for port in ports),
+        ranges=frozenset((owners[a], a, 7000, 7010) for a in local if rng.random() < 0.5),
+        translated={("10.245.1.0", port): chosen for port in ports if chosen},
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_changes_one_after_another_are_worth_a_whole_table(seed: int):
+    rng, marks = random.Random(seed), Marks()
+    texts, before = [whole(PLACE, NOTHING, marks)], NOTHING
+    for _ in range(6):
+        after = rules(rng)
+        if delta := difference(before, after):
+            texts.append(change(delta, marks, after.ranges))
+        before = after
+    assert kernel_after(*texts) == kernel_after(whole(PLACE, before, marks))
+
+
+def test_the_table_can_be_made_anew_at_any_time():
+    marks = Marks()
+    full = whole(PLACE, rules(random.Random(1)), marks)
+    assert kernel_after(full, full) == kernel_after(full)
+
+
+def test_marks_are_small_and_stay():
+    marks = Marks()
+    assert [marks.of(role) for role in (1 << 52, 5, 1 << 52)] == [1, 2, 1]
