@@ -22,6 +22,9 @@ class Answer:
     statement_type: int = 0
     # Needed to read the rest over a chunk URL; empty where there is no rest.
     chunk_secret: str = field(default="", repr=False)
+    # Placeholders of the statement, and whether a client may bind arrays to them.
+    binds: int = 0
+    array_binds: bool = False
 
 
 @dataclass(frozen=True)

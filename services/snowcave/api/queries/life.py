@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 import structlog
 
 from snowcave.api.contract import (
@@ -247,10 +248,13 @@ class Queries:
 
     async def _ordinary(self, running: Running, ordinary: ToWarehouse) -> Answer:
         statement = running.statement
+        if statement.describe_only and (kind := dml.statement_type(ordinary.sql)):
+            return _described_dml(running.id, ordinary, kind)
+        binds = dml.placeholders(ordinary.sql) if statement.describe_only else 0
         reply = await self._warehouse.execute(
             ordinary,
             running.id,
-            bindings=statement.bindings,
+            bindings=statement.bindings or dml.unbound(binds),
             timeout=statement.timeout,
             describe_only=statement.describe_only,
         )
@@ -271,6 +275,7 @@ class Queries:
             total=total,
             statement_type=reply.statement_type,
             chunk_secret=ids.token(self._rng) if total > table.num_rows else "",
+            binds=binds,
         )
 
     async def _attend(self, running: Running) -> None:
@@ -292,6 +297,20 @@ class Queries:
             await self._warehouse.cancel(running.statement.context.session_id, running.id)
         except SnowcaveError as error:
             log.info("warehouse_not_told", error=error.message)
+
+
+def _described_dml(query_id: str, ordinary: ToWarehouse, kind: int) -> Answer:
+    """A client asks before it binds arrays; running nothing, the warehouse could not say more."""
+    column = dml.count_column(kind)
+    return Answer(
+        query_id=query_id,
+        context=ordinary.context,
+        columns=[column],
+        table=pa.table({column.name: pa.array([], pa.int64())}),
+        statement_type=kind,
+        binds=dml.placeholders(ordinary.sql),
+        array_binds=kind == dml.INSERT,
+    )
 
 
 class Internal(SnowcaveError):
