@@ -1,0 +1,219 @@
+"""A client's connection: parses requests, answers them in order, keeps every deadline."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+import prometheus_client
+
+from snowcave.ingress.exchange import Exchange
+from snowcave.ingress.gateway import Gateway, Head
+from snowcave.ingress.pages import page
+from snowcave.ingress.settings import IngressSettings
+from snowcave.ingress.upstream import Pool
+
+REQUESTS = prometheus_client.Counter("snowcave_ingress_requests", "Requests taken.")
+CONNECTIONS = prometheus_client.Gauge("snowcave_ingress_connections", "Open client connections.")
+
+
+class ClientConnection(asyncio.Protocol):
+    """`freed` is called once when the connection is over."""
+
+    def __init__(
+        self, gateway: Gateway, pool: Pool, settings: IngressSettings, freed: Callable[[], None]
+    ) -> None:
+        self._gateway = gateway
+        self._pool = pool
+        self._settings = settings
+        self._freed = freed
+        self._parser = httptools.HttpRequestParser(self)
+        # The first one is being answered, the others wait behind it.
+        self._exchanges: deque[Exchange] = deque()
+        self._head = Head()
+        self._head_size = 0
+        self._reading_head = False
+        self._refusing = False
+        self._tunnel = False
+        self._held: set[str] = set()
+        self._closed = False
+
+    # --- connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
+        self._head_began = self._heard
+        self._timer = self._loop.call_later(self._settings.deadlines.head, self._tick)
+        CONNECTIONS.inc()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed = True
+        self._timer.cancel()
+        CONNECTIONS.dec()
+        for exchange in self._exchanges:
+            exchange.end()
+        self._exchanges.clear()
+        self._freed()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        if self._tunnel:
+            self._exchanges[0].tunnel(data)
+            return
+        if self._refusing:
+            return
+        if not self._reading_head and not self._exchanges:
+            self._head_began = self._heard
+            self._reading_head = True
+        if self._reading_head:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._after_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(
+                400, "Bad request", "That is no HTTP/1.1 request this gateway understands."
+            )
+        if self._reading_head and self._head_size > self._settings.limits.head:
+            self._refuse(431, "Headers too large", "The request's headers are too large.")
+
+    def eof_received(self) -> bool:
+        """A client that has said all may still read its answer."""
+        return bool(self._exchanges)
+
+    def pause_writing(self) -> None:
+        if self._exchanges:
+            self._exchanges[0].client_paused(True)
+
+    def resume_writing(self) -> None:
+        if self._exchanges:
+            self._exchanges[0].client_paused(False)
+
+    # --- httptools callbacks
+
+    def on_message_begin(self) -> None:
+        self._head = Head()
+
+    def on_url(self, url: bytes) -> None:
+        self._head.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self._head.headers) >= self._settings.limits.headers:
+            raise httptools.HttpParserError("too many headers")
+        self._head.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        head = self._head
+        head.method = self._parser.get_method()
+        head.version = self._parser.get_http_version()
+        head.keep_alive = self._parser.should_keep_alive()
+        head.upgrade = self._parser.should_upgrade()
+        _read_framing(head)
+        self._reading_head = False
+        self._head_size = 0
+        REQUESTS.inc()
+        exchange = Exchange(self, head, self._gateway, self._pool, self._settings)
+        self._exchanges.append(exchange)
+        if len(self._exchanges) == 1:
+            exchange.start()
+        elif len(self._exchanges) >= self._settings.limits.pipelined:
+            self._hold("pipeline", True)
+
+    def on_body(self, data: bytes) -> None:
+        if self._exchanges:
+            self._exchanges[-1].body(data)
+
+    def on_message_complete(self) -> None:
+        if self._exchanges and not self._refusing:
+            self._exchanges[-1].body_complete()
+
+    def _after_upgrade(self, rest: bytes) -> None:
+        """The parser has stopped: what follows is either the tunnel's or nobody's."""
+        if rest and self._exchanges:
+            # Before the instance has agreed, nothing but the request may be sent.
+            self._refuse(400, "Bad request", "Data before the protocol was switched.")
+
+    # --- what an exchange asks of us
+
+    def send(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def hold(self, held: bool) -> None:
+        self._hold("body", held)
+
+    def finished(self, *, keep: bool) -> None:
+        self._exchanges.popleft()
+        self._held.discard("body")
+        if not keep or self._tunnel or self._refusing:
+            self._transport.close()
+            return
+        self._hold("pipeline", False)
+        self._heard = self._loop.time()
+        if self._exchanges:
+            self._exchanges[0].start()
+
+    def tunnelled(self) -> None:
+        self._tunnel = True
+
+    def cut(self) -> None:
+        self._transport.abort()
+
+    def _hold(self, reason: str, held: bool) -> None:
+        (self._held.add if held else self._held.discard)(reason)
+        if self._transport.is_closing():
+            return
+        if self._held:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    # --- ends
+
+    def _refuse(self, status: int, title: str, text: str) -> None:
+        """No further request of this connection is taken; those before get their answers."""
+        if self._refusing:
+            return
+        self._refusing = True
+        if not self._exchanges:
+            self.send(page(status, title, text, close=True).encode())
+        else:
+            for exchange in self._exchanges:
+                exchange.end()
+        self._transport.close()
+
+    def _tick(self) -> None:
+        """One timer a connection, however many requests it carries."""
+        deadlines, now = self._settings.deadlines, self._loop.time()
+        if self._reading_head and now - self._head_began >= deadlines.head:
+            self._refuse(408, "Too slow", "The request's headers did not come in time.")
+        elif now - self._heard >= deadlines.idle:
+            if self._exchanges:
+                self._exchanges[0].timed_out()
+            self._transport.close()
+        if not self._closed and not self._transport.is_closing():
+            self._timer = self._loop.call_later(min(deadlines.head, 5.0), self._tick)
+
+    def drain(self) -> None:
+        """Finish what is being answered, take nothing new."""
+        if self._exchanges:
+            self._exchanges[0].be_last()
+        else:
+            self._transport.close()
+
+
+def _read_framing(head: Head) -> None:
+    """httptools has refused what is ambiguous (both kinds of length, two of one)."""
+    for name, value in head.headers:
+        lowered = name.lower()
+        if lowered == b"content-length":
+            head.length = int(value)
+            head.has_body = head.length > 0
+        elif lowered == b"transfer-encoding":
+            head.length = None
+            head.has_body = True

@@ -1,0 +1,280 @@
+"""One request and its answer: admitted, sent to an instance, streamed both ways with backpressure."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Protocol
+
+import structlog
+
+from snowcave.ingress import headers as rules
+from snowcave.ingress.gateway import Gateway, Head, Passage
+from snowcave.ingress.headers import Header
+from snowcave.ingress.pages import Answer, Refused, page
+from snowcave.ingress.settings import IngressSettings
+from snowcave.ingress.upstream import Pool, Upstream
+
+log = structlog.get_logger()
+
+_BODILESS = frozenset({204, 304})
+_REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Client(Protocol):
+    """The connection that the request came by."""
+
+    def send(self, data: bytes) -> None: ...
+    def hold(self, held: bool) -> None:
+        """Read no more of the body, or go on."""
+        ...
+
+    def finished(self, *, keep: bool) -> None:
+        """The answer is whole; the next request may be answered."""
+        ...
+
+    def tunnelled(self) -> None:
+        """Whatever comes from now on goes to `tunnel`."""
+        ...
+
+    def cut(self) -> None:
+        """The answer broke off: the client must see that."""
+        ...
+
+
+class Exchange:
+    def __init__(
+        self,
+        client: Client,
+        head: Head,
+        gateway: Gateway,
+        pool: Pool,
+        settings: IngressSettings,
+    ) -> None:
+        self._client = client
+        self.head = head
+        self._gateway = gateway
+        self._pool = pool
+        self._limits = settings.limits
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self._body_complete = not head.has_body
+        self._body_received = asyncio.Event()
+        self._upstream: Upstream | None = None
+        self._passage: Passage | None = None
+        self._answering = False
+        self._chunked = False
+        self._keep = head.keep_alive
+        self._done = False
+        self._task: asyncio.Task[None] | None = None
+        if self._body_complete:
+            self._body_received.set()
+
+    def start(self) -> None:
+        """The client owns the exchange and with it this task."""
+        self._task = asyncio.create_task(self._run())
+
+    def be_last(self) -> None:
+        """The connection ends with this answer."""
+        self._keep = False
+
+    def end(self) -> None:
+        """The client is gone."""
+        self._done = True
+        if self._task is not None:
+            self._task.cancel()
+        if self._upstream is not None:
+            self._upstream.abandon()
+
+    async def _run(self) -> None:
+        try:
+            if self._gateway.is_own(self.head):
+                self._answer(await self._gateway.own_answer(self.head, await self._form()))
+                return
+            self._passage = await self._gateway.admit(self.head)
+            if rules.find(self.head.headers, b"expect") is not None and not self._body_complete:
+                self._client.send(_CONTINUE)
+            await self._send_on(self._pool.take(self._passage.address))
+        except Refused as refused:
+            self._answer(refused.answer)
+        except Exception:
+            log.exception("exchange_failed")
+            self._answer(
+                page(500, "Gateway error", "The gateway failed on this request.", close=True)
+            )
+
+    async def _send_on(self, upstream: Upstream | None) -> None:
+        assert self._passage is not None
+        if upstream is None:
+            try:
+                upstream = await self._pool.connect(self._passage.address)
+            except (OSError, TimeoutError) as error:
+                text = "The service's instance does not take connections."
+                raise Refused(page(502, "No answer from the service", text, retry=2)) from error
+        self._upstream = upstream
+        upstream.begin(self, self._head_bytes(), answers_without_body=self.head.method == b"HEAD")
+        waiting, self._waiting, self._waiting_size = self._waiting, [], 0
+        for data in waiting:
+            upstream.write(self._framed(data))
+        self._client.hold(False)
+        if self._body_complete:
+            self._end_body()
+
+    def _head_bytes(self) -> bytes:
+        assert self._passage is not None
+        head = self.head
+        lines = [b"%s %s HTTP/1.1" % (head.method, head.target)]
+        sent = rules.request_headers(head.headers, self._passage.user)
+        lines += [name + b": " + value for name, value in sent]
+        if head.has_body and head.length is None:
+            lines.append(b"Transfer-Encoding: chunked")
+        if head.upgrade:
+            wanted = rules.find(head.headers, b"upgrade") or b""
+            lines += [b"Connection: Upgrade", b"Upgrade: " + wanted]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    # --- the request's body, from the client
+
+    def body(self, data: bytes) -> None:
+        if self._upstream is not None:
+            self._upstream.write(self._framed(data))
+            return
+        self._waiting.append(data)
+        self._waiting_size += len(data)
+        if self._waiting_size > self._limits.buffered:
+            self._client.hold(True)
+
+    def body_complete(self) -> None:
+        self._body_complete = True
+        self._body_received.set()
+        if self._upstream is not None:
+            self._end_body()
+
+    def tunnel(self, data: bytes) -> None:
+        if self._upstream is not None:
+            self._upstream.write(data)
+
+    def client_paused(self, paused: bool) -> None:
+        if self._upstream is not None:
+            self._upstream.pause(paused)
+
+    def _framed(self, data: bytes) -> bytes:
+        return data if self.head.length is not None else b"%x\r\n%s\r\n" % (len(data), data)
+
+    def _end_body(self) -> None:
+        if self._upstream is not None and self.head.has_body and self.head.length is None:
+            self._upstream.write(b"0\r\n\r\n")
+
+    async def _form(self) -> bytes:
+        if (self.head.length or 0) > self._limits.form:
+            raise Refused(page(413, "Too large", "That form is too large.", close=True))
+        await self._body_received.wait()
+        return b"".join(self._waiting)[: self._limits.form]
+
+    # --- the answer, from the instance
+
+    def response_head(
+        self, status: int, reason: bytes, headers: list[Header], *, ends: bool
+    ) -> None:
+        if self._done:
+            return
+        if rules.is_executable(headers):
+            self._drop_upstream()
+            text = "The service's answer is of a type that is not handed out."
+            self._answer(page(403, "Answer refused", text, close=True))
+            return
+        self._answering = True
+        lines = [b"HTTP/1.1 %d %s" % (status, reason or _phrase(status))]
+        lines += [name + b": " + value for name, value in rules.response_headers(headers)]
+        has_length = rules.find(headers, b"content-length") is not None
+        bodiless = self.head.method == b"HEAD" or status in _BODILESS
+        if not has_length and not bodiless:
+            if self.head.version == "1.1":
+                self._chunked = True
+                lines.append(b"Transfer-Encoding: chunked")
+            else:
+                self._keep = False
+        if not self._body_complete:
+            self._keep = False  # the rest of the request would be taken for the next one
+        lines.append(b"Connection: " + (b"keep-alive" if self._keep else b"close"))
+        self._client.send(b"\r\n".join(lines) + b"\r\n\r\n")
+
+    def response_upgraded(self, status: int, headers: list[Header]) -> None:
+        self._answering = True
+        lines = [b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade"]
+        lines += [name + b": " + value for name, value in headers if name.lower() != b"connection"]
+        self._client.send(b"\r\n".join(lines) + b"\r\n\r\n")
+        self._keep = False
+        self._client.tunnelled()
+
+    def response_body(self, data: bytes) -> None:
+        if self._done:
+            return
+        self._client.send(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
+
+    def response_complete(self) -> None:
+        if self._done:
+            return
+        if self._chunked:
+            self._client.send(b"0\r\n\r\n")
+        self._upstream = None
+        self._finish(keep=self._keep)
+
+    def upstream_lost(self, *, reused: bool) -> None:
+        self._upstream = None
+        if self._done:
+            return
+        if self._answering:
+            self._done = True
+            self._client.cut()
+        elif reused and self.head.method in _REPEATABLE and not self.head.has_body:
+            # It had been closed while it was kept: nobody has seen this request yet.
+            self._task = asyncio.create_task(self._again())
+        else:
+            text = "The service's instance closed the connection without an answer."
+            self._answer(page(502, "No answer from the service", text))
+
+    def upstream_paused(self, paused: bool) -> None:
+        self._client.hold(paused)
+
+    async def _again(self) -> None:
+        try:
+            await self._send_on(None)
+        except Refused as refused:
+            self._answer(refused.answer)
+
+    # --- ends
+
+    def timed_out(self) -> None:
+        """Nothing in either direction for too long."""
+        self._drop_upstream()
+        if self._answering:
+            self._done = True
+            self._client.cut()
+        else:
+            text = "The service did not answer in time."
+            self._answer(page(504, "No answer from the service", text, close=True))
+
+    def _answer(self, answer: Answer) -> None:
+        if self._done:
+            return
+        keep = self._keep and not answer.close and self._body_complete
+        if not keep and not answer.close:
+            answer = Answer(answer.status, answer.body, answer.kind, answer.headers, close=True)
+        self._client.send(answer.encode(head_only=self.head.method == b"HEAD"))
+        self._finish(keep=keep)
+
+    def _finish(self, *, keep: bool) -> None:
+        self._done = True
+        self._client.finished(keep=keep)
+
+    def _drop_upstream(self) -> None:
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()
+
+
+def _phrase(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b"Unknown"

@@ -1,0 +1,158 @@
+"""What the gateway takes from headers and adds to them. Pure. Source: facts on ingress (S0-S4)."""
+
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+
+Header = tuple[bytes, bytes]
+
+COOKIE = "snowcave-ingress-auth"
+
+# Meaningful for one connection only (RFC 9110 7.6.1); ours to say on the next one.
+_HOP_BY_HOP = {
+    b"connection",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+}
+# 100-continue is answered by the gateway itself.
+_NEVER_SENT_ON = _HOP_BY_HOP | {
+    b"expect",
+    b"x-sf-spcs-authorization",
+    b"x-sf-spcs-authentication-method",
+}
+
+_NEVER_ANSWERED = _HOP_BY_HOP | {
+    b"server",
+    b"x-powered-by",
+    b"x-xss-protection",
+    b"public-key-pins",
+    b"content-security-policy-report-only",
+    b"x-frame-options",
+    b"x-content-type-options",
+    b"cross-origin-opener-policy",
+    b"cross-origin-resource-policy",
+    b"cross-origin-embedder-policy",
+}
+_CORS_PREFIX = b"access-control-"
+
+_ADDED: tuple[Header, ...] = (
+    (b"X-Frame-Options", b"DENY"),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"Cross-Origin-Opener-Policy", b"same-origin"),
+    (b"Cross-Origin-Resource-Policy", b"same-origin"),
+    (b"Cross-Origin-Embedder-Policy", b"credentialless"),
+    (
+        b"Content-Security-Policy",
+        b"default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; object-src 'none'; "
+        b"connect-src 'self'; frame-ancestors 'self';",
+    ),
+)
+
+# Answers of these types are refused: a gateway must not hand out programs.
+_EXECUTABLE = frozenset(
+    b"application/" + name
+    for name in (
+        b"x-msdownload",
+        b"exe",
+        b"x-exe",
+        b"dos-exe",
+        b"x-winexe",
+        b"msdos-windows",
+        b"x-msdos-program",
+        b"x-sh",
+        b"x-bsh",
+        b"x-csh",
+        b"x-tcsh",
+        b"batch",
+    )
+)
+_TOKEN_SCHEME = b"snowflake token="
+
+
+def find(headers: Iterable[Header], name: bytes) -> bytes | None:
+    """The first value; `name` in lower case."""
+    return next((value for key, value in headers if key.lower() == name), None)
+
+
+def token(headers: Iterable[Header]) -> str | None:
+    """`Authorization: Snowflake Token="…"`, else our cookie, else None."""
+    cookies: list[bytes] = []
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered in (b"authorization", b"x-sf-spcs-authorization") and _is_ours(value):
+            return value[len(_TOKEN_SCHEME) :].strip().strip(b'"').decode("latin-1")
+        if lowered == b"cookie":
+            cookies.append(value)
+    return cookie(cookies, COOKIE)
+
+
+def cookie(values: Iterable[bytes], name: str) -> str | None:
+    for value in values:
+        try:
+            jar = SimpleCookie(value.decode("latin-1"))
+        except CookieError:
+            continue
+        if name in jar:
+            return jar[name].value
+    return None
+
+
+def request_headers(headers: Iterable[Header], user: str) -> list[Header]:
+    """For the instance: nothing forged, no credential of ours, and who asks."""
+    connection = _named_by_connection(headers)
+    kept: list[Header] = []
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered in _NEVER_SENT_ON or lowered in connection:
+            continue
+        if lowered.startswith(b"sf-context-") or (lowered == b"authorization" and _is_ours(value)):
+            continue
+        if lowered == b"cookie" and not (value := _without_ours(value)):
+            continue
+        kept.append((name, value))
+    kept.append((b"Sf-Context-Current-User", user.encode()))
+    return kept
+
+
+def response_headers(headers: Iterable[Header]) -> list[Header]:
+    """For the client: hop-by-hop, CORS and telltale headers removed, the baseline added."""
+    connection = _named_by_connection(headers)
+    kept = [
+        (name, value)
+        for name, value in headers
+        if (lowered := name.lower()) not in _NEVER_ANSWERED
+        and lowered not in connection
+        and not lowered.startswith(_CORS_PREFIX)
+    ]
+    return kept + list(_ADDED)
+
+
+def is_executable(headers: Iterable[Header]) -> bool:
+    kind = find(headers, b"content-type")
+    return kind is not None and kind.split(b";")[0].strip().lower() in _EXECUTABLE
+
+
+def _is_ours(value: bytes) -> bool:
+    return value[: len(_TOKEN_SCHEME)].lower() == _TOKEN_SCHEME
+
+
+def _without_ours(value: bytes) -> bytes:
+    """The Cookie header less our session, spelling of the others kept."""
+    ours = COOKIE.encode() + b"="
+    crumbs = [crumb.strip() for crumb in value.split(b";")]
+    return b"; ".join(crumb for crumb in crumbs if crumb and not crumb.startswith(ours))
+
+
+def _named_by_connection(headers: Iterable[Header]) -> frozenset[bytes]:
+    """Headers that the sender declared hop-by-hop."""
+    return frozenset(
+        name.strip().lower()
+        for key, value in headers
+        if key.lower() == b"connection"
+        for name in value.split(b",")
+    )

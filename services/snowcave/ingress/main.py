@@ -1,0 +1,99 @@
+"""The gateway to public endpoints: who asks, may they, to which instance."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from snowcave.ingress.client import ClientConnection
+from snowcave.ingress.gateway import Gateway
+from snowcave.ingress.login import Login
+from snowcave.ingress.routes import Routes
+from snowcave.ingress.sessions import ApiSessions
+from snowcave.ingress.settings import IngressSettings
+from snowcave.ingress.upstream import Pool
+from snowcave.kit.ids import system_random
+from snowcave.model import keys
+from snowcave.model.keys import Role
+from snowcave.runtime import grpc
+from snowcave.runtime.daemon import Daemon, Parts
+from snowcave.runtime.doorman import Door, open_port
+from snowcave.runtime.identity import open_identity
+from snowcave.runtime.state import open_state
+from snowcave.store.mirror import follow
+
+
+async def build(settings: IngressSettings, parts: Parts) -> None:
+    mesh, rng = settings.mesh, system_random()
+    store = await open_state(mesh, Role.INGRESS, parts)
+    identity = await open_identity(store, parts)
+    services = await parts.enter("services", follow(store, keys.catalog("service")))
+    status = await parts.enter("status", follow(store, keys.SERVICE_STATUS))
+    endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
+    for name, mirror in (("services", services), ("status", status), ("endpoints", endpoints)):
+        parts.health.mirrors[name] = mirror.digest
+    tls_folder = mesh.folder("tls")
+    await parts.enter("grpc", _serve_health(settings))
+    channel = await parts.enter(
+        "api", grpc.connect(mesh.grpc_address(Role.API), tls_folder, me=Role.INGRESS, to=Role.API)
+    )
+    login = Login(ApiSessions(channel), settings.deadlines.verify, rng)
+    routes = Routes(mesh, services, status, endpoints, rng)
+    gateway = Gateway(settings, routes, identity, login)
+    await parts.enter("gateway", serve_gateway(settings, gateway))
+
+
+@asynccontextmanager
+async def serve_gateway(settings: IngressSettings, gateway: Gateway) -> AsyncGenerator[None]:
+    """The public port. Left: nothing new is taken, open exchanges get a while to end."""
+    mesh, limits, deadlines = settings.mesh, settings.limits, settings.deadlines
+    pool, clients = Pool(settings), set[ClientConnection]()
+
+    def make(freed: Callable[[], None]) -> ClientConnection:
+        def gone() -> None:
+            clients.discard(client)
+            freed()
+
+        client = ClientConnection(gateway, pool, settings, gone)
+        clients.add(client)
+        return client
+
+    door = Door(limits.connections, deadlines.head, deadlines.handshake)
+    addresses = [(mesh.listen, mesh.port("ingress"))]
+    try:
+        async with open_port(addresses, make, tls=tls_context(settings), door=door):
+            yield
+        for client in list(clients):
+            client.drain()
+        async with asyncio.timeout(deadlines.drain):
+            while clients:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        for client in list(clients):
+            client.cut()
+    finally:
+        pool.close()
+
+
+def tls_context(settings: IngressSettings) -> ssl.SSLContext:
+    """The configured certificate, or one of the cluster's authority."""
+    folder = settings.mesh.folder("tls")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(
+        Path(settings.certificate or folder / f"{Role.INGRESS}.pem"),
+        Path(settings.private_key or folder / f"{Role.INGRESS}.key"),
+    )
+    return context
+
+
+@asynccontextmanager
+async def _serve_health(settings: IngressSettings) -> AsyncGenerator[None]:
+    mesh = settings.mesh
+    address = mesh.grpc_address(Role.INGRESS)
+    async with grpc.serve(Role.INGRESS, [address], mesh.folder("tls"), [], callers=(Role.ADMIN,)):
+        yield
+
+
+DAEMON = Daemon(role=Role.INGRESS, settings=IngressSettings, build=build)

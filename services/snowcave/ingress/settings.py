@@ -1,0 +1,47 @@
+"""Settings of the ingress gateway. Durations in seconds, sizes in bytes."""
+
+from dataclasses import dataclass, field
+
+from snowcave.runtime.mesh import Mesh
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    connections: int = 4096
+    # Request line and headers together.
+    head: int = 64 << 10
+    headers: int = 128
+    # Requests read ahead on one connection while an earlier one is answered.
+    pipelined: int = 8
+    # Body bytes held while there is no way on yet; more wait in the client's kernel.
+    buffered: int = 64 << 10
+    # Idle connections kept to one instance.
+    kept: int = 64
+    # Bodies of our own pages' forms.
+    form: int = 8 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    # First byte to end of the headers.
+    head: float = 15.0
+    handshake: float = 10.0
+    # Nothing in either direction (facts: 90 s).
+    idle: float = 90.0
+    connect: float = 5.0
+    # Asking api or the store who somebody is.
+    verify: float = 10.0
+    # A kept connection to an instance that is not used.
+    kept: float = 55.0
+    # Open exchanges when the gateway stops.
+    drain: float = 10.0
+
+
+@dataclass(frozen=True)
+class IngressSettings:
+    mesh: Mesh = field(default_factory=Mesh)
+    limits: Limits = field(default_factory=Limits)
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    # PEM files of a certificate for *.<ingress domain>; empty: one of the cluster's authority.
+    certificate: str = ""
+    private_key: str = ""

@@ -1,0 +1,137 @@
+"""One port for plain HTTP and TLS, told apart by a connection's first byte.
+
+A connection has to show that byte within a deadline. There is a bound on how many are open; above it
+new ones wait in the kernel's queue.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+
+from snowcave.kit.tasks import background
+
+log = structlog.get_logger()
+
+_TLS_HANDSHAKE = 0x16
+_BACKLOG = 1024
+
+# Makes the protocol of a new connection; it has to call its argument once when the connection is lost.
+Factory = Callable[[Callable[[], None]], asyncio.Protocol]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Bounds. Durations in seconds."""
+
+    connections: int = 4096
+    first_byte: float = 15.0
+    handshake: float = 10.0
+
+
+@asynccontextmanager
+async def open_port(
+    addresses: Sequence[tuple[str, int]],
+    factory: Factory,
+    *,
+    tls: ssl.SSLContext | None,
+    door: Door,
+) -> AsyncGenerator[None]:
+    """Left: no new connections; those that are open go on, and are their protocols' business."""
+    sockets = [_bound(address) for address in addresses]
+    doorman = _Doorman(factory, tls, door)
+    try:
+        async with background(*(doorman.accept(one) for one in sockets)):
+            yield
+    finally:
+        for one in sockets:
+            one.close()
+        await doorman.close()
+
+
+def _bound(address: tuple[str, int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    one = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        one.bind(address)
+        one.listen(_BACKLOG)
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+class _Doorman:
+    def __init__(self, factory: Factory, tls: ssl.SSLContext | None, door: Door) -> None:
+        self._factory = factory
+        self._tls = tls
+        self._door = door
+        self._free = asyncio.Semaphore(door.connections)
+        self._greetings: set[asyncio.Task[None]] = set()
+
+    async def accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._free.acquire()
+            try:
+                connection, _ = await loop.sock_accept(listening)
+            except OSError as error:
+                # Out of handles, or the client has gone already: the next one may do better.
+                self._free.release()
+                log.warning("accept_failed", error=str(error))
+                await asyncio.sleep(0.05)
+                continue
+            except BaseException:
+                self._free.release()
+                raise
+            greeting = asyncio.create_task(self._greet(connection))
+            self._greetings.add(greeting)
+            greeting.add_done_callback(self._greetings.discard)
+
+    async def close(self) -> None:
+        for greeting in self._greetings:
+            greeting.cancel()
+        await asyncio.gather(*self._greetings, return_exceptions=True)
+
+    async def _greet(self, connection: socket.socket) -> None:
+        handed_over = False
+        try:
+            async with asyncio.timeout(self._door.first_byte):
+                first = await _first_byte(connection)
+            encrypted = first == _TLS_HANDSHAKE
+            if first is None or (encrypted and self._tls is None):
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._factory(self._free.release),
+                connection,
+                ssl=self._tls if encrypted else None,
+                ssl_handshake_timeout=self._door.handshake if encrypted else None,
+            )
+            handed_over = True
+        except (TimeoutError, OSError):
+            # Said nothing in time, hung up, or failed the handshake; nobody is there to be told.
+            pass
+        finally:
+            if not handed_over:
+                with suppress(OSError):
+                    connection.close()
+                self._free.release()
+
+
+async def _first_byte(connection: socket.socket) -> int | None:
+    """Without taking it; None where the client hung up."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(connection, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(connection)
+    data = connection.recv(1, socket.MSG_PEEK)
+    return data[0] if data else None
