@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.kit.docker_engine import PrivateDocker, docker_engine
 
 from snowcave.agent.engine.api import ContainerId, Engine, Recipe, SandboxNames
 from snowcave.agent.engine.docker import DockerDeadlines, open_docker
 from snowcave.agent.engine.simulated import Behaviour, SimulatedEngine
+from tests.kit.docker_engine import PrivateDocker, docker_engine
 
 __all__ = ["docker_engine"]
 

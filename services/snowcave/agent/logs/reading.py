@@ -1,4 +1,4 @@
-"""A container's own words as text, straight from its engine's files, for SYSTEM$GET_SERVICE_LOGS and the like."""
+"""A container's own words as text, straight from its engine's files, for those who ask for logs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
