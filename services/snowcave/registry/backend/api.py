@@ -97,7 +97,8 @@ class Backend(Protocol):
     ) -> Progress:
         """Bytes from offset `at` (None: wherever it stands).
 
-        Whole chunks that arrived before a failure are kept. `length` is what the client announced, or None. Raises RangeInvalid where `at` is another offset.
+        Whole chunks that arrived before a failure are kept. `length` is what the client announced,
+        or None. Raises RangeInvalid where `at` is another offset.
         """
         ...
 

@@ -15,7 +15,7 @@ from snowcave.registry.names import Span
 # One call moves at most this much, so that a thread is held for milliseconds.
 _AT_ONCE = 8 << 20
 _READ = 1 << 20
-_STARTED = "snowcave.started"
+_STARTED = web.RequestKey("snowcave_started", web.StreamResponse)
 
 
 async def send(
