@@ -1,0 +1,117 @@
+"""Which node an instance goes to. Pure.
+
+All containers of an instance stand on one node. Best fit: the fullest node that still has room, so that
+whole nodes stay free for large instances and can be given back.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from snowcave.model.spec import Need
+
+PROVISIONING = "Compute pool node(s) are being provisioned"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A node that takes instances, and what is left on it."""
+
+    node: str
+    free: Need
+    size: Need
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """`message` in Snowflake's words."""
+
+    message: str
+
+
+def fits(need: Need, free: Need) -> bool:
+    return (
+        need.cpu_milli <= free.cpu_milli
+        and need.memory_bytes <= free.memory_bytes
+        and need.gpu <= free.gpu
+    )
+
+
+def less(free: Need, need: Need) -> Need:
+    return Need(
+        free.cpu_milli - need.cpu_milli,
+        free.memory_bytes - need.memory_bytes,
+        free.gpu - need.gpu,
+    )
+
+
+def place(need: Need, rooms: Sequence[Room]) -> Placed | Unplaced:
+    """Where one instance goes, or why it goes nowhere now."""
+    candidates = [room for room in rooms if fits(need, room.free)]
+    if candidates:
+        return Placed(min(candidates, key=lambda room: (_left(need, room), room.node)).node)
+    return Unplaced(_reason(need, rooms) if rooms else PROVISIONING)
+
+
+def place_all(needs: Iterable[Need], rooms: Sequence[Room]) -> list[Placed | Unplaced]:
+    """One after the other, each taking its room from those after it."""
+    left = {room.node: room for room in rooms}
+    answers: list[Placed | Unplaced] = []
+    for need in needs:
+        answer = place(need, list(left.values()))
+        if isinstance(answer, Placed):
+            room = left[answer.node]
+            left[answer.node] = Room(room.node, less(room.free, need), room.size)
+        answers.append(answer)
+    return answers
+
+
+def nodes_for(needs: Iterable[Need], rooms: Sequence[Room], size: Need, most: int) -> int:
+    """How many empty nodes of `size` it takes, beside the rooms there are; at most `most`."""
+    left, added = list(rooms), 0
+    for need in sorted(needs, key=lambda n: (n.memory_bytes, n.cpu_milli), reverse=True):
+        if not fits(need, size):
+            continue  # no node will ever do
+        answer = place(need, left)
+        if isinstance(answer, Unplaced):
+            if added == most:
+                continue
+            added += 1
+            answer = Placed(f"new {added}")
+            left.append(Room(answer.node, size, size))
+        at = next(i for i, room in enumerate(left) if room.node == answer.node)
+        left[at] = Room(left[at].node, less(left[at].free, need), left[at].size)
+    return added
+
+
+def _left(need: Need, room: Room) -> float:
+    """How empty the node would be: the mean of what is left of each resource, as a share."""
+    after = less(room.free, need)
+    shares = [
+        left / size
+        for left, size in (
+            (after.cpu_milli, room.size.cpu_milli),
+            (after.memory_bytes, room.size.memory_bytes),
+            (after.gpu, room.size.gpu),
+        )
+        if size
+    ]
+    return sum(shares) / len(shares)
+
+
+def _reason(need: Need, rooms: Sequence[Room]) -> str:
+    short = [
+        name
+        for name, lacking in (
+            ("memory", all(need.memory_bytes > room.free.memory_bytes for room in rooms)),
+            ("CPU", all(need.cpu_milli > room.free.cpu_milli for room in rooms)),
+            ("GPU", all(need.gpu > room.free.gpu for room in rooms)),
+        )
+        if lacking
+    ]
+    resource = f"{short[0]} resources" if short else "resources"
+    return f"Unschedulable due to insufficient {resource}"

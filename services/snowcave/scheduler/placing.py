@@ -1,0 +1,160 @@
+"""The reconciler of pools and services: which change wakes which key, and one step at a time."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Literal, NamedTuple
+
+import structlog
+
+from snowcave.runtime.reconciler import Done, Reconciler
+from snowcave.scheduler import pool_step, service_step
+from snowcave.scheduler.ledger import Ledger
+from snowcave.scheduler.service_step import Step
+from snowcave.scheduler.views import Views
+from snowcave.scheduler.world import Key, service_of
+from snowcave.store.election import Reign
+from snowcave.v1 import state_pb2 as state
+
+log = structlog.get_logger()
+
+# Tells api that nothing is left of a dropped object.
+Forget = Callable[[int], Awaitable[None]]
+# A little later than the moment itself, so that the moment has passed.
+_MARGIN = 0.05
+
+
+class Target(NamedTuple):
+    kind: Literal["pool", "service"]
+    uid: int
+
+
+class Placing:
+    """Nothing is written without the reign; a standby only keeps its mirrors warm."""
+
+    def __init__(self, views: Views, ledger: Ledger, forget: Forget, resync: float) -> None:
+        self._views = views
+        self._ledger = ledger
+        self._forget = forget
+        self.reconciler: Reconciler[Target] = Reconciler(
+            self.reconcile, list_keys=self._all, resync=resync
+        )
+
+    async def reconcile(self, target: Target) -> Done:
+        if not self._ledger.leading:
+            return Done()  # everything is looked at when a reign begins
+        async with self._ledger.turn() as book:
+            step = self._decide(target, book)
+            if step.writes:
+                await self._ledger.commit(step.writes, book)
+                log.debug("step_written", target=f"{target.kind}/{target.uid}", writes=len(step.writes))
+        if step.forget:
+            await self._forget(target.uid)
+        if step.more:
+            return Done(again_in=0.0)
+        return Done(again_in=self._again_in(target))
+
+    def _decide(self, target: Target, book: state.SchedulerLedger) -> Step:
+        if target.kind == "pool":
+            return pool_step.next_step(self._views.pool(target.uid), book)
+        return service_step.next_step(self._views.service(target.uid), book)
+
+    def _again_in(self, target: Target) -> float | None:
+        loss = self._views.next_loss(target.uid) if target.kind == "service" else None
+        return None if loss is None else loss + _MARGIN
+
+    async def _all(self) -> Iterable[Target]:
+        return self._targets()
+
+    def _targets(self) -> list[Target]:
+        """Whatever is asked for, and whatever is left of what is asked for no longer."""
+        world, mirrors = self._views.world, self._views.world.mirrors
+        pools = {int(key[0]) for key, _ in mirrors.pools.items()}
+        pools |= {int(key[0]) for key, _ in mirrors.pool_statuses.items()}
+        pools |= {vm.compute_pool for vm in mirrors.vms.values()}
+        services = {int(key[0]) for key, _ in mirrors.services.items()}
+        services |= {int(key[0]) for key, _ in mirrors.statuses.items()}
+        services |= world.services_with_assignments()
+        return [Target("pool", uid) for uid in sorted(pools)] + [
+            Target("service", uid) for uid in sorted(services)
+        ]
+
+    # ---- what wakes whom
+
+    @asynccontextmanager
+    async def listening(self, reign: Reign) -> AsyncGenerator[None]:
+        mirrors = self._views.world.mirrors
+        unsubscribe = [
+            reign.subscribe(self._on_reign),
+            mirrors.services.subscribe(self._on_service),
+            mirrors.pools.subscribe(self._on_pool),
+            mirrors.hosts.subscribe(self._on_host),
+            mirrors.nodes.subscribe(self._on_node),
+            mirrors.vms.subscribe(self._on_vm),
+            mirrors.reports.subscribe(self._on_report),
+            mirrors.assignments.subscribe(self._on_assignment),
+            mirrors.statuses.subscribe(self._on_status),
+        ]
+        try:
+            yield
+        finally:
+            for stop in unsubscribe:
+                stop()
+
+    def _wake(self, kind: Literal["pool", "service"], uid: int) -> None:
+        if uid:
+            self.reconciler.queue.add(Target(kind, uid))
+
+    def _on_reign(self, leading: bool) -> None:
+        if leading:
+            for target in self._targets():
+                self.reconciler.queue.add(target)
+
+    def _on_service(self, key: Key, service: state.Object | None) -> None:
+        self._wake("service", int(key[0]))
+        if service is not None:
+            self._wake("pool", service.service.compute_pool)
+
+    def _on_status(self, key: Key, _status: state.ServiceStatus | None) -> None:
+        """Instances may wait for a node, or wait no longer."""
+        service = self._views.world.mirrors.services.get(*key)
+        self._wake("service", int(key[0]))
+        if service is not None:
+            self._wake("pool", service.service.compute_pool)
+
+    def _on_pool(self, key: Key, _pool: state.Object | None) -> None:
+        self._wake_pool_and_services(int(key[0]))
+
+    def _on_host(self, _key: Key, _host: state.Host | None) -> None:
+        for target in self._targets():
+            if target.kind == "pool":
+                self.reconciler.queue.add(target)
+
+    def _on_vm(self, key: Key, vm: state.Vm | None) -> None:
+        if vm is None:
+            self._views.world.forget_node(key[1])
+        else:
+            self._wake("pool", vm.compute_pool)
+        self._on_node(key[1:], None)
+
+    def _on_node(self, key: Key, _node: state.Node | None) -> None:
+        """It came, went, or has more room."""
+        for vm in self._views.world.mirrors.vms.values():
+            if vm.node == key[0]:
+                self._wake_pool_and_services(vm.compute_pool)
+        for one in self._views.world.assignments_on(key[0]):
+            self._wake("service", one.service)
+
+    def _on_report(self, key: Key, _report: state.InstanceReport | None) -> None:
+        self._wake("service", service_of(key[1]))
+
+    def _on_assignment(self, key: Key, assignment: state.Assignment | None) -> None:
+        self._wake("service", service_of(key[1]))
+        if assignment is None:
+            self._on_node(key[:1], None)
+        else:
+            self._wake("pool", assignment.identity.compute_pool)
+
+    def _wake_pool_and_services(self, pool: int) -> None:
+        self._wake("pool", pool)
+        for uid, _ in self._views.world.services_in(pool):
+            self._wake("service", uid)

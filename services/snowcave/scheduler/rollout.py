@@ -1,0 +1,92 @@
+"""Which instances of one service start, stop and are forgotten next. Pure.
+
+At most one instance an ordinal (instance id): a new one starts only when the one before it is gone. An
+upgrade goes one at a time from the highest id down, and waits for each to become ready.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+READY, GONE, SUCCEEDED, FAILED = "READY", "GONE", "SUCCEEDED", "FAILED"
+FINISHED = frozenset({SUCCEEDED, FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """One assignment and what is known of it."""
+
+    instance: str
+    ordinal: int
+    incarnation: int
+    digest: str
+    stopping: bool = False
+    # As its agent reports it; empty before the first report.
+    reported: str = ""
+    # Its node is gone for longer than the grace, or for good.
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    # Ids 0…count-1 should run; 0 for what is suspended or dropped.
+    count: int
+    digest: str
+    is_job: bool = False
+    # Ids of a job that have come to their end, or were lost with their node: never run again.
+    finished: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Ordinals to start; instances to stop; instances whose assignment can go."""
+
+    start: tuple[int, ...] = ()
+    stop: tuple[str, ...] = ()
+    forget: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.start or self.stop or self.forget)
+
+
+def plan(want: Want, have: Sequence[Have]) -> Plan:
+    gone = [one for one in have if one.lost or (one.stopping and one.reported == GONE)]
+    left = [one for one in have if one not in gone]
+    live = [one for one in left if not one.stopping]
+    surplus = [one for one in live if one.ordinal >= want.count] + _doubles(live, want.count)
+    taken = {one.ordinal for one in left}
+    missing = [
+        ordinal
+        for ordinal in range(want.count)
+        if ordinal not in taken and ordinal not in want.finished
+    ]
+    # A lost one's ordinal waits for the next step: first its assignment has to be gone.
+    lost = {one.ordinal for one in gone}
+    start = tuple(ordinal for ordinal in missing if ordinal not in lost)
+    stop = surplus or ([] if missing else _upgrade(want, left))
+    return Plan(
+        start=start,
+        stop=tuple(one.instance for one in stop),
+        forget=tuple(one.instance for one in gone),
+    )
+
+
+def is_upgrading(want: Want, have: Sequence[Have]) -> bool:
+    return want.count > 0 and any(one.digest != want.digest for one in have if not one.lost)
+
+
+def _doubles(live: Sequence[Have], count: int) -> list[Have]:
+    """All but the youngest of an ordinal."""
+    youngest: dict[int, int] = {}
+    for one in live:
+        youngest[one.ordinal] = max(youngest.get(one.ordinal, 0), one.incarnation)
+    return [one for one in live if one.ordinal < count and one.incarnation < youngest[one.ordinal]]
+
+
+def _upgrade(want: Want, left: Sequence[Have]) -> list[Have]:
+    """The next instance to give way to the new specification, if it is time."""
+    old = [one for one in left if one.digest != want.digest]
+    new = [one for one in left if one.digest == want.digest]
+    settled = not any(one.stopping for one in left) and all(one.reported == READY for one in new)
+    if want.is_job or not old or not settled:
+        return []
+    return [max(old, key=lambda one: one.ordinal)]

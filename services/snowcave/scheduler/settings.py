@@ -1,0 +1,22 @@
+"""Settings of the scheduler. Durations in seconds."""
+
+from dataclasses import dataclass
+
+from snowcave.runtime.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class SchedulerSettings:
+    mesh: Mesh
+    # Lease of the leader: a standby takes over this long after the leader died.
+    reign: float = 10.0
+    # From the moment a node's key vanished until its instances are placed anew.
+    node_grace: float = 15.0
+    # A node without instances, beyond MIN_NODES, is given back after this time.
+    idle_node: float = 300.0
+    # Everything is looked at again this often, whatever was heard.
+    resync: float = 60.0
+    # Until our own write shows in our mirrors.
+    catch_up: float = 5.0
+    # One call of CatalogService.
+    forget: float = 5.0

@@ -1,0 +1,168 @@
+"""What the scheduler sees: the mirrors, and for how long each node has been away."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from snowcave.kit.clock import Clock
+from snowcave.model.families import FAMILIES, Family
+from snowcave.model.spec import Need, need_of
+from snowcave.scheduler.placement import Room, less
+from snowcave.scheduler.rollout import FINISHED
+from snowcave.store.mirror import Mirror
+from snowcave.v1 import state_pb2 as state
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrors:
+    databases: Mirror[state.Object]
+    schemas: Mirror[state.Object]
+    roles: Mirror[state.Object]
+    pools: Mirror[state.Object]
+    services: Mirror[state.Object]
+    hosts: Mirror[state.Host]
+    nodes: Mirror[state.Node]
+    reports: Mirror[state.InstanceReport]
+    # What we write ourselves.
+    pool_statuses: Mirror[state.PoolStatus]
+    statuses: Mirror[state.ServiceStatus]
+    vms: Mirror[state.Vm]
+    assignments: Mirror[state.Assignment]
+    endpoints: Mirror[state.Endpoint]
+
+
+def service_of(instance: str) -> int:
+    """`<service uid>-<instance id>-<incarnation>`"""
+    return int(instance.split("-", 1)[0])
+
+
+def incarnation_of(instance: str) -> int:
+    return int(instance.rsplit("-", 1)[1])
+
+
+@dataclass
+class World:
+    """Questions over the mirrors, with the indices that keep them cheap."""
+
+    mirrors: Mirrors
+    clock: Clock
+    node_grace: float
+    _by_service: dict[int, set[Key]] = field(default_factory=dict[int, set[Key]])
+    _away_since: dict[str, float] = field(default_factory=dict[str, float])
+    _idle_since: dict[str, float] = field(default_factory=dict[str, float])
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[None]:
+        unsubscribe: list[Callable[[], None]] = [
+            self.mirrors.assignments.subscribe(self._assigned),
+            self.mirrors.nodes.subscribe(self._node_changed),
+        ]
+        for key, assignment in self.mirrors.assignments.items():
+            self._assigned(key, assignment)
+        try:
+            yield
+        finally:
+            for stop in unsubscribe:
+                stop()
+
+    def _assigned(self, key: Key, assignment: state.Assignment | None) -> None:
+        held = self._by_service.setdefault(service_of(key[1]), set())
+        (held.discard if assignment is None else held.add)(key)
+        if not held:
+            del self._by_service[service_of(key[1])]
+        self._idle_since.pop(key[0], None)
+
+    def _node_changed(self, key: Key, node: state.Node | None) -> None:
+        if node is None:
+            self._away_since[key[0]] = self.clock.monotonic()
+        else:
+            self._away_since.pop(key[0], None)
+
+    # ---- services
+
+    def services_with_assignments(self) -> set[int]:
+        return set(self._by_service)
+
+    def assignments_of(self, service: int) -> list[state.Assignment]:
+        found = [self.mirrors.assignments.get(*key) for key in self._by_service.get(service, ())]
+        return sorted((one for one in found if one is not None), key=lambda one: one.instance)
+
+    def report_of(self, one: state.Assignment) -> state.InstanceReport | None:
+        return self.mirrors.reports.get(one.node, one.instance)
+
+    def endpoints_of(self, service: int) -> dict[int, state.Endpoint]:
+        return {int(key[1]): found for key, found in self.mirrors.endpoints.items(service)}
+
+    def services_in(self, pool: int) -> Iterator[tuple[int, state.Object]]:
+        for key, found in self.mirrors.services.items():
+            if found.service.compute_pool == pool:
+                yield int(key[0]), found
+
+    # ---- nodes
+
+    def vms_of(self, pool: int) -> list[state.Vm]:
+        return sorted(
+            (vm for vm in self.mirrors.vms.values() if vm.compute_pool == pool),
+            key=lambda vm: vm.node,
+        )
+
+    def is_up(self, node: str) -> bool:
+        return self.mirrors.nodes.get(node) is not None
+
+    def lost_in(self, node: str) -> float | None:
+        """Seconds until the node counts as lost, 0 where it does; None while it is up."""
+        if self.is_up(node):
+            return None
+        now = self.clock.monotonic()
+        since = self._away_since.setdefault(node, now)
+        return max(0.0, since + self.node_grace - now)
+
+    def idle_secs(self, node: str) -> float:
+        now = self.clock.monotonic()
+        return now - self._idle_since.setdefault(node, now)
+
+    def assignments_on(self, node: str) -> list[state.Assignment]:
+        return [one for _, one in self.mirrors.assignments.items(node)]
+
+    def room_on(self, vm: state.Vm) -> Room:
+        size = Need(vm.cpu_milli, vm.memory_bytes, vm.gpu)
+        free, family = size, FAMILIES[vm.instance_family]
+        for one in self.assignments_on(vm.node):
+            free = less(free, self._need_now(one, family))
+        return Room(vm.node, free, size)
+
+    def _need_now(self, one: state.Assignment, family: Family) -> Need:
+        """A job's instance that has come to its end takes no room any more."""
+        report = self.report_of(one) if one.is_job else None
+        if report is not None and report.status in FINISHED:
+            return Need()
+        return need_of(one.spec, family)
+
+    def forget_node(self, node: str) -> None:
+        self._away_since.pop(node, None)
+        self._idle_since.pop(node, None)
+
+    # ---- names
+
+    def identity_of(self, service: state.Object) -> state.ServiceIdentity | None:
+        """None while a mirror does not show yet what the service belongs to."""
+        schema = self.mirrors.schemas.get(service.parent)
+        database = self.mirrors.databases.get(schema.parent) if schema else None
+        role = self.mirrors.roles.get(service.owner_role)
+        pool = self.mirrors.pools.get(service.service.compute_pool)
+        if schema is None or database is None or role is None or pool is None:
+            return None
+        return state.ServiceIdentity(
+            service_name=service.name,
+            database_name=database.name,
+            schema_name=schema.name,
+            dns_hash=schema.schema.dns_hash,
+            owner_role=service.owner_role,
+            owner_role_name=role.name,
+            compute_pool=pool.uid,
+            compute_pool_name=pool.name,
+            database=database.uid,
+            schema=schema.uid,
+        )

@@ -1,0 +1,145 @@
+"""The scheduler's parts over a MemoryStore, without gRPC; and the api's part of the catalog."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from snowcave.kit.clock import LoopClock
+from snowcave.kit.tasks import background
+from snowcave.model import keys
+from snowcave.model.keys import Role
+from snowcave.runtime.daemon import Health, Parts
+from snowcave.runtime.mesh import AddressPlan
+from snowcave.scheduler.ledger import Ledger
+from snowcave.scheduler.main import CAMPAIGN, follow_all, own
+from snowcave.scheduler.placing import Placing
+from snowcave.scheduler.views import Views
+from snowcave.scheduler.world import World
+from snowcave.store.api import Delete
+from snowcave.store.election import Reign, campaign
+from snowcave.v1 import state_pb2 as state
+from tests.kit.memory_store import MemoryBackend, MemoryStore
+
+PLAN = AddressPlan()
+ROLE, DATABASE, SCHEMA = 1, 2, 3
+MIB = 1 << 20
+
+
+@dataclass
+class Scheduler:
+    store: MemoryStore
+    placing: Placing
+    reign: Reign
+    views: Views
+
+    @property
+    def bugs(self) -> int:
+        return self.placing.reconciler.bugs
+
+
+@dataclass
+class Catalog:
+    """What api writes."""
+
+    store: MemoryStore
+
+    async def ground(self) -> None:
+        await self.put("role", state.Object(uid=ROLE, name="OWNER", role=state.Role()))
+        await self.put("database", state.Object(uid=DATABASE, name="DB"))
+        schema = state.Object(uid=SCHEMA, name="SC", parent=DATABASE)
+        schema.schema.dns_hash = "k3m6"
+        await self.put("schema", schema)
+
+    async def pool(self, uid: int, least: int = 1, most: int = 3, suspended: bool = False) -> None:
+        pool = state.Object(uid=uid, name=f"POOL_{uid}")
+        pool.compute_pool.CopyFrom(
+            state.ComputePool(
+                instance_family="CPU_X64_XS",
+                min_nodes=least,
+                max_nodes=most,
+                suspended=suspended,
+            )
+        )
+        await self.put("compute_pool", pool)
+
+    async def service(
+        self,
+        uid: int,
+        pool: int,
+        count: int,
+        *,
+        digest: str = "v1",
+        cpu_milli: int = 500,
+        suspended: bool = False,
+        is_job: bool = False,
+    ) -> None:
+        service = state.Object(uid=uid, name=f"SVC_{uid}", parent=SCHEMA, owner_role=ROLE)
+        service.service.CopyFrom(
+            state.Service(
+                compute_pool=pool,
+                spec=spec(cpu_milli),
+                spec_digest=digest,
+                min_instances=count,
+                max_instances=count,
+                suspended=suspended,
+                is_job=is_job,
+                replicas=count if is_job else 0,
+            )
+        )
+        await self.put("service", service)
+
+    async def put(self, domain: str, made: state.Object) -> None:
+        key = keys.catalog(domain).key(made.uid)
+        await self.store.put(key, made.SerializeToString())
+
+    async def drop(self, domain: str, uid: int) -> None:
+        key = keys.catalog(domain).key(uid)
+        held = await self.store.get(key)
+        assert held is not None
+        made = state.Object.FromString(held.value)
+        made.dropped_on.CopyFrom(Timestamp(seconds=1))
+        await self.store.put(key, made.SerializeToString())
+
+    async def forget(self, uid: int) -> None:
+        writes = [Delete(keys.catalog(domain).key(uid)) for domain in ("service", "compute_pool")]
+        await self.store.txn((), writes)
+
+
+def spec(cpu_milli: int = 500, memory: int = 512 * MIB) -> state.ServiceSpec:
+    requests = state.Resources(
+        cpu_milli=cpu_milli, memory_bytes=memory, has_cpu=True, has_memory=True
+    )
+    return state.ServiceSpec(
+        containers=[state.ContainerSpec(name="main", image="/db/sc/r/i", requests=requests)],
+        endpoints=[state.EndpointSpec(name="web", port=8080)],
+    )
+
+
+@asynccontextmanager
+async def simulated_scheduler(
+    backend: MemoryBackend, catalog: Catalog, *, resync: float = 60.0
+) -> AsyncGenerator[Scheduler]:
+    store = MemoryStore(Role.SCHEDULER, backend)
+    async with AsyncExitStack() as stack:
+        parts = Parts(stack, Health())
+        mirrors = await follow_all(store, parts)
+        world = World(mirrors, LoopClock(), 15.0)
+        await parts.enter("world", world.watching())
+        reign = await parts.enter("campaign", campaign(store, Role.SCHEDULER, CAMPAIGN))
+        views = Views(world, PLAN, LoopClock(), 300.0)
+        ledger = Ledger(store, reign, own(mirrors), 5.0)
+        placing = Placing(views, ledger, catalog.forget, resync)
+        await parts.enter("listening", placing.listening(reign))
+        await parts.enter("placing", background(placing.reconciler.run()))
+        yield Scheduler(store, placing, reign, views)
+
+
+async def until(condition: object, within: float = 300.0) -> None:
+    """Virtual time passes until `condition()` holds."""
+    assert callable(condition)
+    async with asyncio.timeout(within):
+        while not condition():  # virtual time
+            await asyncio.sleep(0.05)
