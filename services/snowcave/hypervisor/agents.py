@@ -5,12 +5,11 @@ not taken for an agent.
 """
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from snowcave.hypervisor import namespaces
@@ -53,15 +52,16 @@ def start(
 def remember(file: Path, agent: Agent) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(".new")
-    temporary.write_text(json.dumps(asdict(agent)))
+    temporary.write_text(f"{agent.pid} {agent.started}\n")
     temporary.rename(file)
 
 
 def recall(file: Path, node: str) -> Agent | None:
     """The agent that the file names, if that very process still lives and is this node's."""
     try:
-        agent = Agent(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError):
+        pid, started = file.read_text().split()
+        agent = Agent(int(pid), int(started))
+    except (OSError, ValueError):
         return None
     return agent if is_alive(agent) and _is_of_node(agent.pid, node) else None
 
