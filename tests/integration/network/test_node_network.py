@@ -227,6 +227,17 @@ async def test_a_withdrawn_service_is_gone_and_comes_back(scene: Scene):
     assert len(await scene.client.call(scene.service_address, DECLARED, times=2)) == 2
 
 
+async def test_an_address_that_two_services_claim_stays_open_when_one_lets_go(scene: Scene):
+    successor = 110
+    await scene.cluster.publish(scene.endpoint(successor, 0, scene.second, ALICE))
+    await scene.cluster.withdraw(ECHO)
+    directly = await scene.client.call(scene.second.address, DECLARED)
+    await scene.cluster.withdraw(successor)
+    closed = await scene.client.call(scene.second.address, DECLARED)
+    await scene.publish_all()
+    assert (directly, closed) == ([f"echo-1 {scene.client.address}"], ["refused"])
+
+
 async def test_plugging_again_leaves_open_streams_alone(scene: Scene):
     first = scene.first
     async with scene.client.talk(first.address, DECLARED) as talk, asyncio.timeout(10):
