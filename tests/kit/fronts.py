@@ -24,6 +24,10 @@ class RunningFront:
     backend: MemoryBackend
     store: MemoryStore
     password: str
+    served: AsyncExitStack
+
+    async def stop_warehouse(self) -> None:
+        await self.served.aclose()
 
     @property
     def port(self) -> int:
@@ -44,9 +48,10 @@ async def running_front(
     given = settings or ApiSettings(mesh)
     warehouse = FakeWarehouse()
     backend = MemoryBackend()
-    async with warehouse.serve(mesh), _front(mesh, given, backend) as store:
+    async with AsyncExitStack() as served, _front(mesh, given, backend) as store:
+        await served.enter_async_context(warehouse.serve(mesh))
         password = (home / PASSWORD_FILE).read_text().strip()
-        yield RunningFront(mesh, warehouse, backend, store, password)
+        yield RunningFront(mesh, warehouse, backend, store, password, served)
 
 
 @asynccontextmanager
