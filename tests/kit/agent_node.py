@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from snowcave.agent import node as node_part
@@ -18,7 +19,7 @@ from snowcave.agent.logs.ledger import Ledger
 from snowcave.agent.logs.shipper import LogSettings, open_shipper
 from snowcave.agent.probes import ProbeSettings
 from snowcave.agent.reports import ReportSettings, open_reports
-from snowcave.kit.clock import LoopClock
+from snowcave.kit.clock import Clock, LoopClock
 from snowcave.model import keys
 from snowcave.model.errors import Unavailable
 from snowcave.model.keys import Role
@@ -46,6 +47,13 @@ PACE = node_part.Pace(
     resync=60.0,
     workers=4,
 )
+
+
+class VirtualClock(LoopClock):
+    """A wall clock that goes with the loop's time, for loops whose time is virtual."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
 
 
 @dataclass
@@ -199,10 +207,13 @@ async def running_node(
     ground: Ground = GROUND,
     collector: Events | None = None,
     lease: float = 10.0,
+    clock: Clock | None = None,
+    log_idle: float = 0.05,
 ) -> AsyncGenerator[Node]:
     """Left as by SIGTERM: containers stay. Start it again with the same backend to restart the agent."""
     backend = backend or MemoryBackend()
-    store, clock, rng = MemoryStore(Role.AGENT, backend), LoopClock(), random.Random(7)
+    store, clock = MemoryStore(Role.AGENT, backend), clock or LoopClock()
+    rng = random.Random(7)
     network, sink = QuietNetwork(), collector or Events()
     await node_part.prepare_engine(engine, clock)
     async with (
@@ -212,7 +223,7 @@ async def running_node(
             Ledger(folder / "logs"),
             sink,
             lambda want, container: rows.resource("SNOWCAVE", NODE, "CPU_X64_XS", want, container),
-            LogSettings(idle=0.05),
+            LogSettings(idle=log_idle),
             clock,
             rng,
         ) as logs,

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.kit.agent_node import assignment, spec
 
 from snowcave.agent.engine.api import Container, ContainerId, Phase
 from snowcave.agent.instances import plan as planning
@@ -26,6 +25,7 @@ from snowcave.agent.instances.plan import (
 )
 from snowcave.agent.instances.recipe import CONTAINER_LABEL, RUN_LABEL, STREAK_LABEL, Run
 from snowcave.agent.instances.view import View
+from tests.kit.agent_node import assignment, spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 POLICY = Policy()
@@ -33,7 +33,9 @@ READY = {"main": ImageState.READY, "side": ImageState.READY}
 WANT = assignment("7-0-1", spec("main"), spec("side"))
 
 
-def container(name: str, phase: Phase, *, run: int = 0, streak: int = 0, **more: object) -> Container:
+def container(
+    name: str, phase: Phase, *, run: int = 0, streak: int = 0, **more: object
+) -> Container:
     lived: dict[str, object] = {}
     if phase is Phase.EXITED:
         lived = {"started_at": NOW - timedelta(seconds=1), "finished_at": NOW}
@@ -117,7 +119,9 @@ def test_a_clock_set_back_does_not_lengthen_the_pause():
 def test_the_run_before_the_last_is_removed_on_a_restart():
     running = [container(name, Phase.RUNNING) for name in ("sandbox", "side")]
     runs = [container("main", Phase.EXITED, run=n) for n in (1, 0)]
-    decided = plan(WANT, view(*running, *runs, plugged=42), READY, POLICY, NOW + timedelta(minutes=1))
+    decided = plan(
+        WANT, view(*running, *runs, plugged=42), READY, POLICY, NOW + timedelta(minutes=1)
+    )
     assert decided.actions[0] == Remove(ContainerId("main.0"))
     assert decided.actions[1] == Create("main", ContainerId("sandbox.0"), Run(2, 1, 0))
 
@@ -144,7 +148,9 @@ def test_stopping_is_polite_for_the_grace_and_then_is_not():
     assert plan(stopping, seen, READY, POLICY, NOW).actions == (Terminate((main,)),)
     seen.stop_sent = NOW
     assert plan(stopping, seen, READY, POLICY, NOW + timedelta(seconds=29)) == Plan((), 1.0)
-    assert plan(stopping, seen, READY, POLICY, NOW + timedelta(seconds=30)).actions == (Kill(main),)
+    assert plan(stopping, seen, READY, POLICY, NOW + timedelta(seconds=30)).actions == (
+        Kill(main),
+    )
     seen.put(container("main", Phase.EXITED))
     assert set(plan(stopping, seen, READY, POLICY, NOW).actions) == {
         Unplug(),
@@ -190,7 +196,9 @@ IMAGES = st.fixed_dictionaries({n: st.sampled_from(ImageState) for n in ("main",
 @given(WANTS, views(), IMAGES)
 def test_a_plan_never_both_starts_and_stops(want, seen, images):
     actions = plan(want, seen, images, POLICY, NOW).actions
-    raising = [a for a in actions if isinstance(a, Create | Start | StartSandbox | CreateSandbox | Plug)]
+    raising = [
+        a for a in actions if isinstance(a, Create | Start | StartSandbox | CreateSandbox | Plug)
+    ]
     ending = {a.id for a in actions if isinstance(a, Kill | Remove)}
     if want is None or want.stopping:
         assert not raising

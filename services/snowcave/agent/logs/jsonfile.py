@@ -7,6 +7,7 @@ numbers them in order, so that a place is never used twice although inodes are.
 
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ class Place:
     generation: int
     inode: int
     offset: int
+    # CRC of the file's first line, once that has been read: inodes of deleted files are used again.
+    head: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,8 @@ class LogReader:
             if records <= 0:
                 return
             start = self._place
-            self._place = replace(start, offset=start.offset + len(line))
+            head = start.head if start.offset else zlib.crc32(line)
+            self._place = replace(start, offset=start.offset + len(line), head=head)
             if (parsed := parse(line)) is None:
                 self.unreadable += 1
                 continue
@@ -132,20 +136,20 @@ class LogReader:
                 file = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue  # rotated meanwhile
-            inode = os.fstat(file).st_ino
-            if self._place is None or self._place.inode == inode:
+            if self._place is None or _is_in(file, self._place):
                 self._file = file
-                self._place = self._place or Place(0, inode, 0)
+                self._place = self._place or Place(0, os.fstat(file).st_ino, 0)
                 return True
             os.close(file)
         return self._skip_lost()
 
     def _skip_lost(self) -> bool:
         """Our file was rotated away unread: go on with the oldest that there is."""
-        if self._place is None or not parts(self._path):
+        inodes = self._inodes()
+        if self._place is None or not inodes:
             return False
         self.lost_files += 1
-        return self._enter(self._inodes()[0], self._place.generation + 1)
+        return self._enter(inodes[0], self._place.generation + 1)
 
     def _next_file(self) -> bool:
         """Whether the current file is at its end for good and a newer one has been entered."""
@@ -158,6 +162,7 @@ class LogReader:
         if os.fstat(self._file).st_size > self._place.offset and self._has_line():
             return True
         here = self._place.inode
+        self.lost_files += here not in inodes
         following = inodes[inodes.index(here) + 1 :] if here in inodes else inodes
         if not following:
             return False
@@ -190,6 +195,16 @@ class LogReader:
             if found == seen:
                 return list(dict.fromkeys(found))
             seen = found
+
+
+def _is_in(file: int, place: Place) -> bool:
+    """Whether this open file is the one that the place is in."""
+    if os.fstat(file).st_ino != place.inode:
+        return False
+    if not place.offset:
+        return True
+    first = os.pread(file, _WINDOW, 0)
+    return zlib.crc32(first[: first.find(b"\n") + 1]) == place.head
 
 
 def _inode(path: Path) -> int | None:

@@ -1,0 +1,126 @@
+"""Lines reach the event table once each, whatever goes away meanwhile."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from snowcave.agent.engine.api import Container, ContainerId, Phase
+from snowcave.agent.instances.recipe import CONTAINER_LABEL
+from snowcave.agent.logs import rows
+from snowcave.agent.logs.ledger import Ledger
+from snowcave.agent.logs.shipper import LogSettings, Shipper, open_shipper
+from snowcave.kit.clock import LoopClock
+from tests.kit.agent_node import Events, assignment
+
+WANT = assignment()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def container(folder: Path, run: str = "run1") -> Container:
+    path = folder / f"{run}-json.log"
+    path.touch()
+    return Container(
+        ContainerId(run),
+        run,
+        {CONTAINER_LABEL: "main"},
+        "image",
+        Phase.RUNNING,
+        NOW,
+        started_at=NOW,
+        log_path=path,
+    )
+
+
+def write(made: Container, *texts: str) -> None:
+    assert made.log_path is not None
+    with made.log_path.open("a") as file:
+        for text in texts:
+            file.write(f'{{"log":"{text}\\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}}\n')
+
+
+@asynccontextmanager
+async def shipper(folder: Path, events: Events) -> AsyncGenerator[Shipper]:
+    async with open_shipper(
+        Ledger(folder / "ledger"),
+        events,
+        lambda want, made: rows.resource("A", "node-1", "CPU_X64_XS", want, made),
+        LogSettings(idle=0.01, batch=3, share=2, retry_cap=0.05),
+        LoopClock(),
+        random.Random(1),
+    ) as made:
+        yield made
+
+
+async def until(events: Events, count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(events.rows) < count:
+            await asyncio.sleep(0.005)
+
+
+async def test_lines_arrive_with_who_said_them(tmp_path: Path):
+    events, made = Events(), container(tmp_path)
+    write(made, "one", "two")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, made)
+        await until(events, 2)
+        write(made, "three")
+        await until(events, 3)
+    assert events.values() == ['"one"', '"two"', '"three"']
+
+
+async def test_a_lost_acknowledgement_costs_nothing(tmp_path: Path):
+    events, made = Events(forgetful=2), container(tmp_path)
+    write(made, *"abcdefgh")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, made)
+        await until(events, 8)
+    assert events.values() == [f'"{c}"' for c in "abcdefgh"]
+    assert events.doubled > 0
+
+
+async def test_a_restarted_shipper_goes_on_where_it_was(tmp_path: Path):
+    events, made = Events(), container(tmp_path)
+    write(made, "one", "two")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, made)
+        await until(events, 2)
+        await asyncio.sleep(0.05)
+    write(made, "three")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, made)
+        await until(events, 3)
+    assert events.doubled == 0
+
+
+async def test_lines_outlive_their_container_while_events_is_away(tmp_path: Path):
+    events, made = Events(away=True), container(tmp_path)
+    write(made, "one", "two")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, made)
+        await shipping.keep(made)
+        assert made.log_path is not None
+        made.log_path.unlink()
+    # Even an agent that was restarted meanwhile finds them.
+    async with shipper(tmp_path, events):
+        events.away = False
+        await until(events, 2)
+        async with asyncio.timeout(5):
+            while list((tmp_path / "ledger").iterdir()):
+                await asyncio.sleep(0.01)
+    assert events.values() == ['"one"', '"two"']
+
+
+async def test_a_loud_container_leaves_room_for_the_others(tmp_path: Path):
+    events, loud, quiet = Events(), container(tmp_path, "loud"), container(tmp_path, "quiet")
+    write(loud, *(f"n{n}" for n in range(500)))
+    write(quiet, "psst")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, loud)
+        shipping.follow(WANT, quiet)
+        async with asyncio.timeout(10):
+            while not any(run == "quiet" for run, _, _ in events.rows):
+                await asyncio.sleep(0)
+    assert len(events.rows) < 100
