@@ -14,6 +14,9 @@ from snowcave.ingress.pages import page
 from snowcave.ingress.settings import IngressSettings
 from snowcave.ingress.upstream import Pool
 
+# Seconds in which a refused client may go on sending into the void.
+_LINGER = 1.0
+
 REQUESTS = prometheus_client.Counter("snowcave_ingress_requests", "Requests taken.")
 CONNECTIONS = prometheus_client.Gauge("snowcave_ingress_connections", "Open client connections.")
 
@@ -176,16 +179,28 @@ class ClientConnection(asyncio.Protocol):
     # --- ends
 
     def _refuse(self, status: int, title: str, text: str) -> None:
-        """No further request of this connection is taken; those before get their answers."""
+        """No further request of this connection is taken, and none that waits is answered."""
         if self._refusing:
             return
         self._refusing = True
-        if not self._exchanges:
-            self.send(page(status, title, text, close=True).encode())
-        else:
-            for exchange in self._exchanges:
-                exchange.end()
-        self._transport.close()
+        answered = any(exchange.answering for exchange in self._exchanges)
+        for exchange in self._exchanges:
+            exchange.end()
+        self._exchanges.clear()
+        if answered:
+            self._transport.abort()  # half an answer is out: another one would be read as its rest
+            return
+        self.send(page(status, title, text, close=True).encode())
+        self._linger()
+
+    def _linger(self) -> None:
+        """Closing over unread bytes resets the connection, and the client never sees our answer."""
+        if not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        self._hold("pipeline", False)
+        self._loop.call_later(_LINGER, self._transport.abort)
 
     def _tick(self) -> None:
         """One timer a connection, however many requests it carries."""
@@ -195,7 +210,8 @@ class ClientConnection(asyncio.Protocol):
         elif now - self._heard >= deadlines.idle:
             if self._exchanges:
                 self._exchanges[0].timed_out()
-            self._transport.close()
+            else:
+                self._transport.close()
         if not self._closed and not self._transport.is_closing():
             self._timer = self._loop.call_later(min(deadlines.head, 5.0), self._tick)
 

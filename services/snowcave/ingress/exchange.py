@@ -61,7 +61,7 @@ class Exchange:
         self._body_received = asyncio.Event()
         self._upstream: Upstream | None = None
         self._passage: Passage | None = None
-        self._answering = False
+        self.answering = False
         self._chunked = False
         self._keep = head.keep_alive
         self._done = False
@@ -182,7 +182,7 @@ class Exchange:
             text = "The service's answer is of a type that is not handed out."
             self._answer(page(403, "Answer refused", text, close=True))
             return
-        self._answering = True
+        self.answering = True
         lines = [b"HTTP/1.1 %d %s" % (status, reason or _phrase(status))]
         lines += [name + b": " + value for name, value in rules.response_headers(headers)]
         has_length = rules.find(headers, b"content-length") is not None
@@ -199,7 +199,7 @@ class Exchange:
         self._client.send(b"\r\n".join(lines) + b"\r\n\r\n")
 
     def response_upgraded(self, status: int, headers: list[Header]) -> None:
-        self._answering = True
+        self.answering = True
         lines = [b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade"]
         lines += [name + b": " + value for name, value in headers if name.lower() != b"connection"]
         self._client.send(b"\r\n".join(lines) + b"\r\n\r\n")
@@ -223,7 +223,7 @@ class Exchange:
         self._upstream = None
         if self._done:
             return
-        if self._answering:
+        if self.answering:
             self._done = True
             self._client.cut()
         elif reused and self.head.method in _REPEATABLE and not self.head.has_body:
@@ -247,7 +247,7 @@ class Exchange:
     def timed_out(self) -> None:
         """Nothing in either direction for too long."""
         self._drop_upstream()
-        if self._answering:
+        if self.answering:
             self._done = True
             self._client.cut()
         else:

@@ -8,11 +8,19 @@ from typing import Any
 
 @asynccontextmanager
 async def background(*loops: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Run endless loops beside the body. If one fails, so does the body's owner, loudly."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(loop) for loop in loops]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+    """Run endless loops beside the body. If one fails, so does the body's owner, loudly.
+
+    A single failure is raised as itself, so that callers can catch what they know.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(loop) for loop in loops]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except BaseExceptionGroup as failures:
+        if len(failures.exceptions) == 1:
+            raise failures.exceptions[0] from failures.exceptions[0].__cause__
+        raise
