@@ -55,7 +55,7 @@ def spread(statement: Expr, relation: str) -> Expr:
     else:
         raise ValueInvalid("Array binding is supported for INSERT with one row of VALUES only.")
     _number(select, relation)
-    statement.set("expression", select.from_(exp.to_table(relation)))
+    statement.set("expression", select.from_(exp.table_(relation, db="MAIN", catalog="TEMP")))
     return statement
 
 
@@ -64,6 +64,37 @@ def _number(select: Expr, relation: str) -> None:
         name = str(mark.this) if mark.this else ""
         position = int(name) - 1 if name.isdigit() else index
         mark.replace(exp.column(f"B{position}", table=relation))
+
+
+def inline(statement: Expr, given: Sequence[Any]) -> Expr:
+    """The values in the statement's place of `?`: for statements that are taken apart.
+
+    Raises ValueInvalid where the statement asks for more than was given.
+    """
+    for mark, value in zip(
+        list(statement.find_all(exp.Placeholder, bfs=False)), order(statement, given), strict=True
+    ):
+        mark.replace(_literal(value))
+    return statement
+
+
+def _literal(value: Any) -> Expr:
+    match value:
+        case datetime():
+            kind = "TIMESTAMP_TZ" if value.tzinfo else "TIMESTAMP_NTZ"
+            return exp.cast(exp.Literal.string(value.isoformat(" ")), kind, dialect="snowflake")
+        case date():
+            return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+        case time():
+            return exp.cast(exp.Literal.string(value.isoformat()), "TIME")
+        case bytes():
+            return exp.Anonymous(this="UNHEX", expressions=[exp.Literal.string(value.hex())])
+        case Decimal():
+            return exp.Literal.number(format(value, "f"))
+        case float():
+            return exp.cast(exp.Literal.string(repr(value)), "DOUBLE")
+        case _:
+            return exp.convert(value)
 
 
 def order(statement: Expr, given: Sequence[Any]) -> list[Any]:

@@ -62,6 +62,17 @@ class Outcome:
 class Reader(Protocol):
     """Rows of a query, batch by batch. Blocking: call from the engine's threads."""
 
+    @property
+    def names(self) -> list[str]: ...
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    @property
+    def variants(self) -> frozenset[str]:
+        """Columns that hold JSON texts."""
+        ...
+
     def read(self) -> pa.RecordBatch | None: ...
 
     def close(self) -> None: ...

@@ -12,7 +12,9 @@ from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.grpc import connect, serve
 from snowcave.v1 import warehouse_pb2_grpc
+from snowcave.warehouse.dispatch import Dispatch
 from snowcave.warehouse.duck import DuckEngine
+from snowcave.warehouse.invoke import Invoker
 from snowcave.warehouse.results import ResultStore
 from snowcave.warehouse.service import SERVICE_NAME, WarehouseServicer
 from snowcave.warehouse.sessions import Sessions
@@ -38,7 +40,21 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
     )
     sessions = await parts.enter("sessions", Sessions(engine, settings))
     tail = EventTail(events, mesh.folder("events") / "parquet", settings.tail_timeout)
-    statements = Statements(sessions, results, tail, settings, clock, ids.system_random())
+    functions = await parts.enter(
+        "functions channel",
+        connect(
+            settings.functions_address or mesh.grpc_address(Role.FUNCTIONS),
+            tls,
+            me=Role.WAREHOUSE,
+            to=Role.FUNCTIONS,
+        ),
+    )
+    dispatch = Dispatch(
+        sessions, Invoker(functions, settings.calls.window), settings.calls.batch_rows
+    )
+    statements = Statements(
+        sessions, results, tail, dispatch, settings, clock, ids.system_random()
+    )
     servicer = WarehouseServicer(engine, sessions, statements, results, settings)
     add = partial(warehouse_pb2_grpc.add_WarehouseServiceServicer_to_server, servicer)
     await parts.enter("sweep", background(sweep(results, settings, clock)))

@@ -237,7 +237,7 @@ def take_result_scans(statement: Expr) -> dict[str, str]:
             )
         name = f"_SC_RESULT_{len(wanted)}"
         wanted[name] = call.expressions[0].name
-        table = exp.to_table(name)
+        table = exp.table_(name, db="MAIN", catalog="TEMP")
         if alias := node.args.get("alias"):
             table.set("alias", alias)
         node.replace(table)

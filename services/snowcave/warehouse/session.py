@@ -133,8 +133,11 @@ class DuckSession:
         self._register(relations, ())
         query = rewrite.compare_variants(query, self._json_columns(query, context))
         cursor = _Cursor(self._connection, cast(Any, self._duck))
-        reader = self._raw.sql(cursor.duckdb_sql(query)).to_arrow_reader(rows)
-        return ReadAhead(reader, lambda: self._unregister(relations, ()))
+        relation = self._raw.sql(cursor.duckdb_sql(query))
+        described = zip(relation.columns, relation.types, strict=True)
+        variants = frozenset(name for name, kind in described if str(kind) == "JSON")
+        reader = relation.to_arrow_reader(rows)
+        return ReadAhead(reader, variants, lambda: self._unregister(relations, ()))
 
     def describe(self, statement: Expr, context: Context) -> tuple[pb.ColumnType, ...]:
         """Raises SnowcaveError. Statements other than queries give one text column, as they do when run."""
@@ -297,9 +300,17 @@ class DuckSession:
 class ReadAhead:
     """The rows of a running query. Close it before the session does anything else."""
 
-    def __init__(self, reader: pa.RecordBatchReader, release: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reader: pa.RecordBatchReader,
+        variants: frozenset[str],
+        release: Callable[[], None],
+    ) -> None:
         self._reader = reader
         self._release = release
+        self.schema: pa.Schema = reader.schema
+        self.names: list[str] = reader.schema.names
+        self.variants = variants
 
     def read(self) -> pa.RecordBatch | None:
         try:

@@ -100,12 +100,15 @@ class Sessions:
         """Run a blocking call on the engine's threads; foreign errors come back translated."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, _told, call, args)
 
-    async def blocking(self, session: Session, call: Callable[[], T]) -> T:
+    async def blocking(
+        self, session: Session, call: Callable[[], T], on_cancel: Callable[[], None] = lambda: None
+    ) -> T:
         """Like `thread`, for a session's statement: cancelling interrupts it and waits until it has ended."""
         future = asyncio.get_running_loop().run_in_executor(self._pool, _told, call, ())
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
+            on_cancel()
             while not future.done():
                 # An interrupt between two of the statement's steps hits nothing, so it is repeated.
                 session.engine.interrupt()

@@ -8,8 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from snowcave.kit.clock import Clock, backoff
+from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import rewrite
+from snowcave.warehouse import bindings, calls, rewrite
+from snowcave.warehouse.dispatch import Dispatch, Prepared
 from snowcave.warehouse.engine import Context, Outcome, Relation
 from snowcave.warehouse.failures import WriteConflict
 from snowcave.warehouse.results import ResultStore
@@ -34,6 +36,7 @@ class Statements:
         sessions: Sessions,
         results: ResultStore,
         events: EventSource,
+        dispatch: Dispatch,
         settings: WarehouseSettings,
         clock: Clock,
         rng: random.Random,
@@ -41,6 +44,7 @@ class Statements:
         self._sessions = sessions
         self._results = results
         self._events = events
+        self._dispatch = dispatch
         self._settings = settings
         self._clock = clock
         self._rng = rng
@@ -53,9 +57,12 @@ class Statements:
             relations = await self._relations(statement)
             await self._see_events(session, statement, request.sql, context)
             if request.describe_only:
+                for call in calls.find(statement, request.functions):
+                    calls.replace_by_null(call)
                 described = await self._sessions.thread(engine.describe, statement, context)
                 return _described(described, context)
-            outcome = await self._execute(session, statement, request, context, relations)
+            prepared = await self._prepare(session, statement, request, context, relations)
+            outcome = await self._execute(session, prepared, request, context)
             if request.query_id:
                 await self._sessions.thread(
                     self._results.put, request.query_id, outcome.columns, outcome.table
@@ -69,13 +76,23 @@ class Statements:
                 schema=outcome.schema,
             )
 
-    async def _execute(
+    async def _prepare(
         self,
         session: Session,
         statement: Any,
         request: pb.ExecuteRequest,
         context: Context,
         relations: Sequence[Relation],
+    ) -> Prepared:
+        functions = list(request.functions)
+        if functions and calls.find(statement, functions) and request.bindings:
+            statement = bindings.inline(statement, bindings.values(request.bindings))
+        return await self._dispatch.prepare(
+            session, statement, functions, request.query_id, context, relations
+        )
+
+    async def _execute(
+        self, session: Session, prepared: Prepared, request: pb.ExecuteRequest, context: Context
     ) -> Outcome:
         """A statement that lost to a concurrent write did nothing, so it is run again for a while."""
         pauses = backoff(self._rng, base=0.01, cap=0.5)
@@ -84,15 +101,20 @@ class Statements:
                 return await self._sessions.blocking(
                     session,
                     lambda: session.engine.execute(
-                        statement.copy(), context, bindings=request.bindings, relations=relations
+                        prepared.statement.copy(),
+                        context,
+                        bindings=request.bindings,
+                        relations=prepared.relations,
+                        functions=prepared.functions,
                     ),
+                    prepared.callbacks.cancel,
                 )
             except WriteConflict:
-                if (
-                    attempt == self._settings.engine.conflict_retries
-                    or session.engine.in_transaction
-                ):
+                last = attempt == self._settings.engine.conflict_retries
+                if last or session.engine.in_transaction or prepared.functions:
                     raise
+            except SnowcaveError as error:
+                raise prepared.callbacks.error or error from error
             await self._clock.sleep(next(pauses))
         raise AssertionError("unreachable")
 

@@ -1,0 +1,43 @@
+"""What the service-function router can be told."""
+
+from dataclasses import dataclass, field
+
+from snowcave.runtime.mesh import Mesh
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """Defaults where the function names nothing, and limits."""
+
+    rows: int = 4096
+    # Bytes of one request's body; a single row may be larger.
+    bytes: int = 4 << 20
+    retries: int = 3
+    # Seconds for one batch with its retries and polling.
+    timeout: float = 3600.0
+    # Batches of one call that may be under way at once.
+    in_flight: int = 32
+    # Batches of all calls to one service that may be under way at once.
+    in_flight_per_service: int = 256
+    response_bytes: int = 10 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Towards the instances."""
+
+    connect_timeout: float = 5.0
+    # Idle connections are closed after this many seconds.
+    keep_alive: float = 15.0
+    # Pauses between retries, and between polls after 202: first and longest.
+    backoff_base: float = 0.1
+    backoff_cap: float = 5.0
+    poll_base: float = 0.2
+    poll_cap: float = 10.0
+
+
+@dataclass(frozen=True)
+class FunctionsSettings:
+    mesh: Mesh
+    batch: BatchSettings = field(default_factory=BatchSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)

@@ -1,0 +1,96 @@
+"""What the mirrors say of a function: where its batches go and by which rules."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from snowcave.functions import wire
+from snowcave.functions.routing import Instance
+from snowcave.functions.settings import BatchSettings
+from snowcave.model.errors import ObjectNotFound, ServiceNotReady
+from snowcave.store.mirror import Mirror
+from snowcave.v1 import state_pb2 as state
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A function with every default filled in."""
+
+    name: str
+    signature: str
+    returns: str
+    path: str
+    strict: bool
+    service: int
+    max_rows: int
+    max_retries: int
+    return_null: bool
+    timeout: float
+    context_headers: tuple[str, ...]
+
+
+class Targets(Protocol):
+    def rules(self, function: int) -> Rules:
+        """Raises ObjectNotFound."""
+        ...
+
+    def ready(self, function: int) -> list[Instance]:
+        """The instances that may be called now; empty where none is ready."""
+        ...
+
+    def require_ready(self, function: int) -> None:
+        """Raises ServiceNotReady, naming the service and its status."""
+        ...
+
+
+@dataclass(frozen=True)
+class MirroredTargets:
+    functions: Mirror[state.Object]
+    services: Mirror[state.Object]
+    endpoints: Mirror[state.Endpoint]
+    statuses: Mirror[state.ServiceStatus]
+    defaults: BatchSettings
+
+    def rules(self, function: int) -> Rules:
+        found = self.functions.get(function)
+        if found is None or found.HasField("dropped_on"):
+            raise ObjectNotFound("Function", str(function))
+        body = found.function
+        return Rules(
+            name=found.name,
+            signature=wire.signature([(a.name, a.type) for a in body.arguments]),
+            returns=body.returns,
+            path=body.path if body.path.startswith("/") else "/" + body.path,
+            strict=body.strict,
+            service=body.service,
+            max_rows=body.max_batch_rows or self.defaults.rows,
+            max_retries=body.max_batch_retries or self.defaults.retries,
+            return_null=body.return_null_on_failure,
+            timeout=body.batch_timeout_secs or self.defaults.timeout,
+            context_headers=tuple(body.context_headers),
+        )
+
+    def ready(self, function: int) -> list[Instance]:
+        found = self.functions.get(function)
+        if found is None:
+            return []
+        body = found.function
+        return [
+            Instance(endpoint.instance, endpoint.address, port)
+            for _, endpoint in self.endpoints.items(body.service)
+            if endpoint.ready and endpoint.address
+            for port in _ports(endpoint, body.endpoint)
+        ]
+
+    def require_ready(self, function: int) -> None:
+        if self.ready(function):
+            return
+        found = self.functions.get(function)
+        service = found.function.service if found else 0
+        known, status = self.services.get(service), self.statuses.get(service)
+        if known is None:
+            raise ObjectNotFound("Service", str(service))
+        raise ServiceNotReady(known.name, status.status if status and status.status else "PENDING")
+
+
+def _ports(endpoint: state.Endpoint, name: str) -> list[int]:
+    return [spec.port for spec in endpoint.ports if spec.name.lower() == name.lower()][:1]

@@ -1,0 +1,213 @@
+"""The JSON that services speak, and the headers beside it. Pure.
+
+Arguments come as Arrow columns. A field's metadata `snowcave.wire` says how a text is to be written:
+`json` texts are JSON already, an `absent` column only counts rows. Answers leave as one column of texts:
+the value itself where it is a text and the function returns one, otherwise its JSON.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.types as types
+
+compute: Any = pyarrow.compute
+
+WIRE = b"snowcave.wire"
+_ILLEGAL = re.compile(r"[^\x21-\x7e]+")
+_SEMI_STRUCTURED = {"VARIANT", "OBJECT", "ARRAY", "MAP"}
+
+
+class BadAnswer(Exception):
+    """The service answered 200, but not as the documents say. The text says what was wrong."""
+
+
+def split(rows: pa.RecordBatch, max_rows: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """(number of rows, body) of each POST, in order; none above the limits but a single large row."""
+    for start in range(0, rows.num_rows, max_rows):
+        yield from _fitting(rows.slice(start, max_rows), max_bytes)
+
+
+def _fitting(rows: pa.RecordBatch, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    body = encode(rows)
+    if len(body) <= max_bytes or rows.num_rows == 1:
+        yield rows.num_rows, body
+        return
+    half = rows.num_rows // 2
+    yield from _fitting(rows.slice(0, half), max_bytes)
+    yield from _fitting(rows.slice(half), max_bytes)
+
+
+def encode(rows: pa.RecordBatch) -> bytes:
+    """`{"data":[[0,…],…]}`"""
+    columns = [
+        values(rows.column(index), field)
+        for index, field in enumerate(rows.schema)
+        if (field.metadata or {}).get(WIRE) != b"absent"
+    ]
+    return orjson.dumps({"data": list(zip(range(rows.num_rows), *columns, strict=True))})
+
+
+def values(column: pa.Array, field: pa.Field) -> list[Any]:
+    """A column as values that orjson writes the way the documents want."""
+    kind = column.type
+    if (field.metadata or {}).get(WIRE) == b"json":
+        return _fragments(column.to_pylist())
+    if types.is_decimal(kind):
+        return _fragments([None if v is None else format(v, "f") for v in column.to_pylist()])
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return [None if v is None else v.hex().upper() for v in column.to_pylist()]
+    if types.is_timestamp(kind) or types.is_time(kind) or types.is_date(kind):
+        return [None if v is None else str(v) for v in column.to_pylist()]
+    return column.to_pylist()
+
+
+def _fragments(texts: list[Any]) -> list[Any]:
+    return [None if text is None else orjson.Fragment(text) for text in texts]
+
+
+def decode(body: bytes, rows: int, returns: str) -> pa.Array:
+    """The answers of a batch, as texts. Raises BadAnswer."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadAnswer(f"the response is not JSON ({error})") from error
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list):
+        raise BadAnswer('the response has no array "data"')
+    if len(data) != rows:
+        raise BadAnswer(f"the response has {len(data)} rows, the request had {rows}")
+    return texts([_cell(row, index) for index, row in enumerate(data)], returns)
+
+
+def _cell(row: object, index: int) -> object:
+    if not isinstance(row, list) or len(row) != 2:
+        raise BadAnswer(f"row {index} is not an array of a row number and one value")
+    number, value = row
+    if number != index or isinstance(number, bool):
+        shown = orjson.dumps(number).decode()[:40]
+        raise BadAnswer(f"row {index} carries the row number {shown}")
+    return value
+
+
+def texts(cells: list[Any], returns: str) -> pa.Array:
+    """Answers as texts that the warehouse casts to what the function returns."""
+    base = base_type(returns)
+    if base not in _SEMI_STRUCTURED:
+        try:
+            return pa.array(cells, pa.string())
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            return pa.array([_text(cell) for cell in cells], pa.string())
+    return pa.array(
+        [None if cell is None else orjson.dumps(cell).decode() for cell in cells], pa.string()
+    )
+
+
+def _text(cell: object) -> str | None:
+    if cell is None or isinstance(cell, str):
+        return cell
+    return orjson.dumps(cell).decode()
+
+
+def nulls(rows: int) -> pa.Array:
+    return pa.nulls(rows, pa.string())
+
+
+# ---------------------------------------------------------------- strict functions
+
+
+def without_nulls(rows: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Array]:
+    """The rows that a strict function is called for, and a mask over all of them."""
+    mask = pa.array([True] * rows.num_rows)
+    for column in rows.columns:
+        mask = compute.and_(mask, compute.is_valid(column))
+    return rows.filter(mask), mask
+
+
+def scatter(answers: pa.Array, mask: pa.Array) -> pa.Array:
+    """The answers back in their places, NULL elsewhere."""
+    places = compute.subtract(compute.cumulative_sum(compute.cast(mask, pa.int64())), 1)
+    return answers.take(compute.if_else(mask, places, None))
+
+
+# ---------------------------------------------------------------- headers
+
+
+def headers(
+    *,
+    query_id: str,
+    batch_id: str,
+    name: str,
+    signature: str,
+    returns: str,
+    context: Mapping[str, str],
+    context_headers: Sequence[str],
+) -> dict[str, str]:
+    """The documented headers, each with its base64 twin where its text is a user's."""
+    sent = {
+        "Content-Type": "application/json",
+        "sf-external-function-format": "json",
+        "sf-external-function-format-version": "1.0",
+        "sf-external-function-current-query-id": legal(query_id),
+        "sf-external-function-query-batch-id": legal(batch_id),
+    }
+    for key, value in (("name", name), ("signature", signature), ("return-type", returns)):
+        _with_twin(sent, f"sf-external-function-{key}", value)
+    for function in context_headers:
+        key = "sf-context-" + function.lower().replace("_", "-")
+        _with_twin(sent, key, context.get(function.upper(), ""))
+    return sent
+
+
+def _with_twin(sent: dict[str, str], key: str, value: str) -> None:
+    sent[key] = legal(value)
+    sent[key + "-base64"] = base64.b64encode(value.encode()).decode()
+
+
+def legal(value: str) -> str:
+    """Each run of characters that a header cannot hold becomes one space."""
+    return _ILLEGAL.sub(" ", value)
+
+
+def signature(arguments: Sequence[tuple[str, str]]) -> str:
+    """`(N NUMBER, T VARCHAR)`"""
+    return "(" + ", ".join(f"{name} {base_type(kind)}" for name, kind in arguments) + ")"
+
+
+_SYNONYMS: Mapping[str, str] = {
+    "INT": "NUMBER",
+    "INTEGER": "NUMBER",
+    "BIGINT": "NUMBER",
+    "SMALLINT": "NUMBER",
+    "TINYINT": "NUMBER",
+    "DECIMAL": "NUMBER",
+    "NUMERIC": "NUMBER",
+    "STRING": "VARCHAR",
+    "TEXT": "VARCHAR",
+    "CHAR": "VARCHAR",
+    "DOUBLE": "FLOAT",
+    "REAL": "FLOAT",
+}
+
+
+def base_type(kind: str) -> str:
+    name = kind.split("(")[0].strip().upper()
+    return _SYNONYMS.get(name, name)
+
+
+def check_md5(given: str | None, body: bytes) -> None:
+    """Content-MD5, where the service sends it. Raises BadAnswer."""
+    if not given:
+        return
+    try:
+        wanted = base64.b64decode(given, validate=True)
+    except binascii.Error as error:
+        raise BadAnswer("the header Content-MD5 is not base64") from error
+    if wanted != hashlib.md5(body, usedforsecurity=False).digest():
+        raise BadAnswer("the body does not match its Content-MD5")
