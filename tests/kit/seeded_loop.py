@@ -48,7 +48,10 @@ class SeededLoop(asyncio.SelectorEventLoop):
 
 
 def run(seed: int, scenario: Callable[[random.Random], Awaitable[T]]) -> T:
-    """One run; what the scenario draws comes from the same seed."""
+    """One run; what the scenario draws comes from the same seed.
+
+    Of several failures at once the first is raised: the others are mostly what it pulled down.
+    """
     loop = SeededLoop(seed)
 
     async def main() -> T:
@@ -56,6 +59,12 @@ def run(seed: int, scenario: Callable[[random.Random], Awaitable[T]]) -> T:
 
     try:
         return loop.run_until_complete(main())
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

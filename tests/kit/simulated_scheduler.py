@@ -28,9 +28,32 @@ ROLE, DATABASE, SCHEMA = 1, 2, 3
 MIB = 1 << 20
 
 
+class PausableStore(MemoryStore):
+    """`paused` holds every call on its way to the store, as a frozen process does; then it goes on."""
+
+    def __init__(self, role: Role, backend: MemoryBackend) -> None:
+        super().__init__(role, backend)
+        self._open = asyncio.Event()
+        self._open.set()
+        # Calls that are held right now.
+        self.held = 0
+
+    def pause(self) -> None:
+        self._open.clear()
+
+    def resume(self) -> None:
+        self._open.set()
+
+    async def _call(self) -> None:
+        self.held += 1
+        await self._open.wait()
+        self.held -= 1
+        await super()._call()
+
+
 @dataclass
 class Scheduler:
-    store: MemoryStore
+    store: PausableStore
     placing: Placing
     reign: Reign
     views: Views
@@ -122,7 +145,7 @@ def spec(cpu_milli: int = 500, memory: int = 512 * MIB) -> state.ServiceSpec:
 async def simulated_scheduler(
     backend: MemoryBackend, catalog: Catalog, *, resync: float = 60.0
 ) -> AsyncGenerator[Scheduler]:
-    store = MemoryStore(Role.SCHEDULER, backend)
+    store = PausableStore(Role.SCHEDULER, backend)
     async with AsyncExitStack() as stack:
         parts = Parts(stack, Health())
         mirrors = await follow_all(store, parts)

@@ -46,7 +46,9 @@ class Placing:
             step = self._decide(target, book)
             if step.writes:
                 await self._ledger.commit(step.writes, book)
-                log.debug("step_written", target=f"{target.kind}/{target.uid}", writes=len(step.writes))
+                log.debug(
+                    "step_written", target=f"{target.kind}/{target.uid}", writes=len(step.writes)
+                )
         if step.forget:
             await self._forget(target.uid)
         if step.more:

@@ -81,8 +81,10 @@ def _want(view: ServiceView) -> rollout.Want:
         return rollout.Want(0, "")
     service = view.service.service
     finished = [row.instance_id for row in view.before.instances if row.status in rollout.FINISHED]
+    # A suspension that has begun comes to its end, even if it is taken back meanwhile.
+    resting = _is_dropped(view) or _is_suspended(view) or view.before.status == status.SUSPENDING
     return rollout.Want(
-        count=0 if _is_dropped(view) or _is_suspended(view) else _count(service),
+        count=0 if resting else _count(service),
         digest=service.spec_digest,
         is_job=service.is_job,
         finished=finished if service.is_job else (),

@@ -74,7 +74,7 @@ def _job_goal(statuses: Sequence[str]) -> str:
 
 
 def held(before: str, goal: str, remaining: int) -> str:
-    """A suspension that has begun comes to its end, even if it is resumed meanwhile."""
+    """A service that is resumed while its instances stop goes on stopping until none is left."""
     if before == SUSPENDING and remaining and goal not in (DELETING, DELETED):
         return SUSPENDING
     return goal

@@ -1,0 +1,328 @@
+"""The scheduler among simulated machines: each seed another interleaving, the invariants always."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+import structlog
+
+from snowcave.model import keys
+from snowcave.model.keys import Role
+from snowcave.v1 import state_pb2 as state
+from tests.kit.memory_store import MemoryBackend, MemoryStore
+from tests.kit.placement_invariants import watched
+from tests.kit.seeded_loop import run
+from tests.kit.simulated_nodes import Host, simulated_host
+from tests.kit.simulated_scheduler import Catalog, Scheduler, simulated_scheduler, until
+
+POOL, SERVICE = 10, 100
+SEEDS = range(12)
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with structlog.testing.capture_logs():
+        yield
+
+
+@dataclass
+class Ground:
+    backend: MemoryBackend
+    catalog: Catalog
+    host: Host
+    rng: random.Random
+
+    def status(self, service: int = SERVICE) -> state.ServiceStatus:
+        held = self.backend.get(keys.SERVICE_STATUS.key(service))
+        return state.ServiceStatus.FromString(held.value if held else b"")
+
+    def pool(self) -> state.PoolStatus:
+        held = self.backend.get(keys.POOL_STATUS.key(POOL))
+        return state.PoolStatus.FromString(held.value if held else b"")
+
+    def assignments(self) -> list[state.Assignment]:
+        listing = self.backend.listing(keys.ASSIGNMENTS.prefix)
+        return [state.Assignment.FromString(item.value) for item in listing.items]
+
+    def ready(self, service: int = SERVICE) -> int:
+        listing = self.backend.listing(keys.ENDPOINTS.under(service))
+        return sum(state.Endpoint.FromString(item.value).ready for item in listing.items)
+
+    def is_running(self, count: int, service: int = SERVICE) -> bool:
+        told = self.status(service)
+        return (told.status, self.ready(service), told.is_upgrading) == ("RUNNING", count, False)
+
+    def leftovers(self) -> list[str]:
+        """Keys of the scheduler, but for its ledger and its reign."""
+        prefixes = ("status/pool/", "status/service/", "vm/", "assign/", "endpoint/")
+        return [
+            item.key for item in self.backend.listing("").items if item.key.startswith(prefixes)
+        ]
+
+
+@asynccontextmanager
+async def ground(rng: random.Random, most_nodes: int = 3) -> AsyncGenerator[Ground]:
+    backend = MemoryBackend(latency=lambda: rng.uniform(0.001, 0.05))
+    catalog = Catalog(MemoryStore(Role.API, backend))
+    await catalog.ground()
+    async with (
+        watched(backend, {POOL: most_nodes}),
+        simulated_host("local", backend, rng) as host,
+    ):
+        yield Ground(backend, catalog, host, rng)
+
+
+def scenario(
+    seed: int, body: Callable[[Ground, Scheduler], Awaitable[None]], most_nodes: int = 3
+) -> None:
+    async def main(rng: random.Random) -> None:
+        async with (
+            ground(rng, most_nodes) as world,
+            simulated_scheduler(world.backend, world.catalog) as scheduler,
+        ):
+            await body(world, scheduler)
+            assert scheduler.bugs == 0
+
+    run(seed, main)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_service_lives_from_create_to_drop_and_leaves_nothing(seed: int):
+    async def life(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 3)
+        await world.catalog.service(SERVICE, POOL, 3)
+        await until(lambda: world.is_running(3))
+        assert (world.pool().state, world.pool().active_nodes) == ("ACTIVE", 2)
+        address = world.status().service_address
+        await world.catalog.service(SERVICE, POOL, 3, digest="v2")
+        await until(lambda: all(one.spec_digest == "v2" for one in world.assignments()))
+        await until(lambda: world.is_running(3))
+        await world.catalog.service(SERVICE, POOL, 3, digest="v2", suspended=True)
+        await until(lambda: world.status().status == "SUSPENDED")
+        assert (world.assignments(), world.ready()) == ([], 0)
+        await world.catalog.service(SERVICE, POOL, 2, digest="v2")
+        await until(lambda: world.is_running(2))
+        assert world.status().service_address == address
+        await world.catalog.drop("service", SERVICE)
+        await world.catalog.drop("compute_pool", POOL)
+        await until(lambda: world.leftovers() == [])
+
+    scenario(seed, life)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_changes_in_any_order_end_in_what_was_asked_for_last(seed: int):
+    async def storm(world: Ground, scheduler: Scheduler) -> None:
+        services = range(SERVICE, SERVICE + 3)
+        await world.catalog.pool(POOL, 1, 3)
+        for _ in range(25):
+            await world.catalog.service(
+                world.rng.choice(services),
+                POOL,
+                world.rng.randint(1, 3),
+                digest=world.rng.choice(["a", "b"]),
+                suspended=world.rng.random() < 0.3,
+                cpu_milli=world.rng.choice([100, 300]),
+            )
+            await asyncio.sleep(world.rng.uniform(0, 3))
+        for service in services:
+            await world.catalog.service(service, POOL, 2, digest="c", cpu_milli=300)
+        for service in services:
+            await until(lambda service=service: world.is_running(2, service))
+        assert {one.spec_digest for one in world.assignments()} == {"c"}
+
+    scenario(seed, storm)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_instances_of_a_node_that_is_cut_off_are_placed_anew_and_the_old_ones_end(seed: int):
+    async def cut(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 2, 3)
+        await world.catalog.service(SERVICE, POOL, 4, cpu_milli=300)
+        await until(lambda: world.is_running(4))
+        node = world.assignments()[0].node
+        agent = world.host.agents[node]
+        agent.cut()
+        await until(lambda: all(one.node != node for one in world.assignments()))
+        await until(lambda: world.is_running(4))
+        assert agent.running  # it does not know
+        agent.heal()
+        await until(lambda: not agent.running)
+        await until(lambda: world.is_running(4))
+
+    scenario(seed, cut)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_agents_short_absence_moves_nothing(seed: int):
+    async def blink(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 1)
+        await world.catalog.service(SERVICE, POOL, 2)
+        await until(lambda: world.is_running(2))
+        before = {one.instance for one in world.assignments()}
+        agent = next(iter(world.host.agents.values()))
+        agent.cut()
+        await until(lambda: world.backend.get(keys.NODES.key(agent.node)) is None)
+        await asyncio.sleep(10)
+        assert world.ready() == 2  # its containers go on
+        agent.heal()
+        await asyncio.sleep(60)
+        assert {one.instance for one in world.assignments()} == before
+        assert world.is_running(2)
+
+    scenario(seed, blink, most_nodes=1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_paused_leader_cannot_place_after_its_reign_ended(seed: int):
+    async def pause(rng: random.Random) -> None:
+        async with (
+            ground(rng) as world,
+            simulated_scheduler(world.backend, world.catalog) as first,
+        ):
+            await until(lambda: first.reign.leading)
+            async with simulated_scheduler(world.backend, world.catalog) as second:
+                await world.catalog.pool(POOL, 1, 3)
+                await asyncio.sleep(rng.uniform(0, 10))
+                await world.catalog.service(SERVICE, POOL, 3)
+                await asyncio.sleep(rng.uniform(0, 1))
+                first.store.pause()
+                await until(lambda: second.reign.leading)
+                await world.catalog.service(SERVICE, POOL, 2, digest="v2")
+                await asyncio.sleep(rng.uniform(0, 5))
+                assert first.store.held > 0
+                first.store.resume()
+                await until(lambda: world.is_running(2))
+                assert (first.reign.leading, second.reign.leading) == (False, True)
+                assert (first.bugs, second.bugs) == (0, 0)
+
+    run(seed, pause)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_writes_whose_answers_are_lost_place_nothing_twice(seed: int):
+    async def deaf(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 3)
+        await until(lambda: scheduler.reign.leading)
+        for turn in range(8):
+            scheduler.store.losing_answers = turn % 2 == 0
+            await world.catalog.service(SERVICE + turn % 3, POOL, 1 + turn % 2, cpu_milli=300)
+            await asyncio.sleep(world.rng.uniform(0, 2))
+        scheduler.store.losing_answers = False
+        for service in range(SERVICE, SERVICE + 3):
+            await world.catalog.service(service, POOL, 2, cpu_milli=300)
+        for service in range(SERVICE, SERVICE + 3):
+            await until(lambda service=service: world.is_running(2, service))
+
+    scenario(seed, deaf)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_stores_absence_is_sat_out(seed: int):
+    async def away(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 2)
+        await world.catalog.service(SERVICE, POOL, 2)
+        await until(lambda: world.is_running(2))
+        before = {one.instance for one in world.assignments()}
+        world.backend.available = False
+        await asyncio.sleep(5)
+        world.backend.available = True
+        await world.catalog.service(SERVICE, POOL, 3)
+        await until(lambda: world.is_running(3))
+        assert before < {one.instance for one in world.assignments()}
+
+    scenario(seed, away)
+
+
+def test_what_does_not_fit_waits_with_the_reason_and_starts_when_there_is_room():
+    async def wait(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 1)
+        await world.catalog.service(SERVICE, POOL, 1, cpu_milli=800)
+        await until(lambda: world.is_running(1))
+        await world.catalog.service(SERVICE + 1, POOL, 1, cpu_milli=800)
+        await until(lambda: len(world.status(SERVICE + 1).instances) == 1)
+        await asyncio.sleep(30)
+        row = world.status(SERVICE + 1).instances[0]
+        assert row.message == "Unschedulable due to insufficient CPU resources"
+        assert (row.node, world.status(SERVICE + 1).status) == ("", "PENDING")
+        await world.catalog.drop("service", SERVICE)
+        await until(lambda: world.is_running(1, SERVICE + 1))
+
+    scenario(1, wait, most_nodes=1)
+
+
+def test_suspending_a_pool_stops_its_services_and_gives_its_nodes_back():
+    async def suspend(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 2, 2)
+        await world.catalog.service(SERVICE, POOL, 2)
+        await until(lambda: world.is_running(2))
+        await world.catalog.pool(POOL, 2, 2, suspended=True)
+        await until(lambda: world.status().status == "SUSPENDED")
+        await until(lambda: world.pool().state == "SUSPENDED")
+        assert (world.host.agents, world.pool().target_nodes) == ({}, 0)
+        await world.catalog.pool(POOL, 2, 2)
+        await until(lambda: world.is_running(2))
+
+    scenario(2, suspend)
+
+
+def test_idle_nodes_beyond_the_least_are_given_back():
+    async def idle(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 3)
+        await world.catalog.service(SERVICE, POOL, 3, cpu_milli=900)
+        await until(lambda: world.is_running(3))
+        assert len(world.host.agents) == 3
+        await world.catalog.service(SERVICE, POOL, 1, cpu_milli=900)
+        await until(lambda: len(world.host.agents) == 1, within=1000)
+        assert world.is_running(1)
+
+    scenario(3, idle)
+
+
+def test_a_service_with_an_instance_that_never_becomes_ready_stays_pending():
+    async def stuck(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 1)
+        await until(lambda: len(world.host.agents) == 1)
+        next(iter(world.host.agents.values())).stuck[1] = "PENDING"
+        await world.catalog.service(SERVICE, POOL, 2)
+        await until(lambda: world.ready() == 1)
+        await asyncio.sleep(60)
+        assert (world.status().status, world.ready()) == ("PENDING", 1)
+
+    scenario(4, stuck, most_nodes=1)
+
+
+def test_a_job_ends_and_its_instances_are_not_run_again():
+    async def job(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 1)
+        await until(lambda: len(world.host.agents) == 1)
+        agent = next(iter(world.host.agents.values()))
+        agent.stuck.update({0: "SUCCEEDED", 1: "SUCCEEDED"})
+        await world.catalog.service(SERVICE, POOL, 2, is_job=True)
+        await until(lambda: world.status().status == "DONE")
+        await asyncio.sleep(100)
+        assert [row.status for row in world.status().instances] == ["SUCCEEDED", "SUCCEEDED"]
+        # What has ended takes no room.
+        await world.catalog.service(SERVICE + 1, POOL, 1, cpu_milli=900)
+        await until(lambda: len(world.status(SERVICE + 1).instances[0].node) > 0)
+
+    scenario(5, job, most_nodes=1)
+
+
+def test_the_same_seed_is_the_same_run():
+    async def trace(rng: random.Random) -> list[str]:
+        async with (
+            ground(rng) as world,
+            simulated_scheduler(world.backend, world.catalog),
+        ):
+            await world.catalog.pool(POOL, 1, 3)
+            await world.catalog.service(SERVICE, POOL, 3)
+            await until(lambda: world.is_running(3))
+            held = [f"{i.key}@{i.mod_revision}" for i in world.backend.listing("").items]
+            return [f"{asyncio.get_running_loop().time():.6f}", *held]
+
+    assert run(7, trace) == run(7, trace)
+    assert run(7, trace) != run(8, trace)
