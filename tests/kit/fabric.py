@@ -46,6 +46,20 @@ async def child(*argv: str, **options: Any) -> AsyncGenerator[asyncio.subprocess
         await process.wait()
 
 
+@asynccontextmanager
+async def serving(
+    enter: Sequence[str], name: str, ports: Sequence[int]
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """A process behind `enter` (unshare or nsenter) that answers on all of the ports."""
+    command = (*enter, "--", sys.executable, str(_KIT / "fabric_serve.py"), name)
+    output = asyncio.subprocess.PIPE
+    async with child(*command, *map(str, ports), stdout=output) as process:
+        assert process.stdout is not None
+        async with asyncio.timeout(_PATIENCE):
+            await process.stdout.readline()
+        yield process
+
+
 @dataclass
 class Node:
     """A VM with the agent's network part in it."""
@@ -136,16 +150,7 @@ class Cluster:
     async def start(self, node: Node, name: str, number: int, ports: Sequence[int]) -> Instance:
         """An instance on the node, plugged, answering on all of `ports`; no endpoint yet."""
         network = node.vm.instance_network.removesuffix("0/24")
-        process = await self.stack.enter_async_context(
-            child(
-                *("unshare", "--net", "--", sys.executable, str(_KIT / "fabric_serve.py"), name),
-                *map(str, ports),
-                stdout=asyncio.subprocess.PIPE,
-            )
-        )
-        assert process.stdout is not None
-        async with asyncio.timeout(_PATIENCE):
-            await process.stdout.readline()
+        process = await self.stack.enter_async_context(serving(("unshare", "--net"), name, ports))
         instance = Instance(name, f"{network}{number}", node, process)
         await node.ask("plug", pid=process.pid, name=name, address=instance.address)
         return instance

@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest_asyncio
 from snowcave.hypervisor import fabric, names, namespaces
 from snowcave.runtime.commands import run
 from snowcave.v1 import state_pb2 as state
-from tests.kit.fabric import Cluster, Instance, a_cluster, call_from
+from tests.kit.fabric import Cluster, Instance, a_cluster, call_from, serving
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -143,11 +144,25 @@ async def test_the_platform_reaches_every_port_of_an_instance(scene: Scene):
         assert await call_from("", target.address, UNDECLARED) == [f"{target.name} {machine}"]
 
 
-async def test_nodes_the_machine_and_the_world_are_closed_to_instances(scene: Scene):
-    plan = scene.cluster.mesh.plan
-    for host in (plan.machine, plan.node_underlay(1), plan.node_underlay(2), "192.0.2.1"):
-        (answer,) = await scene.client.call(host, 22, patience=0.5)
-        assert answer == "timeout" or answer.startswith(("refused", "unreachable"))
+async def test_nodes_and_the_machine_are_closed_to_instances_though_they_listen(scene: Scene):
+    plan, cluster = scene.cluster.mesh.plan, scene.cluster
+    async with AsyncExitStack() as stack:
+        machine = await asyncio.start_server(lambda _reader, _writer: None, plan.machine, 0)
+        port = (await stack.enter_async_context(machine)).sockets[0].getsockname()[1]
+        for node in cluster.nodes:
+            enter = ("nsenter", f"--net={node.namespace}")
+            await stack.enter_async_context(serving(enter, node.name, (port,)))
+        for node in cluster.nodes:
+            address = node.vm.underlay_address
+            assert await call_from("", address, port) == [f"{node.name} {plan.machine}"]
+        for host in (plan.machine, *(node.vm.underlay_address for node in cluster.nodes)):
+            (answer,) = await scene.client.call(host, port, patience=0.5)
+            assert answer in ("timeout", "refused")
+
+
+async def test_the_world_is_closed_to_instances(scene: Scene):
+    (answer,) = await scene.client.call("192.0.2.1", 80, patience=0.5)
+    assert answer in ("timeout", "refused")
 
 
 async def test_dns_and_the_api_answer_at_service_addresses(scene: Scene):
@@ -168,7 +183,8 @@ async def test_dns_and_the_api_answer_at_service_addresses(scene: Scene):
 
 
 async def test_an_instance_cannot_pose_as_another(scene: Scene):
-    before = await _dropped_by_spoof(scene)
+    spoofed = r"fib saddr \. iif oif 0 counter packets (\d+)"
+    before = await _packets(scene.stranger, spoofed)
     stolen = scene.first.address
     inside = f"/proc/{scene.stranger.process.pid}/ns/net"
     await run("nsenter", f"--net={inside}", "ip", "addr", "add", f"{stolen}/32", "dev", "eth0")
@@ -179,7 +195,7 @@ async def test_an_instance_cannot_pose_as_another(scene: Scene):
     finally:
         await run("nsenter", f"--net={inside}", "ip", "addr", "del", f"{stolen}/32", "dev", "eth0")
     assert answers == ["timeout"]
-    assert await _dropped_by_spoof(scene) > before
+    assert await _packets(scene.stranger, spoofed) > before
 
 
 async def test_a_vm_cannot_pose_as_the_platform(scene: Scene):
@@ -213,6 +229,18 @@ async def test_a_stream_ends_when_its_instance_gets_another_owner(scene: Scene):
         assert (await talk.greeting()).startswith("echo-1")
         await scene.cluster.publish(scene.endpoint(ECHO, 1, scene.second, BOB))
         assert await talk.say("anybody?") == "gone"
+    await scene.publish_all()
+
+
+async def test_an_instance_with_another_owner_cannot_push_into_an_old_stream(scene: Scene):
+    refused = r"jump ranges_reply\s+.*?counter packets (\d+)"
+    async with scene.client.talk(scene.second.address, DECLARED) as talk, asyncio.timeout(10):
+        await talk.greeting()
+        assert await talk.say("push") == "push"
+        before = await _packets(scene.second, refused)
+        await scene.cluster.publish(scene.endpoint(ECHO, 1, scene.second, BOB))
+        while await _packets(scene.second, refused) == before:
+            await asyncio.sleep(0.05)
     await scene.publish_all()
 
 
@@ -281,9 +309,10 @@ async def test_nothing_is_left_after_remove(tmp_path: Path):
     assert not [r for r in await fabric.machine_routes() if r[1] == mesh.root_link]
 
 
-async def _dropped_by_spoof(scene: Scene) -> int:
-    ruleset = await scene.stranger.node.ask("describe")
-    found = re.search(r"fib saddr \. iif oif 0 counter packets (\d+)", ruleset)
+async def _packets(instance: Instance, counter: str) -> int:
+    """What a counter of the instance's node says."""
+    ruleset = await instance.node.ask("describe")
+    found = re.search(counter, ruleset)
     assert found, ruleset
     return int(found[1])
 
