@@ -1,0 +1,141 @@
+"""A change to the catalog: one transaction, or nothing.
+
+Every object, name and grant that a decision was based on is compared with what the decision saw, so two
+statements at once never both succeed where one of them alone would have been refused.
+"""
+
+from collections.abc import Iterator
+
+from snowcave.model import keys
+from snowcave.store.api import Compare, Delete, Put, Write
+from snowcave.store.mirror import Entry
+from snowcave.v1 import state_pb2 as state
+
+
+def name_of(found: state.Object) -> str:
+    """What the name key says: overloads of a function differ in it."""
+    if found.WhichOneof("body") != "function":
+        return found.name
+    types = ", ".join(argument.type.partition("(")[0] for argument in found.function.arguments)
+    return f"{found.name}({types})"
+
+
+def domain_of(found: state.Object) -> str:
+    domain = found.WhichOneof("body")
+    if domain is None:
+        raise ValueError(f"object {found.uid} has no body")
+    return domain
+
+
+def grant_key(grant: state.Grant) -> str:
+    """Service roles have their name where other grants have the privilege."""
+    privilege = grant.service_role or grant.privilege
+    return keys.GRANTS.key(
+        grant.grantee_kind, grant.grantee, grant.domain, grant.securable, privilege
+    )
+
+
+class Change:
+    """Collects compares and writes; the first write decides who is first in line for the name."""
+
+    def __init__(self) -> None:
+        self.compares: dict[str, Compare] = {}
+        self.writes: dict[str, Write] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.writes)
+
+    def create(self, made: state.Object) -> None:
+        """A new object under a name that nobody has, or whose holder this change unnames."""
+        domain = domain_of(made)
+        name_key = keys.NAMES.key(domain, made.parent, name_of(made))
+        if name_key not in self.compares:
+            self.compares[name_key] = Compare(name_key, mod_revision=0)
+        object_key = keys.CATALOG.key(domain, made.uid)
+        self.compares[object_key] = Compare(object_key, mod_revision=0)
+        self._put(name_key, state.NameEntry(uid=made.uid).SerializeToString())
+        self._put(object_key, made.SerializeToString())
+        if domain == "schema":
+            self._claim_label(made)
+
+    def reuse_name(self, made: state.Object, name: Entry[state.NameEntry] | None) -> None:
+        """Before `create`: the name key is there, but what it names is gone."""
+        if name is not None:
+            key = keys.NAMES.key(domain_of(made), made.parent, name_of(made))
+            self.compares[key] = Compare(key, mod_revision=name.mod_revision)
+
+    def update(self, seen: Entry[state.Object], changed: state.Object) -> None:
+        key = keys.CATALOG.key(domain_of(changed), changed.uid)
+        self.compares[key] = Compare(key, mod_revision=seen.mod_revision)
+        self._put(key, changed.SerializeToString())
+
+    def rename(self, seen: Entry[state.Object], changed: state.Object) -> None:
+        """As update, where the name or the parent is another one."""
+        domain = domain_of(changed)
+        old = keys.NAMES.key(domain, seen.message.parent, name_of(seen.message))
+        new = keys.NAMES.key(domain, changed.parent, name_of(changed))
+        self.compares[new] = Compare(new, mod_revision=0)
+        self.writes[old] = Delete(old)
+        self._put(new, state.NameEntry(uid=changed.uid).SerializeToString())
+        self.update(seen, changed)
+
+    def unname(self, seen: Entry[state.Object], name: Entry[state.NameEntry] | None) -> None:
+        """Give the name free; the object itself is up to the caller."""
+        if name is None or name.message.uid != seen.message.uid:
+            return
+        found = seen.message
+        key = keys.NAMES.key(domain_of(found), found.parent, name_of(found))
+        self.compares[key] = Compare(key, mod_revision=name.mod_revision)
+        self.writes[key] = Delete(key)
+        if domain_of(found) == "schema":
+            label = _label_key(found)
+            self.writes[label] = Delete(label)
+
+    def delete(self, seen: Entry[state.Object]) -> None:
+        key = keys.CATALOG.key(domain_of(seen.message), seen.message.uid)
+        self.compares[key] = Compare(key, mod_revision=seen.mod_revision)
+        self.writes[key] = Delete(key)
+
+    def stands(self, seen: Entry[state.Object]) -> None:
+        """The object must still be there, and not dropped, when the change is made."""
+        key = keys.CATALOG.key(domain_of(seen.message), seen.message.uid)
+        self.compares.setdefault(key, Compare(key, mod_revision=seen.mod_revision))
+
+    def grant(self, grant: state.Grant) -> None:
+        self._put(grant_key(grant), grant.SerializeToString())
+
+    def revoke(self, grant: state.Grant) -> None:
+        key = grant_key(grant)
+        self.writes[key] = Delete(key)
+
+    def batches(self, size: int) -> Iterator[tuple[list[Compare], list[Write]]]:
+        """Transactions of at most `size` writes; only the first one compares.
+
+        What does not fit into the first are the parts of something that is dropped: their container's name
+        goes with the first, so none of them can be reached while the rest follows.
+        """
+        writes = sorted(self.writes.values(), key=_urgency)
+        first = {write.key for write in writes[:size]}
+        later = {write.key for write in writes[size:]}
+        compares = [one for key, one in self.compares.items() if key in first or key not in later]
+        yield compares, writes[:size]
+        for start in range(size, len(writes), size):
+            yield [], writes[start : start + size]
+
+    def _put(self, key: str, value: bytes) -> None:
+        self.writes[key] = Put(key, value)
+
+    def _claim_label(self, schema: state.Object) -> None:
+        key = _label_key(schema)
+        self.compares[key] = Compare(key, mod_revision=0)
+        self._put(key, state.NameEntry(uid=schema.uid).SerializeToString())
+
+
+def _label_key(schema: state.Object) -> str:
+    return keys.NAMES.key("dns_hash", 0, schema.schema.dns_hash)
+
+
+def _urgency(write: Write) -> int:
+    if isinstance(write, Put):
+        return 0
+    return 1 if write.key.startswith(keys.NAMES.prefix) else 2

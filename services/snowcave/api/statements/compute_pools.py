@@ -1,0 +1,307 @@
+"""Compute pools. What they are to be stands in the catalog; the scheduler makes it so."""
+
+from datetime import UTC, datetime
+
+from snowcave.api.catalog.change import Change
+from snowcave.api.contract import Cell, Rows, status
+from snowcave.api.sql.options import Options, invalid_value
+from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Show
+from snowcave.api.statements.existing import create, kept, retire, taken
+from snowcave.api.statements.filters import columns, filtered
+from snowcave.api.statements.work import Work, moment
+from snowcave.model.errors import ObjectNotFound, OptionMissing, Unsupported, ValueInvalid
+from snowcave.model.families import FAMILIES
+from snowcave.model.names import ObjectName
+from snowcave.v1 import state_pb2 as state
+
+_SHOW = columns(
+    "name",
+    "state",
+    "min_nodes:fixed",
+    "max_nodes:fixed",
+    "instance_family",
+    "num_services:fixed",
+    "num_jobs:fixed",
+    "auto_suspend_secs:fixed",
+    "auto_resume",
+    "active_nodes:fixed",
+    "idle_nodes:fixed",
+    "target_nodes:fixed",
+    "created_on:timestamp_ltz",
+    "resumed_on:timestamp_ltz",
+    "updated_on:timestamp_ltz",
+    "owner",
+    "comment",
+    "is_exclusive",
+    "application",
+    "placement_group",
+    "backup_instance_families",
+)
+_DESCRIBE = (
+    *_SHOW[:19],
+    *columns("error_code", "status_message", "placement_group", "backup_instance_families"),
+)
+_FAMILIES = columns(
+    "name",
+    "description",
+    "vcpu:fixed",
+    "memory_gib:fixed",
+    "storage_gib",
+    "gpu",
+    "gpu_count:fixed",
+    "gpu_memory_gib:fixed",
+    "current_node_usage",
+    "message",
+)
+_AUTO_SUSPEND = 3600
+_MOST_NODES = 1000
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_EXECUTED = "Statement executed successfully."
+
+
+async def create_compute_pool(statement: Create, work: Work) -> Rows:
+    name = statement.name.name
+    if taken(work, "compute_pool", 0, name) and statement.existing is Existing.KEEP:
+        return kept(name)
+    work.caller.need_in_account("CREATE COMPUTE POOL")
+    if name != name.upper():
+        raise ValueInvalid(
+            f"SQL compilation error:\nInvalid compute pool name: '{name}'. Name must be uppercase."
+        )
+    options = statement.options
+    if missing := options.missing("MIN_NODES", "MAX_NODES", "INSTANCE_FAMILY"):
+        raise OptionMissing(*missing)
+    made = work.new(name, comment=options.text("COMMENT"))
+    pool = made.compute_pool
+    pool.auto_resume = True
+    pool.auto_suspend_secs = _AUTO_SUSPEND
+    pool.suspended = options.boolean("INITIALLY_SUSPENDED")
+    if not pool.suspended:
+        pool.resumed_on.CopyFrom(made.created_on)
+    _apply(pool, options)
+    change = Change()
+    create(work, change, made, statement.existing)
+    await work.catalog.commit(change)
+    return status(f"Compute pool {name} successfully created.")
+
+
+def _apply(pool: state.ComputePool, options: Options) -> None:
+    if "INSTANCE_FAMILY" in options:
+        pool.instance_family = _family(options.text("INSTANCE_FAMILY"))
+    for key in ("MIN_NODES", "MAX_NODES"):
+        if key in options and not 1 <= options.integer(key) <= _MOST_NODES:
+            raise invalid_value(options.integer(key), key)
+    pool.min_nodes = options.integer("MIN_NODES", pool.min_nodes)
+    pool.max_nodes = options.integer("MAX_NODES", pool.max_nodes)
+    if pool.min_nodes > pool.max_nodes:
+        raise ValueInvalid(
+            "SQL compilation error:\ninvalid property combination "
+            f"'MIN_NODES'='{pool.min_nodes}' and 'MAX_NODES'='{pool.max_nodes}'"
+        )
+    seconds = options.integer("AUTO_SUSPEND_SECS", pool.auto_suspend_secs)
+    if not 0 <= seconds < 1 << 31:
+        raise invalid_value(seconds, "AUTO_SUSPEND_SECS")
+    pool.auto_suspend_secs = seconds
+    pool.auto_resume = options.boolean("AUTO_RESUME", pool.auto_resume)
+    if "PLACEMENT_GROUP" in options:
+        group = options.text("PLACEMENT_GROUP")
+        if group.upper() != "DISTRIBUTED":
+            raise ValueInvalid(
+                f"SQL compilation error:\nInvalid value '{group}' for property 'PLACEMENT_GROUP':"
+                f"\nPlacement group '{group}' does not exist in this region."
+            )
+        pool.placement_group = group.upper()
+
+
+def _family(name: str) -> str:
+    if name not in FAMILIES:
+        raise ValueInvalid(
+            f"SQL compilation error:\nInvalid instance family {name}. Please refer to Snowflake "
+            "documentation for supported instance families."
+        )
+    return name
+
+
+async def alter_compute_pool(statement: Alter, work: Work) -> Rows:
+    try:
+        entry = work.caller.find("compute_pool", statement.name)
+    except ObjectNotFound:
+        if statement.if_exists:
+            return status(_EXECUTED)
+        raise
+    found, change = entry.message, Change()
+    changed = work.changed(found)
+    match statement.action:
+        case Action.SUSPEND:
+            work.caller.need("OPERATE", found)
+            if found.compute_pool.suspended:
+                return status(_EXECUTED)
+            changed.compute_pool.suspended = True
+            _suspend_services(work, change, found.uid)
+        case Action.RESUME:
+            work.caller.need("OPERATE", found)
+            if not found.compute_pool.suspended:
+                raise ValueInvalid(
+                    f"Cannot resume compute pool '{found.name}': it is not suspended."
+                )
+            changed.compute_pool.suspended = False
+            changed.compute_pool.resumed_on.CopyFrom(changed.updated_on)
+        case Action.STOP_ALL:
+            work.caller.need("OPERATE", found)
+            _drop_services(work, change, found.uid)
+        case Action.SET | Action.UNSET:
+            work.caller.need("MODIFY", found)
+            _set(changed, statement, work)
+        case _:
+            raise Unsupported(f"ALTER COMPUTE POOL {statement.action.name}")
+    if statement.action is not Action.STOP_ALL:
+        change.update(entry, changed)
+    await work.catalog.commit(change)
+    return status(_EXECUTED)
+
+
+def _set(changed: state.Object, statement: Alter, work: Work) -> None:
+    pool, options = changed.compute_pool, statement.options
+    if "INSTANCE_FAMILY" in options and _state(changed, work) != "SUSPENDED":
+        raise ValueInvalid(
+            "SQL compilation error:\nInvalid property 'INSTANCE_FAMILY' for 'COMPUTE_POOL':\n"
+            "Cannot set INSTANCE_FAMILY for compute pool that is not suspended. "
+            "Please suspend the compute pool first."
+        )
+    for key in statement.unset:
+        match key:
+            case "AUTO_SUSPEND_SECS":
+                pool.auto_suspend_secs = _AUTO_SUSPEND
+            case "AUTO_RESUME":
+                pool.auto_resume = True
+            case "PLACEMENT_GROUP":
+                pool.placement_group = ""
+            case "COMMENT":
+                changed.comment = ""
+            case _:
+                raise Unsupported(f"UNSET {key}")
+    _apply(pool, options)
+    if "COMMENT" in options:
+        changed.comment = options.text("COMMENT")
+
+
+def services_in(work: Work, pool: int) -> list[state.Object]:
+    return [one for one in work.catalog.all("service") if one.service.compute_pool == pool]
+
+
+def _suspend_services(work: Work, change: Change, pool: int) -> None:
+    """Running jobs go on to their end."""
+    for one in services_in(work, pool):
+        entry = work.catalog.entry("service", one.uid)
+        if entry is None or one.service.suspended or one.service.is_job:
+            continue
+        changed = work.changed(one)
+        changed.service.suspended = True
+        changed.service.suspended_on.CopyFrom(changed.updated_on)
+        change.update(entry, changed)
+
+
+def _drop_services(work: Work, change: Change, pool: int) -> None:
+    for one in services_in(work, pool):
+        entry = work.catalog.entry("service", one.uid)
+        if entry is not None:
+            retire(work, change, entry)
+
+
+async def drop_compute_pool(statement: Drop, work: Work) -> Rows:
+    """Refused while something in it may run; suspended services stay behind and can be dropped."""
+    name = statement.name.name
+    try:
+        entry = work.caller.find("compute_pool", statement.name)
+    except ObjectNotFound:
+        if statement.if_exists:
+            return status(f"Drop statement executed successfully ({name} already dropped).")
+        raise
+    work.caller.need_ownership(entry.message)
+    running = [one for one in services_in(work, entry.message.uid) if not one.service.suspended]
+    if running:
+        raise ValueInvalid(
+            f"Cannot drop compute pool '{name}': it has {len(running)} service(s) or job(s) that "
+            f"are not suspended, such as '{running[0].name}'. "
+            f"Use ALTER COMPUTE POOL {name} STOP ALL first."
+        )
+    change = Change()
+    retire(work, change, entry)
+    await work.catalog.commit(change)
+    return status(f"{name} successfully dropped.")
+
+
+async def show_compute_pools(statement: Show, work: Work) -> Rows:
+    seen = [one for one in work.catalog.all("compute_pool") if work.caller.sees(one)]
+    return filtered(statement, _SHOW, [_row(one, work) for one in seen])
+
+
+async def describe_compute_pool(statement: Describe, work: Work) -> Rows:
+    found = work.caller.find("compute_pool", ObjectName(statement.name.name)).message
+    row = _row(found, work)
+    known = work.catalog.mirrors.pools.get(found.uid)
+    code, message = (known.error_code, known.message) if known else ("", "")
+    return Rows(_DESCRIBE, [(*row[:19], code, message, *row[19:])])
+
+
+async def show_instance_families(statement: Show, work: Work) -> Rows:
+    nodes: dict[str, int] = {}
+    for pool in work.catalog.all("compute_pool"):
+        known = work.catalog.mirrors.pools.get(pool.uid)
+        used = known.active_nodes + known.idle_nodes if known else 0
+        family = pool.compute_pool.instance_family
+        nodes[family] = nodes.get(family, 0) + used
+    rows = [
+        (
+            one.name,
+            f"{one.vcpu} vCPU, {one.memory_gib} GiB",
+            one.vcpu,
+            one.memory_gib,
+            f"{one.storage_gb / 1.073741824:.2f}",
+            one.gpu or None,
+            one.gpu_count or None,
+            one.gpu_memory_gib or None,
+            f"{nodes.get(one.name, 0)}/{one.node_limit}",
+            "" if one.node_limit else "Instance family available by reservation only.",
+        )
+        for one in FAMILIES.values()
+    ]
+    return filtered(statement, _FAMILIES, rows)
+
+
+def _state(found: state.Object, work: Work) -> str:
+    known = work.catalog.mirrors.pools.get(found.uid)
+    if known is not None and known.state:
+        return known.state
+    return "SUSPENDED" if found.compute_pool.suspended else "STARTING"
+
+
+def _row(found: state.Object, work: Work) -> tuple[Cell, ...]:
+    pool = found.compute_pool
+    known = work.catalog.mirrors.pools.get(found.uid) or state.PoolStatus(
+        target_nodes=0 if pool.suspended else pool.min_nodes
+    )
+    held = services_in(work, found.uid)
+    return (
+        found.name,
+        _state(found, work),
+        pool.min_nodes,
+        pool.max_nodes,
+        pool.instance_family,
+        sum(not one.service.is_job for one in held),
+        sum(one.service.is_job for one in held),
+        pool.auto_suspend_secs,
+        str(pool.auto_resume).lower(),
+        known.active_nodes,
+        known.idle_nodes,
+        known.target_nodes,
+        moment(found.created_on),
+        moment(pool.resumed_on) or _EPOCH,
+        moment(found.updated_on),
+        work.catalog.name("role", found.owner_role),
+        found.comment or None,
+        "false",
+        None,
+        pool.placement_group or None,
+        "",
+    )

@@ -1,0 +1,250 @@
+"""Databases and schemas: names in the catalog, and room in the warehouse.
+
+The catalog comes first, in one transaction; then the warehouse makes room. Should the daemon die, or the
+warehouse be away, in between, `catalog.rooms` brings the warehouse to what the catalog says.
+"""
+
+from snowcave.api.catalog.change import Change
+from snowcave.api.contract import Rows, status
+from snowcave.api.sql.domains import label
+from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing, Show
+from snowcave.api.statements.existing import create, kept, remove, retire, taken
+from snowcave.api.statements.filters import columns, filtered
+from snowcave.api.statements.work import Work, moment
+from snowcave.kit import ids
+from snowcave.model.errors import ContextMissing, ObjectNotFound, Unsupported
+from snowcave.model.names import ObjectName
+from snowcave.store.mirror import Entry
+from snowcave.v1 import state_pb2 as state
+
+PUBLIC_SCHEMA = "PUBLIC"
+_DATABASES = columns(
+    "created_on:timestamp_ltz",
+    "name",
+    "is_default",
+    "is_current",
+    "origin",
+    "owner",
+    "comment",
+    "options",
+    "retention_time",
+    "kind",
+    "owner_role_type",
+)
+_SCHEMAS = columns(
+    "created_on:timestamp_ltz",
+    "name",
+    "is_default",
+    "is_current",
+    "database_name",
+    "owner",
+    "comment",
+    "options",
+    "retention_time",
+    "owner_role_type",
+)
+# Everything that a schema may hold; services end by the scheduler, the rest at once.
+_HELD = ("function", "service", "image_repository", "stage")
+
+
+async def create_database(statement: Create, work: Work) -> Rows:
+    name = statement.name.name
+    old = taken(work, "database", 0, name)
+    if old is not None and statement.existing is Existing.KEEP:
+        return kept(name)
+    work.caller.need_in_account("CREATE DATABASE")
+    change = Change()
+    made = work.new(name, comment=statement.options.text("COMMENT"))
+    made.database.SetInParent()
+    made.database.transient = "TRANSIENT" in statement.flags
+    if old is not None and statement.existing is Existing.REPLACE:
+        work.caller.need_ownership(old.message)
+        _empty_database(work, change, old)
+    create(work, change, made, statement.existing)
+    public = _new_schema(work, PUBLIC_SCHEMA, made.uid)
+    change.create(public)
+    await work.catalog.commit(change)
+    # Nothing may stand there from a database of the same name that ended unseen.
+    await work.ports.ddl.create_database(name, replace=True)
+    await work.ports.ddl.create_schema(name, PUBLIC_SCHEMA)
+    work.context.database, work.context.schema = name, PUBLIC_SCHEMA
+    return status(f"Database {name} successfully created.")
+
+
+async def create_schema(statement: Create, work: Work) -> Rows:
+    name = statement.name.name
+    database = work.caller.database(statement.name.database)
+    old = taken(work, "schema", database.message.uid, name)
+    if old is not None and statement.existing is Existing.KEEP:
+        return kept(name)
+    work.caller.need("CREATE SCHEMA", database.message)
+    made = _new_schema(work, name, database.message.uid)
+    made.comment = statement.options.text("COMMENT")
+    made.schema.managed_access = "MANAGED ACCESS" in statement.flags
+    change = Change()
+    if old is not None and statement.existing is Existing.REPLACE:
+        work.caller.need_ownership(old.message)
+        _empty_schema(work, change, old.message)
+    create(work, change, made, statement.existing)
+    change.stands(database)
+    await work.catalog.commit(change)
+    await work.ports.ddl.create_schema(database.message.name, name, replace=True)
+    work.context.database, work.context.schema = database.message.name, name
+    return status(f"Schema {name} successfully created.")
+
+
+def _new_schema(work: Work, name: str, database: int) -> state.Object:
+    made = work.new(name, database)
+    made.schema.dns_hash = _free_label(work)
+    return made
+
+
+def _free_label(work: Work) -> str:
+    """A label that no schema has; the transaction makes sure of it."""
+    while True:
+        label = ids.label(work.rng, 4)
+        if work.catalog.mirrors.names.get("dns_hash", 0, label) is None:
+            return label
+
+
+async def drop_database(statement: Drop, work: Work) -> Rows:
+    name = statement.name.name
+    try:
+        entry = work.caller.database(name)
+    except ObjectNotFound:
+        return _gone(statement, name)
+    work.caller.need_ownership(entry.message)
+    if name == "SNOWFLAKE":
+        raise Unsupported("DROP DATABASE SNOWFLAKE")
+    change = Change()
+    remove(work, change, entry)
+    _empty_database(work, change, entry)
+    await work.catalog.commit(change)
+    if work.context.database == name:
+        work.context.database = work.context.schema = ""
+    await work.ports.ddl.drop_database(name)
+    return status(f"{name} successfully dropped.")
+
+
+async def drop_schema(statement: Drop, work: Work) -> Rows:
+    name = statement.name.name
+    try:
+        entry = work.caller.schema(statement.name)
+    except ObjectNotFound:
+        return _gone(statement, name)
+    work.caller.need_ownership(entry.message)
+    database = work.catalog.name("database", entry.message.parent)
+    change = Change()
+    remove(work, change, entry)
+    _empty_schema(work, change, entry.message)
+    await work.catalog.commit(change)
+    if (work.context.database, work.context.schema) == (database, name):
+        work.context.schema = ""
+    await work.ports.ddl.drop_schema(database, name)
+    return status(f"{name} successfully dropped.")
+
+
+def _gone(statement: Drop, name: str) -> Rows:
+    if statement.if_exists:
+        return status(f"Drop statement executed successfully ({name} already dropped).")
+    raise ObjectNotFound(label(statement.domain), name)
+
+
+def _empty_database(work: Work, change: Change, database: Entry[state.Object]) -> None:
+    for schema in list(work.catalog.children("schema", database.message.uid)):
+        entry = work.catalog.entry("schema", schema.uid)
+        if entry is not None:
+            remove(work, change, entry)
+            _empty_schema(work, change, schema)
+
+
+def _empty_schema(work: Work, change: Change, schema: state.Object) -> None:
+    for domain in _HELD:
+        for child in list(work.catalog.children(domain, schema.uid)):
+            entry = work.catalog.entry(domain, child.uid)
+            if entry is not None:
+                (retire if domain == "service" else remove)(work, change, entry)
+
+
+async def alter(statement: Alter, work: Work) -> Rows:
+    """Only the comment can change."""
+    if statement.action not in (Action.SET, Action.UNSET):
+        raise Unsupported(f"ALTER {statement.domain.upper()} {statement.action.name}")
+    try:
+        entry = work.caller.find(statement.domain, statement.name)
+    except ObjectNotFound:
+        if statement.if_exists:
+            return status("Statement executed successfully.")
+        raise
+    work.caller.need_ownership(entry.message)
+    changed = work.changed(entry.message)
+    if "COMMENT" in statement.options or "COMMENT" in statement.unset:
+        changed.comment = statement.options.text("COMMENT")
+    change = Change()
+    change.update(entry, changed)
+    await work.catalog.commit(change)
+    return status("Statement executed successfully.")
+
+
+async def show_databases(statement: Show, work: Work) -> Rows:
+    def row(found: state.Object) -> tuple[object, ...]:
+        return (
+            moment(found.created_on),
+            found.name,
+            "N",
+            _yes(found.name == work.context.database),
+            "",
+            work.catalog.name("role", found.owner_role),
+            found.comment,
+            "TRANSIENT" if found.database.transient else "",
+            "1",
+            "STANDARD",
+            "ROLE",
+        )
+
+    seen = [row(one) for one in work.catalog.all("database") if work.caller.sees(one)]
+    return filtered(statement, _DATABASES, seen)  # type: ignore[arg-type]
+
+
+async def show_schemas(statement: Show, work: Work) -> Rows:
+    databases = _databases_of(statement, work)
+
+    def row(found: state.Object) -> tuple[object, ...]:
+        database = work.catalog.name("database", found.parent)
+        current = (database, found.name) == (work.context.database, work.context.schema)
+        return (
+            moment(found.created_on),
+            found.name,
+            "N",
+            _yes(current),
+            database,
+            work.catalog.name("role", found.owner_role),
+            found.comment,
+            "MANAGED ACCESS" if found.schema.managed_access else "",
+            "1",
+            "ROLE",
+        )
+
+    seen = [
+        row(one)
+        for one in work.catalog.all("schema")
+        if (databases is None or one.parent in databases) and work.caller.sees(one)
+    ]
+    return filtered(statement, _SCHEMAS, seen)  # type: ignore[arg-type]
+
+
+def _databases_of(statement: Show, work: Work) -> set[int] | None:
+    """The databases to look into; None: all."""
+    scope = statement.scope
+    if scope is None:
+        return {work.caller.database().message.uid} if work.context.database else None
+    if scope.domain == "account":
+        return None
+    if scope.domain != "database":
+        raise ContextMissing("database")
+    name = scope.name or ObjectName("")
+    return {work.caller.database(name.name).message.uid}
+
+
+def _yes(answer: bool) -> str:
+    return "Y" if answer else "N"

@@ -1,0 +1,60 @@
+"""What CREATE does with a name: free, taken and refused, kept, or replaced."""
+
+from snowcave.api.catalog.change import Change, domain_of, name_of
+from snowcave.api.contract import Rows, status
+from snowcave.api.sql.tree import Existing
+from snowcave.api.statements.work import Work
+from snowcave.model.errors import ObjectExists
+from snowcave.store.mirror import Entry
+from snowcave.v1 import state_pb2 as state
+
+
+def taken(work: Work, made_domain: str, parent: int, name: str) -> Entry[state.Object] | None:
+    """Who has the name, whether or not the caller sees it."""
+    return work.catalog.named(made_domain, parent, name)
+
+
+def kept(name: str) -> Rows:
+    return status(f"{name} already exists, statement succeeded.")
+
+
+def create(
+    work: Work, change: Change, made: state.Object, existing: Existing
+) -> Entry[state.Object] | None:
+    """Adds the new object to the change. What was replaced is given back, None where the name was free.
+
+    Raises ObjectExists where the name is taken and the statement does not replace.
+    """
+    domain = domain_of(made)
+    old = taken(work, domain, made.parent, name_of(made))
+    if old is not None:
+        if existing is not Existing.REPLACE:
+            raise ObjectExists(made.name)
+        work.caller.need_ownership(old.message)
+        remove(work, change, old)
+    else:
+        change.reuse_name(made, work.catalog.name_entry(domain, made.parent, name_of(made)))
+    change.create(made)
+    return old
+
+
+def remove(work: Work, change: Change, entry: Entry[state.Object]) -> None:
+    """The object, its name and the grants about it: gone at once."""
+    found = entry.message
+    name = work.catalog.name_entry(domain_of(found), found.parent, name_of(found))
+    change.unname(entry, name)
+    change.delete(entry)
+    for grant in work.catalog.grants_about(found):
+        change.revoke(grant)
+
+
+def retire(work: Work, change: Change, entry: Entry[state.Object]) -> None:
+    """As `remove`, for what runs: the scheduler clears up and then has it forgotten."""
+    found = entry.message
+    name = work.catalog.name_entry(domain_of(found), found.parent, name_of(found))
+    change.unname(entry, name)
+    gone = work.changed(found)
+    gone.dropped_on.CopyFrom(gone.updated_on)
+    change.update(entry, gone)
+    for grant in work.catalog.grants_about(found):
+        change.revoke(grant)

@@ -1,0 +1,87 @@
+"""Which service functions a piece of ordinary SQL may call, checked before the warehouse sees it.
+
+The names that stand before an opening parenthesis are looked up as the session would; all overloads of a name
+go along, the warehouse chooses among them.
+"""
+
+from collections.abc import Iterator
+
+from snowcave.api.sql.functions import calls
+from snowcave.api.sql.lexer import tokens
+from snowcave.api.statements.functions import may_use_endpoint
+from snowcave.api.statements.service_shows import status_of
+from snowcave.api.statements.work import Work
+from snowcave.model.errors import (
+    NotAuthorized,
+    ObjectNotFound,
+    ServiceNotReady,
+    SnowcaveError,
+)
+from snowcave.model.names import ObjectName
+from snowcave.v1 import state_pb2 as state
+from snowcave.v1 import warehouse_pb2
+
+
+def bindings(sql: str, work: Work) -> tuple[warehouse_pb2.FunctionBinding, ...]:
+    """Raises what keeps one of the functions from being called."""
+    names = {found.name for found in work.catalog.all("function")}
+    if not names:
+        return ()
+    spellings: dict[ObjectName, list[str]] = {}
+    for name, spelling in calls(tokens(sql)):
+        if name.name in names:
+            known = spellings.setdefault(name, [])
+            if spelling not in known:
+                known.append(spelling)
+    return tuple(
+        _binding(found, spelled, work)
+        for name, spelled in spellings.items()
+        for found in _overloads(name, work)
+    )
+
+
+def _overloads(name: ObjectName, work: Work) -> Iterator[state.Object]:
+    try:
+        schema = work.caller.holder(name).message
+    except SnowcaveError:
+        # Nowhere to look: the warehouse knows the name or says that nobody does.
+        return
+    for found in work.catalog.children("function", schema.uid):
+        if found.name == name.name and work.caller.sees(found):
+            yield found
+
+
+def _binding(
+    found: state.Object, spellings: list[str], work: Work
+) -> warehouse_pb2.FunctionBinding:
+    work.caller.need("USAGE", found)
+    _check_service(found, work)
+    schema, database = work.catalog.place(found.parent)
+    body = found.function
+    return warehouse_pb2.FunctionBinding(
+        function=found.uid,
+        database=database,
+        schema=schema,
+        name=found.name,
+        argument_types=[argument.type for argument in body.arguments],
+        returns=body.returns,
+        spellings=spellings,
+        strict=body.strict,
+        immutable=body.immutable,
+    )
+
+
+def _check_service(found: state.Object, work: Work) -> None:
+    service = work.catalog.get("service", found.function.service)
+    if service is None:
+        raise ObjectNotFound("Service", f"of function {found.name}")
+    owner = work.caller.access.closure(found.owner_role)
+    if not may_use_endpoint(work, owner, service, found.function.endpoint):
+        raise NotAuthorized(f"service '{service.name}' as the owner of function '{found.name}'")
+    known = status_of(service, work)
+    needed = service.service.min_ready_instances
+    if known.status != "RUNNING" or known.ready_instances < max(needed, 1):
+        schema, database = work.catalog.place(service.parent)
+        name = str(ObjectName(service.name, schema, database))
+        ready = f"{known.status} ({known.ready_instances} of {max(needed, 1)} instance(s) ready)"
+        raise ServiceNotReady(name, ready)

@@ -1,0 +1,230 @@
+"""Runs statements: ours against the catalog, all others handed to the warehouse.
+
+A statement is decided on what the mirrors say and written in one transaction that compares it. Where another
+statement was faster it is decided again, on the new state, a bounded number of times.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+from snowcave.api.catalog.catalog import Catalog, Moved
+from snowcave.api.contract import (
+    SELECT_STATEMENT,
+    Done,
+    Outcome,
+    QueryHandle,
+    Rows,
+    SessionContext,
+    ToWarehouse,
+)
+from snowcave.api.sql import tree
+from snowcave.api.sql.calls import FUNCTIONS, placed_calls
+from snowcave.api.sql.lexer import literal
+from snowcave.api.sql.parser import parse
+from snowcave.api.statements import (
+    compute_pools,
+    databases,
+    describes,
+    functions,
+    grants,
+    image_repositories,
+    roles,
+    service_shows,
+    services,
+    session,
+    system_functions,
+    warehouses,
+)
+from snowcave.api.statements.caller import caller_of
+from snowcave.api.statements.function_calls import bindings
+from snowcave.api.statements.work import Ports, StatementSettings, Work
+from snowcave.kit.clock import Clock
+from snowcave.model.errors import Unsupported
+from snowcave.runtime.mesh import Mesh
+
+T = TypeVar("T")
+Handler = Callable[[Any, Work], Awaitable[Rows]]
+
+_CREATE: dict[str, Handler] = {
+    "database": databases.create_database,
+    "schema": databases.create_schema,
+    "role": roles.create_role,
+    "user": roles.create_user,
+    "warehouse": warehouses.create_warehouse,
+    "compute_pool": compute_pools.create_compute_pool,
+    "image_repository": image_repositories.create_image_repository,
+}
+_ALTER: dict[str, Handler] = {
+    "database": databases.alter,
+    "schema": databases.alter,
+    "role": databases.alter,
+    "user": roles.alter_user,
+    "warehouse": warehouses.alter_warehouse,
+    "compute_pool": compute_pools.alter_compute_pool,
+    "image_repository": image_repositories.alter_image_repository,
+    "service": services.alter_service,
+    "function": functions.alter_function,
+}
+_DROP: dict[str, Handler] = {
+    "database": databases.drop_database,
+    "schema": databases.drop_schema,
+    "role": roles.drop,
+    "user": roles.drop,
+    "warehouse": warehouses.drop_warehouse,
+    "compute_pool": compute_pools.drop_compute_pool,
+    "image_repository": image_repositories.drop_image_repository,
+    "service": services.drop_service,
+    "function": functions.drop_function,
+}
+_DESCRIBE: dict[str, Handler] = {
+    "user": roles.describe_user,
+    "warehouse": warehouses.describe_warehouse,
+    "compute_pool": compute_pools.describe_compute_pool,
+    "service": service_shows.describe_service,
+    "function": functions.describe_function,
+    "database": describes.describe_database,
+    "schema": describes.describe_schema,
+    "image_repository": describes.describe_image_repository,
+}
+_SHOW: dict[str, Handler] = {
+    "DATABASES": databases.show_databases,
+    "SCHEMAS": databases.show_schemas,
+    "ROLES": roles.show_roles,
+    "USERS": roles.show_users,
+    "WAREHOUSES": warehouses.show_warehouses,
+    "COMPUTE POOLS": compute_pools.show_compute_pools,
+    "COMPUTE POOL INSTANCE FAMILIES": compute_pools.show_instance_families,
+    "IMAGE REPOSITORIES": image_repositories.show_image_repositories,
+    "IMAGES": image_repositories.show_images,
+    "SERVICES": service_shows.show_services,
+    "SERVICE INSTANCES": service_shows.show_instances,
+    "SERVICE CONTAINERS": service_shows.show_containers,
+    "ENDPOINTS": service_shows.show_endpoints,
+    "ROLES IN SERVICE": service_shows.show_roles_in_service,
+    "FUNCTIONS": functions.show_functions,
+}
+_OTHERS: dict[type, Handler] = {
+    tree.CreateService: services.create_service,
+    tree.CreateFunction: functions.create_function,
+    tree.GrantPrivileges: grants.grant_privileges,
+    tree.GrantRole: grants.grant_role,
+    tree.GrantServiceRole: grants.grant_service_role,
+    tree.ShowGrants: grants.show_grants,
+    tree.Use: session.use,
+    tree.SetParameters: session.set_parameters,
+    tree.UnsetParameters: session.unset_parameters,
+    tree.ShowParameters: session.show_parameters,
+    tree.SystemCall: system_functions.call,
+}
+_QUERIES = (tree.SystemCall,)
+
+
+def handler_of(statement: tree.Statement) -> Handler:
+    """Raises Unsupported where the parser knows more than we can do."""
+    match statement:
+        case tree.Create():
+            found = _CREATE.get(statement.domain)
+        case tree.Alter():
+            found = _ALTER.get(statement.domain)
+        case tree.Drop():
+            found = _DROP.get(statement.domain)
+        case tree.Describe():
+            found = _DESCRIBE.get(statement.domain)
+        case tree.Show():
+            found = _SHOW.get(statement.kind)
+        case _:
+            found = _OTHERS.get(cast(type, type(statement)))
+    if found is None:
+        raise Unsupported(type(statement).__name__.upper())
+    return found
+
+
+class Runner:
+    """A `StatementRunner`."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        ports: Ports,
+        mesh: Mesh,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        settings: StatementSettings | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._ports = ports
+        self._mesh = mesh
+        self._clock = clock
+        self._rng = rng
+        self._settings = settings or StatementSettings()
+
+    async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
+        statement = parse(sql)
+        if statement is None or self._is_foreign(statement, context):
+            return await self._to_warehouse(sql, context)
+        if query.describe_only and not isinstance(statement, (tree.Show, tree.Describe)):
+            # Nothing is done for a client that only asks what the columns would be.
+            return Done(Rows(()), context)
+        kind = SELECT_STATEMENT if isinstance(statement, _QUERIES) else 0
+        handler = handler_of(statement)
+
+        async def attempt(work: Work) -> Done:
+            rows = await handler(statement, work)
+            done = Done(rows, work.context)
+            return Done(rows, work.context, kind) if kind else done
+
+        return await self._attempts(context, attempt)
+
+    async def _attempts(
+        self, context: SessionContext, attempt: Callable[[Work], Awaitable[T]]
+    ) -> T:
+        pause = self._settings.pause
+        for _ in range(self._settings.attempts - 1):
+            try:
+                return await attempt(self._work(context))
+            except Moved:
+                # The mirrors are behind what the store already knows; full jitter keeps rivals apart.
+                await self._clock.sleep(self._rng.uniform(0, pause))
+                pause *= 2
+        return await attempt(self._work(context))
+
+    def _work(self, context: SessionContext) -> Work:
+        own = context.copy()
+        return Work(
+            self._catalog,
+            caller_of(self._catalog, own),
+            own,
+            self._ports,
+            self._mesh,
+            self._settings,
+            self._clock,
+            self._rng,
+        )
+
+    def _is_foreign(self, statement: tree.Statement, context: SessionContext) -> bool:
+        """DESCRIBE and DROP of a function that is none of ours: the warehouse has functions too."""
+        if not isinstance(statement, (tree.Drop, tree.Describe, tree.Alter)):
+            return False
+        if statement.domain != "function":
+            return False
+        return not any(one.name == statement.name.name for one in self._catalog.all("function"))
+
+    async def _to_warehouse(self, sql: str, context: SessionContext) -> ToWarehouse:
+        work = self._work(context)
+        sql = await self._filled_in(sql, work)
+        return ToWarehouse(sql, context, bindings(sql, work))
+
+    async def _filled_in(self, sql: str, work: Work) -> str:
+        """Our SYSTEM$ functions within ordinary SQL become what they say."""
+        upper = sql.upper()
+        if not any(name in upper for name in FUNCTIONS):
+            return sql
+        parts: list[str] = []
+        at = 0
+        for placed in placed_calls(sql):
+            value = await system_functions.evaluate(placed.call, work)
+            parts += [sql[at : placed.start], literal(value)]
+            at = placed.stop
+        return "".join([*parts, sql[at:]])

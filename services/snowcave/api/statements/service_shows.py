@@ -1,0 +1,319 @@
+"""What SHOW and DESCRIBE say of services: what was asked for, joined with how the scheduler sees them."""
+
+from snowcave.api.contract import Cell, Rows
+from snowcave.api.sql.tree import Describe, Show
+from snowcave.api.statements.filters import columns, filtered
+from snowcave.api.statements.scopes import within
+from snowcave.api.statements.work import Work, moment
+from snowcave.model import names, spec
+from snowcave.model.errors import NotAuthorized
+from snowcave.model.names import ObjectName
+from snowcave.v1 import state_pb2 as state
+
+_SHOW = columns(
+    "name",
+    "status",
+    "database_name",
+    "schema_name",
+    "owner",
+    "compute_pool",
+    "dns_name",
+    "current_instances:fixed",
+    "target_instances:fixed",
+    "min_ready_instances:fixed",
+    "min_instances:fixed",
+    "max_instances:fixed",
+    "auto_resume",
+    "external_access_integrations",
+    "created_on:timestamp_ltz",
+    "updated_on:timestamp_ltz",
+    "resumed_on:timestamp_ltz",
+    "suspended_on:timestamp_ltz",
+    "auto_suspend_secs:fixed",
+    "comment",
+    "owner_role_type",
+    "query_warehouse",
+    "is_job",
+    "is_async_job",
+    "spec_digest",
+    "is_upgrading",
+    "managing_object_domain",
+    "managing_object_name",
+)
+_SPEC_AT = 6
+_DESCRIBE = (*_SHOW[:_SPEC_AT], *columns("spec"), *_SHOW[_SPEC_AT:])
+_ENDPOINTS = columns("name", "port:fixed", "port_range", "protocol", "is_public", "ingress_url")
+_INSTANCES = columns(
+    "database_name",
+    "schema_name",
+    "service_name",
+    "service_status",
+    "instance_id",
+    "status",
+    "spec_digest",
+    "creation_time",
+    "start_time",
+    "ip_address",
+)
+_CONTAINERS = columns(
+    "database_name",
+    "schema_name",
+    "service_name",
+    "service_status",
+    "instance_id",
+    "instance_status",
+    "container_name",
+    "status",
+    "message",
+    "image_name",
+    "image_digest",
+    "restart_count:fixed",
+    "start_time",
+    "last_exit_code:fixed",
+    "last_restart_time",
+)
+_ROLES = columns("created_on:timestamp_ltz", "name", "comment")
+ALL_ENDPOINTS = "ALL_ENDPOINTS_USAGE"
+_PROVISIONING = "Endpoints provisioning in progress... check back in a few minutes"
+_SEEING = ("OWNERSHIP", "USAGE", "MONITOR", "OPERATE")
+
+
+async def show_services(statement: Show, work: Work) -> Rows:
+    shape = _SHOW
+    found = _services(statement, work)
+    if "JOB" in statement.flags:
+        found = [one for one in found if one.service.is_job]
+    if "EXCLUDE JOBS" in statement.flags:
+        found = [one for one in found if not one.service.is_job]
+    hidden = {"is_job"} if statement.flags else set[str]()
+    if "EXCLUDE JOBS" in statement.flags:
+        hidden.add("is_async_job")
+    rows = filtered(statement, shape, [_row(one, work) for one in found])
+    keep = [index for index, column in enumerate(shape) if column.name not in hidden]
+    return Rows(
+        tuple(shape[index] for index in keep),
+        [tuple(row[index] for index in keep) for row in rows.rows],
+    )
+
+
+def _services(statement: Show, work: Work) -> list[state.Object]:
+    scope = statement.scope
+    if scope and scope.domain == "compute_pool":
+        pool = work.caller.find("compute_pool", scope.name or ObjectName("")).message
+        return [
+            one
+            for one in work.catalog.all("service")
+            if one.service.compute_pool == pool.uid and work.caller.sees(one)
+        ]
+    return list(within(work, "service", scope))
+
+
+async def describe_service(statement: Describe, work: Work) -> Rows:
+    found = work.caller.find("service", statement.name).message
+    row = _row(found, work)
+    shown = spec.described(found.service.spec) if work.caller.owns(found) else None
+    return Rows(_DESCRIBE, [(*row[:_SPEC_AT], shown, *row[_SPEC_AT:])])
+
+
+def status_of(found: state.Object, work: Work) -> state.ServiceStatus:
+    """As the scheduler says; before it has said anything, what will come of it."""
+    known = work.catalog.mirrors.services.get(found.uid)
+    if known is not None and known.status:
+        return known
+    return state.ServiceStatus(
+        status="SUSPENDED" if found.service.suspended else "PENDING",
+        target_instances=0 if found.service.suspended else found.service.min_instances,
+    )
+
+
+def dns_name(found: state.Object, work: Work) -> str:
+    schema = work.catalog.mirrors.objects.get("schema", found.parent)
+    label = schema.schema.dns_hash if schema else ""
+    return f"{names.dns_label(found.name)}.{names.service_domain(label)}"
+
+
+def _row(found: state.Object, work: Work) -> tuple[Cell, ...]:
+    service, known = found.service, status_of(found, work)
+    schema, database = work.catalog.place(found.parent)
+    integrations = ",".join(f'"{name}"' for name in service.external_access_integrations)
+    return (
+        found.name,
+        known.status,
+        database,
+        schema,
+        work.catalog.name("role", found.owner_role),
+        work.catalog.name("compute_pool", service.compute_pool),
+        dns_name(found, work),
+        known.current_instances,
+        known.target_instances,
+        service.min_ready_instances,
+        service.min_instances,
+        service.max_instances,
+        _truth(service.auto_resume),
+        f"[{integrations}]" if integrations else None,
+        moment(found.created_on),
+        moment(found.updated_on),
+        moment(service.resumed_on),
+        moment(service.suspended_on),
+        service.auto_suspend_secs,
+        found.comment or None,
+        "ROLE",
+        service.query_warehouse or None,
+        _truth(service.is_job),
+        _truth(service.is_async_job),
+        service.spec_digest,
+        _truth(known.is_upgrading),
+        None,
+        None,
+    )
+
+
+def _of(statement: Show, work: Work, *privileges: str) -> state.Object:
+    """The service after IN, which the caller sees and may look into."""
+    name = statement.scope.name if statement.scope else None
+    found = work.caller.find("service", name or ObjectName("")).message
+    if not any(work.caller.may(privilege, found) for privilege in privileges):
+        raise NotAuthorized(f"service '{found.name}'")
+    return found
+
+
+async def show_endpoints(statement: Show, work: Work) -> Rows:
+    found = _of(statement, work, *_SEEING)
+    rows: list[tuple[Cell, ...]] = []
+    for endpoint in found.service.spec.endpoints:
+        ranged = bool(endpoint.port_last)
+        rows.append(
+            (
+                endpoint.name,
+                None if ranged else endpoint.port,
+                f"{endpoint.port}-{endpoint.port_last}" if ranged else None,
+                endpoint.protocol,
+                _truth(endpoint.public),
+                _ingress_url(found, endpoint.name, work) if endpoint.public else None,
+            )
+        )
+    return filtered(statement, _ENDPOINTS, rows)
+
+
+def _ingress_url(found: state.Object, endpoint: str, work: Work) -> str:
+    label = found.service.ingress_labels.get(endpoint)
+    if not label or work.catalog.mirrors.services.get(found.uid) is None:
+        return _PROVISIONING
+    mesh = work.mesh
+    host = names.ingress_host(label, mesh.organization, mesh.account, mesh.ingress_domain)
+    return f"{host}:{mesh.port('ingress')}"
+
+
+async def show_instances(statement: Show, work: Work) -> Rows:
+    found = _of(statement, work, "OWNERSHIP", "MONITOR")
+    known, head = status_of(found, work), _head(found, work)
+    rows = [
+        (
+            *head,
+            str(instance.instance_id),
+            instance.status,
+            instance.spec_digest or None,
+            _iso(instance.HasField("created_on"), instance.created_on),
+            _iso(instance.HasField("started_on"), instance.started_on),
+            instance.address or None,
+        )
+        for instance in sorted(known.instances, key=lambda one: one.instance_id)
+    ]
+    return filtered(statement, _INSTANCES, rows, key="instance_id")
+
+
+def _head(found: state.Object, work: Work) -> tuple[str, str, str, str]:
+    schema, database = work.catalog.place(found.parent)
+    return database, schema, found.name, status_of(found, work).status
+
+
+async def show_containers(statement: Show, work: Work) -> Rows:
+    found = _of(statement, work, "OWNERSHIP", "MONITOR")
+    known, head = status_of(found, work), _head(found, work)
+    rows: list[tuple[Cell, ...]] = []
+    for instance in sorted(known.instances, key=lambda one: one.instance_id):
+        names_seen = {container.name for container in instance.containers}
+        rows += [_container(head, instance, one, found, work) for one in instance.containers]
+        rows += [
+            _waiting(head, instance, one, work)
+            for one in found.service.spec.containers
+            if one.name not in names_seen
+        ]
+    if not rows:
+        rows.append((*head, *(None,) * (len(_CONTAINERS) - len(head))))
+    return filtered(statement, _CONTAINERS, rows, key="container_name")
+
+
+def _container(
+    head: tuple[str, str, str, str],
+    instance: state.InstanceStatus,
+    container: state.ContainerStatus,
+    found: state.Object,
+    work: Work,
+) -> tuple[Cell, ...]:
+    wanted = {one.name: one for one in found.service.spec.containers}.get(container.name)
+    return (
+        *head,
+        str(instance.instance_id),
+        instance.status,
+        container.name,
+        container.status,
+        container.message,
+        image_url(wanted, work) if wanted else container.image,
+        container.image_digest or (wanted.resolved.digest if wanted else None),
+        container.restart_count,
+        _iso(container.HasField("started_on"), container.started_on),
+        container.last_exit_code if container.has_exit_code else None,
+        _iso(container.HasField("last_restart_on"), container.last_restart_on),
+    )
+
+
+def _waiting(
+    head: tuple[str, str, str, str],
+    instance: state.InstanceStatus,
+    container: state.ContainerSpec,
+    work: Work,
+) -> tuple[Cell, ...]:
+    """A container that no node has reported yet."""
+    return (
+        *head,
+        str(instance.instance_id),
+        instance.status,
+        container.name,
+        "PENDING",
+        instance.message or "Waiting to start",
+        image_url(container, work),
+        container.resolved.digest,
+        0,
+        None,
+        None,
+        None,
+    )
+
+
+def image_url(container: state.ContainerSpec, work: Work) -> str:
+    """The full registry URL, as a docker client would write it."""
+    image = container.resolved
+    tail = f":{image.tag}" if image.tag else f"@{image.digest}"
+    return f"{work.mesh.registry_host}/{image.repository_path}/{image.image_name}{tail}"
+
+
+async def show_roles_in_service(statement: Show, work: Work) -> Rows:
+    found = _of(statement, work, *_SEEING)
+    created = moment(found.created_on)
+    rows: list[tuple[Cell, ...]] = [
+        (created, role.name.upper(), None) for role in found.service.spec.service_roles
+    ]
+    rows.append((created, ALL_ENDPOINTS, None))
+    return filtered(statement, _ROLES, rows)
+
+
+def _truth(answer: bool) -> str:
+    return "true" if answer else "false"
+
+
+def _iso(is_set: bool, stamp: object) -> str | None:
+    """ISO 8601 to the second, in UTC."""
+    if not is_set:
+        return None
+    return moment(stamp).strftime("%Y-%m-%dT%H:%M:%SZ")  # type: ignore[arg-type, union-attr]

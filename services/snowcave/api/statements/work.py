@@ -1,0 +1,94 @@
+"""What a statement's handler works with."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from snowcave.api.catalog.catalog import Catalog
+from snowcave.api.contract import Ddl, LogReader, Resolver, Results, SessionContext
+from snowcave.api.statements.caller import Caller
+from snowcave.kit import ids
+from snowcave.kit.clock import Clock
+from snowcave.model.errors import NotAuthorized
+from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import state_pb2 as state
+
+
+@dataclass(frozen=True)
+class StatementSettings:
+    # Attempts of a statement whose objects another one changed at the same time.
+    attempts: int = 8
+    # Seconds before the second attempt; it doubles from there.
+    pause: float = 0.02
+    # Whether ACCOUNTADMIN may own services. Snowflake refuses it.
+    services_by_accountadmin: bool = True
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The other daemons, as statements need them."""
+
+    resolver: Resolver
+    ddl: Ddl
+    logs: LogReader
+    results: Results
+
+
+@dataclass(frozen=True)
+class Work:
+    """One attempt of one statement. Handlers change `context`, which is a copy."""
+
+    catalog: Catalog
+    caller: Caller
+    context: SessionContext
+    ports: Ports
+    mesh: Mesh
+    settings: StatementSettings
+    clock: Clock
+    rng: random.Random
+
+    def now(self) -> Timestamp:
+        stamp = Timestamp()
+        stamp.FromDatetime(self.clock.now())
+        return stamp
+
+    def owner(self) -> int:
+        """The role that owns what the statement makes."""
+        if not self.caller.primary:
+            raise NotAuthorized("account without a role in use")
+        return self.context.role_uid or self._role_uid()
+
+    def _role_uid(self) -> int:
+        found = self.catalog.named("role", 0, self.context.role)
+        return found.message.uid if found else 0
+
+    def new(self, name: str, parent: int = 0, comment: str = "") -> state.Object:
+        """An object with everything but its body."""
+        now = self.now()
+        return state.Object(
+            uid=ids.uid(self.rng),
+            name=name,
+            parent=parent,
+            owner_role=self.owner(),
+            comment=comment,
+            created_on=now,
+            updated_on=now,
+        )
+
+    def changed(self, found: state.Object) -> state.Object:
+        """A copy to be changed, stamped."""
+        copy = state.Object()
+        copy.CopyFrom(found)
+        copy.updated_on.CopyFrom(self.now())
+        return copy
+
+
+def moment(stamp: Timestamp, *, set_: bool = True) -> datetime | None:
+    """A timestamp as a cell."""
+    return stamp.ToDatetime(UTC) if set_ and (stamp.seconds or stamp.nanos) else None
+
+
+Unique = Callable[[str], bool]

@@ -1,0 +1,180 @@
+"""An account with everything that statements need, in memory: store, mirrors, and small other daemons."""
+
+import random
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from snowcave.api.bootstrap import bootstrap
+from snowcave.api.catalog.catalog import Catalog
+from snowcave.api.catalog.mirrors import follow_catalog
+from snowcave.api.contract import (
+    Done,
+    LogRequest,
+    QueryHandle,
+    ResolvedImage,
+    Rows,
+    SessionContext,
+    ToWarehouse,
+)
+from snowcave.api.statements.runner import Runner
+from snowcave.api.statements.work import Ports
+from snowcave.kit.clock import LoopClock
+from snowcave.model import keys
+from snowcave.model.errors import ObjectNotFound
+from snowcave.model.keys import Role
+from snowcave.runtime.daemon import Health, Parts
+from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import state_pb2 as state
+from tests.kit.memory_store import MemoryBackend, MemoryStore
+
+
+@dataclass
+class Registry:
+    """Images by (repository path, image name, reference)."""
+
+    images: dict[tuple[str, str, str], ResolvedImage] = field(
+        default_factory=dict[tuple[str, str, str], ResolvedImage]
+    )
+
+    def push(self, path: str, *, platforms: tuple[str, ...] = ("linux/amd64",)) -> str:
+        """`db/schema/repo/image:tag` → its digest."""
+        name, _, tag = path.partition(":")
+        repository, image = "/".join(name.split("/")[:3]), "/".join(name.split("/")[3:])
+        digest = "sha256:" + f"{abs(hash(path)):064x}"[-64:]
+        self.images[(repository, image, tag)] = ResolvedImage(digest, platforms=platforms)
+        return digest
+
+    async def resolve(
+        self, repository_path: str, image_name: str, reference: str
+    ) -> ResolvedImage:
+        found = self.images.get((repository_path, image_name, reference))
+        if found is None:
+            raise ObjectNotFound("Image", f"{image_name}:{reference}")
+        return found
+
+
+@dataclass
+class WarehouseDdl:
+    """What the warehouse was told. `failing`: raised by the next calls."""
+
+    made: list[str] = field(default_factory=list[str])
+    failing: Exception | None = None
+
+    async def create_database(self, database: str, *, replace: bool = False) -> None:
+        self._note(f"+{database}")
+
+    async def drop_database(self, database: str) -> None:
+        self._note(f"-{database}")
+
+    async def create_schema(self, database: str, schema: str, *, replace: bool = False) -> None:
+        self._note(f"+{database}.{schema}")
+
+    async def drop_schema(self, database: str, schema: str) -> None:
+        self._note(f"-{database}.{schema}")
+
+    def _note(self, what: str) -> None:
+        if self.failing is not None:
+            raise self.failing
+        self.made.append(what)
+
+
+@dataclass
+class Logs:
+    text: str = "line\n"
+    asked: list[LogRequest] = field(default_factory=list[LogRequest])
+
+    async def read(self, request: LogRequest) -> str:
+        self.asked.append(request)
+        return self.text
+
+
+class Results:
+    async def fetch(self, query_id: str, *, limit: int = 0) -> Rows:
+        raise ObjectNotFound("Statement", query_id)
+
+    async def cancel(self, query_id: str, context: SessionContext) -> bool:
+        return False
+
+
+@dataclass
+class Account:
+    """`await account.sql(...)` runs a statement in a session of the administrator."""
+
+    backend: MemoryBackend
+    store: MemoryStore
+    scheduler: MemoryStore
+    catalog: Catalog
+    runner: Runner
+    registry: Registry
+    ddl: WarehouseDdl
+    logs: Logs
+    context: SessionContext
+
+    def session(self, user: str, role: str = "") -> SessionContext:
+        found = self.catalog.named("user", 0, user)
+        held = self.catalog.named("role", 0, role) if role else None
+        assert found is not None
+        return SessionContext(
+            session_id=1,
+            user_uid=found.message.uid,
+            user_name=user,
+            role=role,
+            role_uid=held.message.uid if held else 0,
+            account="SNOWCAVE",
+            organization="LOCAL",
+        )
+
+    async def outcome(self, sql: str, context: SessionContext | None = None) -> Done | ToWarehouse:
+        done = await self.runner.run(sql, context or self.context, QueryHandle("q"))
+        if context is None:
+            self.context = done.context
+        return done
+
+    async def sql(
+        self, *statements: str, context: SessionContext | None = None
+    ) -> list[dict[str, object]]:
+        """The rows of the last statement, by column name."""
+        rows: list[dict[str, object]] = []
+        for sql in statements:
+            done = await self.outcome(sql, context)
+            assert isinstance(done, Done), f"went to the warehouse: {sql}"
+            names = [column.name for column in done.rows.columns]
+            rows = [dict(zip(names, row, strict=True)) for row in done.rows.rows]
+            if context is not None:
+                context.__dict__.update(done.context.__dict__)
+        return rows
+
+    async def say(self, service: str, status: state.ServiceStatus) -> None:
+        """What the scheduler says of a service, read back by the mirrors."""
+        uid = next(one.uid for one in self.catalog.all("service") if one.name == service)
+        key = keys.SERVICE_STATUS.key(uid)
+        revision = await self.scheduler.put(key, status.SerializeToString())
+        await self.catalog.mirrors.services.wait(lambda mirror: mirror.revision >= revision)
+
+
+@asynccontextmanager
+async def open_account(home: Path) -> AsyncGenerator[Account]:
+    backend = MemoryBackend()
+    store = MemoryStore(Role.API, backend)
+    await bootstrap(store, home, random.Random(1), LoopClock())
+    registry, ddl, logs = Registry(), WarehouseDdl(), Logs()
+    async with AsyncExitStack() as stack:
+        mirrors = await follow_catalog(store, Parts(stack, Health()))
+        catalog = Catalog(store, mirrors)
+        ports = Ports(registry, ddl, logs, Results())
+        runner = Runner(catalog, ports, Mesh(home=home), clock=LoopClock(), rng=random.Random(2))
+        account = Account(
+            backend,
+            store,
+            MemoryStore(Role.SCHEDULER, backend),
+            catalog,
+            runner,
+            registry,
+            ddl,
+            logs,
+            SessionContext(session_id=1, user_uid=0, user_name=""),
+        )
+        account.context = account.session("ADMIN", "ACCOUNTADMIN")
+        yield account
