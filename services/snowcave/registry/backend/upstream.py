@@ -125,8 +125,9 @@ class UpstreamClient:
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """An answer of the 200s, or of a status in `allowed`; everything else is raised as our error."""
         scope = f"repository:{name}:{'pull,push' if push else 'pull'}"
-        whole = body is None or isinstance(body, bytes)
-        sending = None if whole else _Sending(body, self._settings.answer)
+        sending: _Sending | None = None
+        if body is not None and not isinstance(body, bytes):
+            sending = _Sending(body, self._settings.answer)
         with _translated(sending):
             if sending is not None:
                 response = await self._send(method, location, scope, headers, sending)

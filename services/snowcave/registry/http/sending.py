@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from pathlib import Path
@@ -15,6 +16,8 @@ from snowcave.registry.names import Span
 # One call moves at most this much, so that a thread is held for milliseconds.
 _AT_ONCE = 8 << 20
 _READ = 1 << 20
+# Milliseconds.
+_KEEPS_UP = 10
 _STARTED = web.RequestKey("snowcave_started", web.StreamResponse)
 
 
@@ -109,12 +112,17 @@ async def _send_file(
 
 
 def _some(socket: int, source: int, at: int, count: int) -> int:
-    """As much as the socket takes now. Blocks on the disk alone."""
+    """As much as the socket takes while its client keeps up. Blocks for milliseconds."""
+    waiting = select.poll()
+    waiting.register(socket, select.POLLOUT)
     sent = 0
     while sent < count:
         try:
             moved = os.sendfile(socket, source, at + sent, count - sent)
         except BlockingIOError:
+            # A client that reads is soon ready for more; a slow one is waited for without a thread.
+            if waiting.poll(_KEEPS_UP):
+                continue
             break
         if moved == 0:
             raise ConnectionResetError("the file ended early")
