@@ -95,6 +95,8 @@ class DuckSession:
         self._looking_at = ("", "")
         self._cancelled = Event()
         self._in_transaction = False
+        # Names of the Arrow functions that the running statement brought along.
+        self._functions: list[str] = []
         duck.execute("SET search_path = 'memory.main'")
         self.point_event_table((), None)
 
@@ -137,7 +139,7 @@ class DuckSession:
         described = zip(relation.columns, relation.types, strict=True)
         variants = frozenset(name for name, kind in described if str(kind) == "JSON")
         reader = relation.to_arrow_reader(rows)
-        return ReadAhead(reader, variants, lambda: self._unregister(relations, ()))
+        return ReadAhead(reader, variants, lambda: self._unregister(relations))
 
     def describe(self, statement: Expr, context: Context) -> tuple[pb.ColumnType, ...]:
         """Raises SnowcaveError. Statements other than queries give one text column, as they do when run."""
@@ -205,7 +207,7 @@ class DuckSession:
             self._register(held, functions)
             return self._run(statement, parameters, statement_type)
         finally:
-            self._unregister(held, functions)
+            self._unregister(held)
 
     def _run(self, statement: Expr, parameters: list[Any] | None, statement_type: int) -> Outcome:
         cursor = _Cursor(self._connection, cast(Any, self._duck))
@@ -286,15 +288,14 @@ class DuckSession:
                 null_handling=cast(Any, "special"),
                 side_effects=True,
             )
+            self._functions.append(function.name)
 
-    def _unregister(
-        self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]
-    ) -> None:
+    def _unregister(self, relations: Sequence[Relation]) -> None:
         for relation in relations:
             self._raw.execute(f"DROP VIEW IF EXISTS temp.main.{_quoted(relation.name)}")
             self._raw.unregister(relation.name + "_")
-        for function in functions:
-            self._raw.remove_function(function.name)
+        while self._functions:
+            self._raw.remove_function(self._functions.pop())
 
 
 class ReadAhead:
