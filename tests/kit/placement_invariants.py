@@ -105,9 +105,13 @@ class Watcher:
         return found
 
     def _has_ended(self, one: state.Assignment) -> bool:
-        """A job's instance that has ended takes no room."""
-        report = self._values.get(keys.REPORTS.key(one.node, one.instance), b"")
-        return one.is_job and state.InstanceReport.FromString(report).status in FINISHED
+        """A job's instance that has ended takes no room. Reports go with their agent, the status stays."""
+        held = self._values.get(keys.REPORTS.key(one.node, one.instance), b"")
+        report = state.InstanceReport.FromString(held)
+        told = self._values.get(keys.SERVICE_STATUS.key(one.service), b"")
+        rows = state.ServiceStatus.FromString(told).instances
+        row = next((r.status for r in rows if r.instance_id == one.instance_id), "")
+        return one.is_job and (report.status in FINISHED or row in FINISHED)
 
 
 def _repeated(what: str, counted: Counter[object]) -> list[str]:

@@ -135,10 +135,17 @@ class World:
 
     def _need_now(self, one: state.Assignment, family: Family) -> Need:
         """A job's instance that has come to its end takes no room any more."""
-        report = self.report_of(one) if one.is_job else None
-        if report is not None and report.status in FINISHED:
-            return Need()
-        return need_of(one.spec, family)
+        return Need() if one.is_job and self._has_ended(one) else need_of(one.spec, family)
+
+    def _has_ended(self, one: state.Assignment) -> bool:
+        """As its agent says, or said before it was restarted."""
+        report = self.report_of(one)
+        if report is not None:
+            return report.status in FINISHED
+        told = self.mirrors.statuses.get(one.service) or state.ServiceStatus()
+        return any(
+            row.instance_id == one.instance_id and row.status in FINISHED for row in told.instances
+        )
 
     def forget_node(self, node: str) -> None:
         self._away_since.pop(node, None)
