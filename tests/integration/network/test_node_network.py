@@ -147,7 +147,7 @@ async def test_the_platform_reaches_every_port_of_an_instance(scene: Scene):
 async def test_nodes_and_the_machine_are_closed_to_instances_though_they_listen(scene: Scene):
     plan, cluster = scene.cluster.mesh.plan, scene.cluster
     async with AsyncExitStack() as stack:
-        machine = await asyncio.start_server(lambda _reader, _writer: None, plan.machine, 0)
+        machine = await asyncio.start_server(_greet, plan.machine, 0)
         port = (await stack.enter_async_context(machine)).sockets[0].getsockname()[1]
         for node in cluster.nodes:
             enter = ("nsenter", f"--net={node.namespace}")
@@ -168,16 +168,11 @@ async def test_the_world_is_closed_to_instances(scene: Scene):
 async def test_dns_and_the_api_answer_at_service_addresses(scene: Scene):
     mesh = scene.cluster.mesh
 
-    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(f"platform {writer.get_extra_info('peername')[0]}\n".encode())
-        await writer.drain()
-        writer.close()
-
     for port, address, seen_as in (
         (mesh.port("dns"), mesh.plan.dns_address, 53),
         (mesh.port("api-tls"), mesh.plan.api_address, 443),
     ):
-        async with await asyncio.start_server(greet, mesh.plan.machine, port):
+        async with await asyncio.start_server(_greet, mesh.plan.machine, port):
             answers = await scene.client.call(address, seen_as)
         assert answers == [f"platform {scene.client.address}"]
 
@@ -323,3 +318,9 @@ async def _dropped_by_switch(scene: Scene) -> int:
     found = re.search(r"counter packets (\d+)", listed)
     assert found, listed
     return int(found[1])
+
+
+async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(f"platform {writer.get_extra_info('peername')[0]}\n".encode())
+    await writer.drain()
+    writer.close()
