@@ -31,7 +31,8 @@ GRANT OWNERSHIP ON DATABASE tutorial_db TO ROLE test_role COPY CURRENT GRANTS;
 CREATE WAREHOUSE IF NOT EXISTS tutorial_warehouse WITH WAREHOUSE_SIZE='X-SMALL';
 GRANT USAGE ON WAREHOUSE tutorial_warehouse TO ROLE test_role;
 GRANT BIND SERVICE ENDPOINT ON ACCOUNT TO ROLE test_role;
-CREATE COMPUTE POOL IF NOT EXISTS tutorial_compute_pool MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS;
+CREATE COMPUTE POOL IF NOT EXISTS tutorial_compute_pool
+  MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS;
 GRANT USAGE, MONITOR ON COMPUTE POOL tutorial_compute_pool TO ROLE test_role;
 USE ROLE test_role;
 USE DATABASE tutorial_db;
@@ -124,10 +125,8 @@ def push_image(mesh: Mesh) -> None:
     with tempfile.TemporaryDirectory(prefix="snowcave-quickstart-") as folder:
         tar = Path(folder) / "echo.tar"
         service = ROOT / "deploy/images/echo/echo_service.py"
-        run(
-            [sys.executable, str(ROOT / "deploy/images/rootfs.py"), str(tar)]
-            + ["--package", "python3", "--file", f"{service}:/app/echo_service.py"]
-        )
+        builder = [sys.executable, str(ROOT / "deploy/images/rootfs.py"), str(tar)]
+        run([*builder, "--package", "python3", "--file", f"{service}:/app/echo_service.py"])
         command = 'CMD ["/usr/bin/python3", "/app/echo_service.py"]'
         run([*docker, "import", "--change", command, str(tar), tag])
         # Credentials go into a folder of this run, not into the user's own.
@@ -179,20 +178,24 @@ def how_to_go_on(mesh: Mesh) -> str:
         sql = "SHOW ENDPOINTS IN SERVICE tutorial_db.data_schema.echo_service"
         (endpoint, *_) = rows(connection.cursor(), sql)
     home = "" if str(mesh.home) == "/var/lib/snowcave" else f" --home {mesh.home}"
+    page, secret = f"http://{endpoint['ingress_url']}/ui", mesh.home / "admin.password"
+    program = ROOT / ".venv/bin/snowcave"
     return f"""
-  The service's page     http://{endpoint["ingress_url"]}/ui
+  The service's page     {page}
   API                    http://127.0.0.1:{mesh.port("api")}
   Registry               {mesh.registry_host}
 
-  User ADMIN, its password is in {mesh.home / "admin.password"}
+  User ADMIN, the password is in {secret}
 
-  Python connector       snowflake.connector.connect(account="{mesh.organization}-{mesh.account}", user="ADMIN",
-                           password=open("{mesh.home / "admin.password"}").read().strip(),
+  Browser                open the page above and sign in
+  Python connector       snowflake.connector.connect(
+                           account="{mesh.organization}-{mesh.account}", user="ADMIN",
+                           password=open("{secret}").read().strip(),
                            host="127.0.0.1", port={mesh.port("api")}, protocol="http")
-  Docker                 docker login {mesh.registry_host} --username admin --password-stdin < {mesh.home / "admin.password"}
-  SQL shell              {ROOT / ".venv/bin/snowcave"} sql{home}
-  Status                 {ROOT / ".venv/bin/snowcave"} status{home}
-  Stop                   {ROOT / ".venv/bin/snowcave"} down{home}
+  Docker                 docker login {mesh.registry_host} -u admin --password-stdin < {secret}
+  SQL shell              {program} sql{home}
+  Status                 {program} status{home}
+  Stop                   {program} down{home}
 """
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +111,7 @@ class Snowcave:
 
 
 @contextmanager
-def running_mesh(home: Path) -> Iterator[Snowcave]:
+def running_mesh(home: Path) -> Generator[Snowcave]:
     """Up when entered; left when nothing of it is on the machine any more."""
     port_base = free_port_base()
     snowcave(home, "up", "--detach", "--port-base", str(port_base))

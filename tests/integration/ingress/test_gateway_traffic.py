@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -124,7 +124,7 @@ def settings(tmp_path: Path) -> IngressSettings:
 
 
 @asynccontextmanager
-async def stage(settings: IngressSettings, backend: Backend) -> AsyncIterator[Stage]:
+async def stage(settings: IngressSettings, backend: Backend) -> AsyncGenerator[Stage]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await backend(reader, writer)
