@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from snowcave.kit.clock import LoopClock
-from snowcave.model.errors import Conflict, Unavailable
+from snowcave.model.errors import Conflict, Unavailable, ValueInvalid
 from snowcave.model.keys import Role
 from snowcave.store import guard
 from snowcave.store.api import (
@@ -89,6 +89,7 @@ class MemoryBackend:
     def apply(self, compares: Sequence[Compare], writes: Sequence[Write]) -> TxnResult:
         if not all(self._holds(compare) for compare in compares):
             return TxnResult(succeeded=False, revision=self.revision)
+        _refuse_twice(writes)
         for write in writes:
             if isinstance(write, Put) and write.lease and write.lease not in self._leases:
                 raise Conflict("The lease is gone.")
@@ -168,6 +169,13 @@ class MemoryBackend:
 
 def _covers(delete: Delete, key: str) -> bool:
     return key.startswith(delete.key) if delete.prefix else key == delete.key
+
+
+def _refuse_twice(writes: Sequence[Write]) -> None:
+    put = [write.key for write in writes if isinstance(write, Put)]
+    deleted = [write for write in writes if isinstance(write, Delete)]
+    if len(put) > len(set(put)) or any(_covers(d, key) for d in deleted for key in put):
+        raise ValueInvalid("The state store refuses the request: duplicate key")
 
 
 class MemoryStore:

@@ -33,6 +33,8 @@ CREATE TABLE fact (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 1
 _COLUMNS = 7
+# A round with so many waiters or more says that others will follow: the next one waits `linger` for them.
+_COMPANY = 3
 # Rows go in by the statement, as many as fit one of these: each statement run is a chance for the other
 # thread to take the interpreter.
 _INSERTS = {
@@ -75,14 +77,17 @@ class Loaded:
 
 
 class Journal:
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, linger: float) -> None:
         self._connection = connection
         self._path = path
+        self._linger = linger
         self._loop = asyncio.get_running_loop()
         self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._pending = _Batch()
         self._busy = False
         self._scheduled = False
+        self._company = 0
+        self._head = 0
         self._failed: asyncio.Future[None] = self._loop.create_future()
         # Called with the newest revision on disk, before anybody who waits for it is answered.
         self.on_commit: Callable[[int], None] = lambda head: None
@@ -96,7 +101,7 @@ class Journal:
             waiter.set_exception(self._failed.exception() or CommitFailed("closed"))
             return waiter
         batch = self._pending
-        batch.head = head
+        batch.head = self._head = max(self._head, head)
         for step, v in enumerate(versions):
             batch.rows += (
                 v.mod_revision, step, v.key, v.value, v.create_revision, v.version, v.lease,
@@ -105,8 +110,7 @@ class Journal:
         batch.waiters.append(waiter)
         if not self._busy and not self._scheduled:
             # Not at once: other requests of this turn of the loop join in.
-            self._scheduled = True
-            self._loop.call_soon(self._hand_over)
+            self._schedule()
         return waiter
 
     @property
@@ -123,12 +127,19 @@ class Journal:
         """Ends only by raising: what could not be written takes the daemon down."""
         await asyncio.shield(self._failed)
 
+    def _schedule(self) -> None:
+        self._scheduled = True
+        if self._company < _COMPANY:
+            self._loop.call_soon(self._hand_over)
+        else:
+            self._loop.call_later(self._linger, self._hand_over)
+
     def _hand_over(self) -> None:
         self._scheduled = False
-        if self._pending.waiters and not self._busy:
-            batch, self._pending = self._pending, _Batch()
-            self._busy = True
-            self._batches.put(batch)
+        batch, self._pending = self._pending, _Batch()
+        self._company = len(batch.waiters)
+        self._busy = True
+        self._batches.put(batch)
 
     def _done(self, batch: _Batch, error: sqlite3.Error | None) -> None:
         if error is not None:
@@ -139,7 +150,8 @@ class Journal:
         for waiter in batch.waiters:
             if not waiter.done():  # whoever was cancelled waits no more
                 waiter.set_result(None)
-        self._hand_over()
+        if self._pending.waiters:
+            self._schedule()
 
     def _fail(self, batch: _Batch, error: sqlite3.Error) -> None:
         failure = CommitFailed(f"The state store cannot write {self._path}: {error}.")
@@ -175,7 +187,7 @@ class Journal:
     async def drain(self) -> None:
         """Everything that was appended is on disk."""
         while not self.idle and not self._failed.done():
-            await asyncio.wait([self.append(self._pending.head)])
+            await asyncio.wait([self.append(self._head)])
 
     def close(self) -> None:
         self._batches.put(None)
@@ -199,14 +211,17 @@ def drop(lease_id: int) -> Statement:
 
 
 @asynccontextmanager
-async def open_journal(folder: Path, seed: int) -> AsyncGenerator[tuple[Journal, Loaded]]:
+async def open_journal(
+    folder: Path, seed: int, linger: float = 0.002
+) -> AsyncGenerator[tuple[Journal, Loaded]]:
     """Raises StateDamaged where the file is damaged, missing though there was one, or in use.
 
-    `seed` names a new cluster. Left when everything appended is on disk.
+    `seed` names a new cluster; `linger` is what a busy store waits for company, in seconds. Left when
+    everything that was appended is on disk.
     """
     path = folder / "state.db"
     connection = await asyncio.to_thread(_open, path, seed)
-    journal = Journal(connection, path)
+    journal = Journal(connection, path, linger)
     loaded = _load(connection)
     thread = threading.Thread(target=journal.write_batches, name="journal", daemon=True)
     thread.start()

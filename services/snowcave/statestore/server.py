@@ -4,7 +4,7 @@ import errno
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -44,7 +44,8 @@ async def serve(
     rpc_pb2_grpc.add_MaintenanceServicer_to_server(MaintenanceService(state, access), server)
     watches = WatchService(state, access, progress)
     rpc_pb2_grpc.add_WatchServicer_to_server(watches, server)
-    checks = health.aio.HealthServicer()
+    # The stubs do not know the asyncio servicer.
+    checks = cast("Any", health).aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = [f"etcdserverpb.{name}" for name in _SERVICES]
     reflection.enable_server_reflection(
