@@ -98,7 +98,11 @@ async def routes(name: str | None) -> list[dict[str, Any]]:
 async def ensure_veth(
     outer: str | None, outer_name: str, inner: str | None, inner_name: str
 ) -> None:
-    """A veth between two namespaces (None: root), both ends present or made anew, both up."""
+    """A veth between two namespaces (None: root), both ends present or made anew.
+
+    The outer end is set up only when it is made: one that somebody took down stays down, so that a
+    link which a fault test has cut is not healed behind its back.
+    """
     outer_links, inner_links = await links(outer), await links(inner)
     if outer_name not in outer_links or inner_name not in inner_links:
         for where, name, there in (
@@ -108,8 +112,9 @@ async def ensure_veth(
             if name in there:
                 await batch(where, [f"link del {name}"])
         place = f" netns {inner}" if inner else ""
-        await batch(outer, [f"link add {outer_name} type veth peer name {inner_name}{place}"])
-    await batch(outer, [f"link set {outer_name} up"])
+        # One process: should we die meanwhile, it still does both.
+        add = f"link add {outer_name} type veth peer name {inner_name}{place}"
+        await batch(outer, [add, f"link set {outer_name} up"])
     await batch(inner, [f"link set {inner_name} up"])
 
 

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from snowcave.hypervisor import agents, announce, cgroups, fabric, machine, namespaces, teardown
+from snowcave.hypervisor import (
+    agents,
+    announce,
+    cgroups,
+    fabric,
+    machine,
+    names,
+    namespaces,
+    teardown,
+)
 from snowcave.hypervisor.main import reconciling
 from snowcave.hypervisor.service import open_service
 from snowcave.hypervisor.settings import HypervisorSettings
@@ -194,6 +203,17 @@ async def test_an_agent_that_dies_is_started_again_beside_its_containers(host: M
         finally:
             container.kill()
             container.wait()
+
+
+async def test_a_link_that_was_cut_stays_cut_when_the_vm_is_looked_at(host: Machine):
+    fabric_namespace, port = host.mesh.fabric_namespace, names.vm_port(NODE)
+    await host.want(host.vm)
+    async with host.hypervisor() as vms:
+        await host.started()
+        await namespaces.batch(fabric_namespace, [f"link set {port} down"])
+        await vms.reconcile(NODE)
+        flags = (await namespaces.links(fabric_namespace))[port]["flags"]
+    assert "UP" not in flags
 
 
 async def test_agents_outlive_the_hypervisor_and_are_adopted(host: Machine):
