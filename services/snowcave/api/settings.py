@@ -13,6 +13,8 @@ class HttpSettings:
     max_body: int = 16 << 20
     # For a request's headers on a new connection, and for its body.
     receive: float = 20.0
+    # Requests at once; statements that are waited for count as well.
+    requests: int = 1024
     # An idle connection is closed after this.
     keep_alive: float = 75.0
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from snowcave.api.bootstrap import bootstrap
+from snowcave.api.catalog.mirrors import Mirrors as CatalogMirrors
+from snowcave.api.catalog.mirrors import follow_catalog
 from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
 from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
@@ -44,13 +46,9 @@ from snowcave.v1 import state_pb2 as state
 class Mirrors:
     """What api follows of the store."""
 
-    catalog: Mirror[state.Object]
-    names: Mirror[state.NameEntry]
-    grants: Mirror[state.Grant]
+    catalog: CatalogMirrors
     tokens: Mirror[state.SessionToken]
     sessions: Mirror[state.Session]
-    pool_status: Mirror[state.PoolStatus]
-    service_status: Mirror[state.ServiceStatus]
     assignments: Mirror[state.Assignment]
     nodes: Mirror[state.Node]
 
@@ -74,18 +72,17 @@ MakeRunner = Callable[[Surroundings], StatementRunner]
 
 async def open_mirrors(store: Store, parts: Parts) -> Mirrors:
     mirrors = Mirrors(
-        catalog=await parts.enter("catalog", follow(store, keys.CATALOG)),
-        names=await parts.enter("names", follow(store, keys.NAMES)),
-        grants=await parts.enter("grants", follow(store, keys.GRANTS)),
+        catalog=await follow_catalog(store, parts),
         tokens=await parts.enter("tokens", follow(store, keys.SESSION_TOKENS)),
         sessions=await parts.enter("sessions", follow(store, keys.SESSIONS)),
-        pool_status=await parts.enter("pools", follow(store, keys.POOL_STATUS)),
-        service_status=await parts.enter("services", follow(store, keys.SERVICE_STATUS)),
         assignments=await parts.enter("assignments", follow(store, keys.ASSIGNMENTS)),
         nodes=await parts.enter("nodes", follow(store, keys.NODES)),
     )
-    for name in ("catalog", "names", "grants"):
-        parts.health.mirrors[name] = getattr(mirrors, name).digest
+    parts.health.mirrors.update(
+        catalog=mirrors.catalog.objects.digest,
+        names=mirrors.catalog.names.digest,
+        grants=mirrors.catalog.grants.digest,
+    )
     return mirrors
 
 
@@ -95,8 +92,9 @@ async def build_front(
     mesh, clock, rng = settings.mesh, LoopClock(), ids.system_random()
     await bootstrap(store, mesh.home, rng, clock)
     mirrors = await open_mirrors(store, parts)
+    catalog = mirrors.catalog
     identity = Identity(
-        mirrors.catalog, mirrors.grants, mirrors.tokens, mirrors.sessions, store, clock
+        catalog.objects, catalog.grants, mirrors.tokens, mirrors.sessions, store, clock
     )
     warehouse = await parts.enter("warehouse", open_warehouse(mesh, settings.calls))
     resolver = await parts.enter("registry", open_registry(mesh, settings.calls))
@@ -117,7 +115,7 @@ async def build_front(
     results = StoredResults(queries, records, warehouse, settings.queries, clock)
 
     book = SessionBook(store, clock, rng, settings.sessions)
-    directory = Directory(mesh, store, identity, mirrors.catalog, mirrors.names)
+    directory = Directory(mesh, store, identity, catalog.objects, catalog.names)
     login = Login(directory, book, clock, settings.login)
     ending = SessionEnding(book, queries, warehouse)
     sweep = Sweep(
@@ -132,7 +130,7 @@ async def build_front(
     sql = SqlServicer(
         login, book, ending, directory, queries, results, warehouse, settings.queries
     )
-    catalog = CatalogServicer(store, clock)
+    errands = CatalogServicer(store, clock)
     await parts.enter(
         "grpc",
         serve(
@@ -143,7 +141,7 @@ async def build_front(
                 (SQL_SERVICE, partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)),
                 (
                     CATALOG_SERVICE,
-                    partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, catalog),
+                    partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands),
                 ),
             ],
             callers=list(Role),

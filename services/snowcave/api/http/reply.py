@@ -13,11 +13,12 @@ from snowcave.api.queries import encoding
 from snowcave.api.queries.life import Internal
 from snowcave.api.warehouse import Fetched
 from snowcave.kit import ids
-from snowcave.model.errors import SnowcaveError
+from snowcave.model.errors import Exhausted, SnowcaveError
 
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 # The paths of the session protocol: their errors travel inside HTTP 200.
 _PROTOCOL = ("/session", "/queries/", "/monitoring/", "/telemetry/")
 
@@ -39,6 +40,25 @@ async def bare_rows(fetched: Fetched) -> web.Response:
         return orjson.dumps(encoding.rowset(fetched.table, fetched.columns))[1:-1]
 
     return web.Response(body=await asyncio.to_thread(write), content_type="application/json")
+
+
+def admission(most: int) -> Middleware:
+    """No more requests at once than `most`: the rest are told to come again, which the clients do."""
+    inside = 0
+
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal inside
+        if inside >= most:
+            busy = Exhausted("The server is busy. Try again later.")
+            return json(wire.failure(busy), status=503)
+        inside += 1
+        try:
+            return await handler(request)
+        finally:
+            inside -= 1
+
+    return admit
 
 
 @web.middleware

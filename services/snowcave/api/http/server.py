@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -24,7 +25,10 @@ async def serve(
 
     `certificate` is the pair of PEM files, certificate and key.
     """
-    app = web.Application(client_max_size=settings.max_body, middlewares=[reply.errors])
+    app = web.Application(
+        client_max_size=settings.max_body,
+        middlewares=_middlewares(settings),
+    )
     app.router.add_routes(routes)
     app.router.add_get("/", _root)
     runner = web.AppRunner(
@@ -57,3 +61,8 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
     return context
+
+
+def _middlewares(settings: HttpSettings) -> list[Any]:
+    # aiohttp's own type of a middleware knows only functions that are declared with async.
+    return [reply.admission(settings.requests), reply.errors]

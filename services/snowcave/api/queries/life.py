@@ -15,6 +15,8 @@ import pyarrow as pa
 import structlog
 
 from snowcave.api.contract import (
+    OTHER_STATEMENT,
+    SELECT_STATEMENT,
     Done,
     QueryHandle,
     SessionContext,
@@ -243,7 +245,7 @@ class Queries:
             columns=[rows.column_type(one) for one in done.rows.columns],
             table=rows.table(done.rows),
             total=total,
-            statement_type=done.statement_type,
+            statement_type=_type_of(done),
         )
 
     async def _ordinary(self, running: Running, ordinary: ToWarehouse) -> Answer:
@@ -331,6 +333,14 @@ def _ending(found: Answer | Failure, reason: SnowcaveError | None) -> Ending:
         has_result=True,
         chunk_secret=found.chunk_secret,
     )
+
+
+def _type_of(done: Done) -> int:
+    """A listing counts as a query: v5 takes its row count from nothing else."""
+    names = [column.name for column in done.rows.columns]
+    if done.statement_type == OTHER_STATEMENT and names != ["status"]:
+        return SELECT_STATEMENT
+    return done.statement_type
 
 
 def _changed(before: SessionContext, after: SessionContext) -> bool:

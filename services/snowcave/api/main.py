@@ -1,0 +1,31 @@
+"""The api daemon: the store, and the front door with its statements."""
+
+from snowcave.api.catalog.catalog import Catalog
+from snowcave.api.contract import StatementRunner
+from snowcave.api.settings import ApiSettings
+from snowcave.api.statements.runner import Runner
+from snowcave.api.statements.work import Ports
+from snowcave.api.wiring import Surroundings, build_front
+from snowcave.kit import ids
+from snowcave.kit.clock import LoopClock
+from snowcave.model.keys import Role
+from snowcave.runtime.daemon import Daemon, Parts
+from snowcave.runtime.state import open_state
+
+
+async def build(settings: ApiSettings, parts: Parts) -> None:
+    store = await open_state(settings.mesh, Role.API, parts)
+    await build_front(settings, parts, store, make_runner)
+
+
+def make_runner(around: Surroundings) -> StatementRunner:
+    return Runner(
+        Catalog(around.store, around.mirrors.catalog),
+        Ports(around.resolver, around.ddl, around.logs, around.results),
+        around.mesh,
+        clock=LoopClock(),
+        rng=ids.system_random(),
+    )
+
+
+DAEMON = Daemon(role=Role.API, settings=ApiSettings, build=build)
