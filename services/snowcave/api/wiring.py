@@ -9,6 +9,7 @@ from functools import partial
 from snowcave.api.bootstrap import bootstrap
 from snowcave.api.catalog.mirrors import Mirrors as CatalogMirrors
 from snowcave.api.catalog.mirrors import follow_catalog
+from snowcave.api.catalog.rooms import Rooms
 from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
 from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
@@ -98,6 +99,8 @@ async def build_front(
     )
     warehouse = await parts.enter("warehouse", open_warehouse(mesh, settings.calls))
     resolver = await parts.enter("registry", open_registry(mesh, settings.calls))
+    rooms = Rooms(catalog.objects, warehouse)
+    await parts.enter("rooms", background(rooms.reconciler.run()))
     logs = await parts.enter(
         "logs", open_logs(mesh, settings.calls, mirrors.assignments, mirrors.nodes)
     )

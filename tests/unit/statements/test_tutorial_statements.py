@@ -153,10 +153,10 @@ async def test_replayed_setup_changes_nothing(account: Account) -> None:
     assert len(await account.sql("SHOW IMAGE REPOSITORIES")) == 1
 
 
-SERVICES_COLUMNS = (
-    "name status database_name schema_name owner compute_pool dns_name current_instances "
-    "target_instances min_ready_instances min_instances max_instances auto_resume "
-    "external_access_integrations created_on updated_on resumed_on suspended_on "
-    "auto_suspend_secs comment owner_role_type query_warehouse is_job is_async_job spec_digest "
-    "is_upgrading managing_object_domain managing_object_name"
-).split()  # noqa: SIM905  # a list of quoted words reads worse
+SERVICES_COLUMNS = """
+    name status database_name schema_name owner compute_pool dns_name current_instances
+    target_instances min_ready_instances min_instances max_instances auto_resume
+    external_access_integrations created_on updated_on resumed_on suspended_on
+    auto_suspend_secs comment owner_role_type query_warehouse is_job is_async_job spec_digest
+    is_upgrading managing_object_domain managing_object_name
+""".split()  # noqa: SIM905
