@@ -130,3 +130,17 @@ async def test_any_replica_serves_any_session(tmp_path: Path) -> None:
             assert answer["data"]["finalDatabaseName"] == "DB2"
             await other.post("/session?delete=true")
             assert (await one.query("select 1"))["code"] == "390104"
+
+
+async def test_while_the_store_is_away_every_answer_says_so_and_afterwards_all_is_well(
+    tmp_path: Path,
+) -> None:
+    async with running_front(tmp_path) as front, client(front.url, front.password) as one:
+        front.backend.available = False
+        for answer in (await one.query("select 1"), await one.login(front.password)):
+            assert answer["status"] == 200
+            assert answer["success"] is False
+            assert answer["message"]
+        front.backend.available = True
+        assert (await one.query("select 1"))["success"]
+        assert (await one.login(front.password))["success"]

@@ -66,6 +66,8 @@ class Running:
     # Why it is being ended, once somebody wants that.
     reason: SnowcaveError | None = None
     task: asyncio.Task[None] | None = None
+    # A task that is cancelled before its first step never runs at all, so until then only `reason` is set.
+    started: bool = False
     # Set when the end is being written: from then on nothing may interrupt it.
     ending: bool = False
 
@@ -74,11 +76,12 @@ class Running:
         return self.statement.query_id
 
     def interrupt(self, reason: SnowcaveError) -> None:
-        if self.ending or self.reason or self.task is None:
+        if self.ending or self.reason:
             return
         self.reason = reason
         self.handle.cancelled.set()
-        self.task.cancel()
+        if self.started and self.task is not None:
+            self.task.cancel()
 
 
 class Queries:
@@ -170,6 +173,7 @@ class Queries:
             running.interrupt(Unavailable("The server is stopping."))
 
     async def _drive(self, running: Running) -> None:
+        running.started = True
         attending = self._tasks.create_task(self._attend(running))
         with structlog.contextvars.bound_contextvars(query_id=running.id):
             try:
@@ -200,6 +204,8 @@ class Queries:
         return found
 
     async def _attempt(self, running: Running) -> Answer | Failure:
+        if running.reason is not None:
+            return Failure(running.id, running.reason)
         deadline = asyncio.timeout(running.statement.timeout or None)
         try:
             async with deadline, self._slots:

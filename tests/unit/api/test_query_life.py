@@ -1,0 +1,153 @@
+"""Statements as tasks: interrupted at any moment, they end once and tell everybody."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+
+from snowcave.api.contract import Done, Outcome, QueryHandle, SessionContext, status
+from snowcave.api.queries.answer import Answer, Failure, InProgress
+from snowcave.api.queries.life import Queries, Statement, open_queries
+from snowcave.api.queries.records import Records, State
+from snowcave.api.settings import QuerySettings
+from snowcave.api.warehouse import Warehouse
+from snowcave.kit.clock import LoopClock
+from snowcave.model import keys
+from snowcave.model.errors import QueryCancelled, Unavailable
+from snowcave.model.keys import Role
+from snowcave.v1 import state_pb2 as state
+from tests.kit.memory_store import MemoryStore
+
+SETTINGS = QuerySettings(hold=10.0, record_after=1.0, look=1.0, drain=3.0)
+
+pytestmark = pytest.mark.looptime
+
+
+class AbsentWarehouse:
+    def __init__(self) -> None:
+        self.cancelled: list[str] = []
+
+    async def keep(self, *_: object) -> None:
+        raise Unavailable("away")
+
+    async def cancel(self, _session: int, query_id: str) -> bool:
+        self.cancelled.append(query_id)
+        return False
+
+
+class Sleeper:
+    """`run` sleeps for the seconds that the statement says, then sets the database."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
+        self.runs += 1
+        await asyncio.sleep(float(sql))
+        context.database = "CHANGED"
+        return Done(status("slept"), context)
+
+
+class Bench:
+    def __init__(self, queries: Queries, store: MemoryStore, sleeper: Sleeper) -> None:
+        self.queries = queries
+        self.store = store
+        self.sleeper = sleeper
+
+    async def record(self, query: str) -> state.Query | None:
+        kept = await self.store.get(keys.QUERIES.key(query))
+        return state.Query.FromString(kept.value) if kept else None
+
+    async def session(self) -> state.Session:
+        kept = await self.store.get(keys.SESSIONS.key(1))
+        assert kept is not None
+        return state.Session.FromString(kept.value)
+
+
+@asynccontextmanager
+async def bench(settings: QuerySettings = SETTINGS) -> AsyncGenerator[Bench]:
+    store, sleeper = MemoryStore(Role.API), Sleeper()
+    session = state.Session(id=1, user=2)
+    await store.put(keys.SESSIONS.key(1), session.SerializeToString())
+    records = Records(store, LoopClock(), "me", lambda: 0)
+    warehouse = cast(Warehouse, AbsentWarehouse())
+    async with open_queries(sleeper, warehouse, records, settings, random.Random(1)) as queries:
+        yield Bench(queries, store, sleeper)
+
+
+def sleeping(seconds: float, *, query: str = "q", timeout: float = 1000.0) -> Statement:
+    return Statement(query, str(seconds), SessionContext(1, 2, "U"), timeout)
+
+
+async def test_an_answer_is_written_down_before_it_is_told() -> None:
+    async with bench() as b:
+        running = await b.queries.submit(sleeping(0.1))
+        outcome = await b.queries.wait(running)
+        record, session = await b.record("q"), await b.session()
+    assert isinstance(outcome, Answer)
+    assert record is not None
+    assert record.state == State.SUCCESS
+    assert (session.database, session.last_query_id) == ("CHANGED", "q")
+
+
+async def test_nobody_waits_longer_than_the_hold_and_the_statement_goes_on() -> None:
+    async with bench() as b:
+        running = await b.queries.submit(sleeping(15))
+        assert await b.queries.wait(running) == InProgress("q")
+        assert isinstance(await b.queries.wait(running), Answer)
+    assert b.sleeper.runs == 1
+
+
+async def test_a_long_statement_is_known_to_other_replicas_while_it_runs() -> None:
+    async with bench() as b:
+        await b.queries.submit(sleeping(5))
+        assert await b.record("q") is None
+        await asyncio.sleep(2)
+        record = await b.record("q")
+        assert record is not None
+        assert record.state == State.RUNNING
+
+
+@pytest.mark.parametrize("after", [None, 0.0, 0.05, 2.0])
+async def test_a_cancelled_statement_ends_whenever_that_comes(after: float | None) -> None:
+    async with bench() as b:
+        running = await b.queries.submit(sleeping(60))
+        if after is not None:
+            await asyncio.sleep(after)
+        assert await b.queries.cancel("q")
+        outcome = await b.queries.wait(running)
+        record, session = await b.record("q"), await b.session()
+    assert isinstance(outcome, Failure)
+    assert isinstance(outcome.error, QueryCancelled)
+    assert record is not None
+    assert record.state == State.ABORTED
+    assert session.database == ""
+
+
+async def test_stopping_waits_for_the_quick_and_ends_the_slow() -> None:
+    async with bench() as b:
+        quick = await b.queries.submit(sleeping(1, query="quick"))
+        slow = await b.queries.submit(sleeping(60, query="slow"))
+    assert isinstance(quick.outcome, Answer)
+    assert isinstance(slow.outcome, Failure)
+    assert isinstance(slow.outcome.error, Unavailable)
+
+
+async def test_a_change_that_could_not_be_written_is_not_called_a_success() -> None:
+    async with bench() as b:
+        running = await b.queries.submit(sleeping(0.5))
+        b.store.reachable = False
+        outcome = await b.queries.wait(running)
+        b.store.reachable = True
+    assert isinstance(outcome, Failure)
+
+
+async def test_statements_of_a_closed_session_end() -> None:
+    async with bench() as b:
+        running = await b.queries.submit(sleeping(60))
+        b.queries.cancel_session(2)
+        b.queries.cancel_session(1)
+        assert isinstance(await b.queries.wait(running), Failure)
