@@ -19,7 +19,7 @@ _NO_FUNCTION = re.compile(
     r"(?:Function|Macro) with name \"?(.+?)\"? does not exist", re.IGNORECASE
 )
 _NO_COLUMN = re.compile(
-    r'Referenced column "(.+?)" not found|does not have a column named "(.+?)"'
+    r'Referenced column "(.+?)" (?:was )?not found|does not have a column named "(.+?)"'
 )
 _NEAR = re.compile(r'syntax error at or near "(.*?)"')
 _NOT_NUMBER = re.compile(

@@ -317,7 +317,7 @@ def _as_scalar(
     node: Expr, kind: str, json_columns: Collection[str], *, paths: bool = True
 ) -> None:
     inner = node.unnest()
-    is_path = isinstance(inner, exp.JSONExtract)
+    is_path = isinstance(inner, exp.JSONExtract) or _is_key(inner)
     is_column = isinstance(inner, exp.Column) and inner.name.upper() in json_columns
     if not (is_column or isinstance(inner, exp.ParseJSON) or (is_path and paths)):
         return
@@ -329,6 +329,11 @@ def _as_scalar(
     if kind == "number":
         text = exp.TryCast(this=text, to=exp.DataType.build("DOUBLE"))
     node.replace(text)
+
+
+def _is_key(node: Expr) -> bool:
+    """`v['key']`"""
+    return isinstance(node, exp.Bracket) and any(e.is_string for e in node.expressions)
 
 
 def tables_of(statement: Expr, context: Context) -> list[tuple[str, str, str]]:

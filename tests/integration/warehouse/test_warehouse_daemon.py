@@ -5,6 +5,7 @@ import socket
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 import pyarrow as pa
@@ -50,7 +51,7 @@ class Client:
         with translated("warehouse"):
             return await self.stub.Execute(request, timeout=60)
 
-    async def rows(self, sql: str, **more) -> list[tuple]:
+    async def rows(self, sql: str, **more) -> list[Any]:
         return table_rows(table(await self.run(sql, **more)))
 
     async def fetch(self, query_id: str, **more) -> list[pb.ResultBatch]:
@@ -67,7 +68,7 @@ def table(reply) -> pa.Table:
     return pa.ipc.open_stream(reply.arrow_stream).read_all()
 
 
-def table_rows(read: pa.Table) -> list[tuple]:
+def table_rows(read: pa.Table) -> list[Any]:
     columns = [read.column(index).to_pylist() for index in range(read.num_columns)]
     return list(zip(*columns, strict=True))
 

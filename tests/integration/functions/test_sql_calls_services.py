@@ -1,0 +1,295 @@
+"""SELECT f(x): warehouse, router and a service, each behind its real protocol."""
+
+import asyncio
+import socket
+import uuid
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from aiohttp import web
+
+from snowcave.functions.settings import FunctionsSettings, HttpSettings
+from snowcave.model.errors import SnowcaveError
+from snowcave.model.keys import Role
+from snowcave.runtime import tls
+from snowcave.runtime.daemon import Health, Parts
+from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import state_pb2 as state
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.v1 import warehouse_pb2_grpc as stubs
+from snowcave.warehouse import main
+from snowcave.warehouse.settings import WarehouseSettings
+from tests.kit.service_functions import Router, Service, a_router, a_service, answer, echo, served
+
+ECHO = 1
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Mesher:
+    stub: Any
+    router: Router
+    service: Service
+    bindings: list[pb.FunctionBinding]
+
+    async def declare(
+        self, uid: int, name: str, types: Sequence[str], returns: str, **more: Any
+    ) -> None:
+        arguments = [state.Argument(name=f"A{n}", type=t) for n, t in enumerate(types)]
+        await self.router.catalog.add_function(uid, arguments=arguments, returns=returns, **more)
+        await self.router.settled(uid, 1)
+        self.bindings.append(
+            pb.FunctionBinding(
+                function=uid,
+                database="TUTORIAL_DB",
+                schema="DATA_SCHEMA",
+                name=name,
+                argument_types=types,
+                returns=returns,
+                spellings=[name, f"DATA_SCHEMA.{name}"],
+            )
+        )
+
+    async def run(self, sql: str, **more: Any) -> pb.ExecuteReply:
+        request = pb.ExecuteRequest(
+            session=1,
+            query_id=more.pop("query_id", str(uuid.uuid4())),
+            sql=sql,
+            context=pb.SessionContext(
+                database="TUTORIAL_DB", schema="DATA_SCHEMA", role="TEST_ROLE", user="BOB"
+            ),
+            functions=self.bindings,
+            **more,
+        )
+        with translated("warehouse"):
+            return await self.stub.Execute(request, timeout=60)
+
+    async def rows(self, sql: str, **more) -> list[Any]:
+        reply = await self.run(sql, **more)
+        read = pa.ipc.open_stream(reply.arrow_stream).read_all()
+        columns = [read.column(n).to_pylist() for n in range(read.num_columns)]
+        return list(zip(*columns, strict=True))
+
+
+@asynccontextmanager
+async def meshed(home, behave=echo):
+    mesh = Mesh(home=home, port_base=free_port() - 10)
+    tls.ensure(mesh.folder("tls"))
+    settings = FunctionsSettings(
+        mesh=mesh, http=HttpSettings(backoff_base=0.001, backoff_cap=0.01)
+    )
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        service = await enter(a_service(behave))
+        router = await enter(a_router(settings))
+        await router.catalog.add_service(service)
+        await enter(served(router, settings))
+        await main.build(WarehouseSettings(mesh=mesh), Parts(stack, Health()))
+        address = mesh.grpc_address(Role.WAREHOUSE)
+        channel = await enter(connect(address, mesh.folder("tls"), me=Role.API, to=Role.WAREHOUSE))
+        mesher = Mesher(stubs.WarehouseServiceStub(channel), router, service, [])
+        await mesher.stub.ApplyDdl(pb.ApplyDdlRequest(create_database="TUTORIAL_DB"))
+        name = pb.SchemaName(database="TUTORIAL_DB", schema="DATA_SCHEMA")
+        await mesher.stub.ApplyDdl(pb.ApplyDdlRequest(create_schema=name))
+        await mesher.declare(ECHO, "MY_ECHO_UDF", ["VARCHAR"], "VARCHAR")
+        yield mesher
+
+
+async def test_the_echo_tutorial_s_two_queries(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        one = await mesher.run("SELECT my_echo_udf('hello!');")
+        assert [c.name for c in one.columns] == ["MY_ECHO_UDF('HELLO!')"]
+        assert await mesher.rows("SELECT my_echo_udf('hello!')") == [("Bob said hello!",)]
+        await mesher.run(
+            "CREATE TABLE messages AS SELECT column1 AS message_text "
+            "FROM VALUES ('Thank you'), ('Hello'), ('Hello World')"
+        )
+        table = await mesher.run("SELECT my_echo_udf(message_text) FROM messages")
+        assert [c.name for c in table.columns] == ["MY_ECHO_UDF(MESSAGE_TEXT)"]
+        read = pa.ipc.open_stream(table.arrow_stream).read_all()
+        assert read.column(0).to_pylist() == [
+            "Bob said Thank you",
+            "Bob said Hello",
+            "Bob said Hello World",
+        ]
+
+
+BOB = "Bob said "
+ANYWHERE: list[tuple[str, list[Any]]] = [
+    (
+        "SELECT id, upper(my_echo_udf(t)) AS u FROM m ORDER BY id",
+        [(1, "BOB SAID A"), (2, "BOB SAID B"), (3, "BOB SAID C")],
+    ),
+    (
+        "SELECT my_echo_udf(t) || id FROM m WHERE id > 1 ORDER BY id DESC",
+        [(BOB + "c3",), (BOB + "b2",)],
+    ),
+    ("SELECT my_echo_udf(t) AS r FROM m ORDER BY r DESC LIMIT 1", [(BOB + "c",)]),
+    ("SELECT my_echo_udf(t), id FROM m ORDER BY 1 DESC LIMIT 1 OFFSET 1", [(BOB + "b", 2)]),
+    (
+        "SELECT *, data_schema.my_echo_udf(t) AS r FROM m ORDER BY id LIMIT 1",
+        [(1, "a", BOB + "a")],
+    ),
+    ("SELECT my_echo_udf(my_echo_udf(t)) FROM m ORDER BY id LIMIT 1", [(BOB + BOB + "a",)]),
+    (
+        "SELECT my_echo_udf(t), my_echo_udf(id) FROM m ORDER BY id LIMIT 1",
+        [(BOB + "a", BOB + "1")],
+    ),
+    ("SELECT id FROM m WHERE my_echo_udf(t) = 'Bob said b'", [(2,)]),
+    ("SELECT count(my_echo_udf(t)) FROM m", [(3,)]),
+    (
+        "SELECT x.id FROM m x JOIN m y ON my_echo_udf(x.t) = 'Bob said ' || y.t ORDER BY 1",
+        [(1,), (2,), (3,)],
+    ),
+    ("WITH c AS (SELECT t FROM m WHERE id = 3) SELECT my_echo_udf(t) FROM c", [(BOB + "c",)]),
+    ("SELECT r FROM (SELECT my_echo_udf(t) AS r FROM m) WHERE r LIKE '%b'", [(BOB + "b",)]),
+    (
+        "SELECT CASE WHEN id = 2 THEN my_echo_udf(t) ELSE 'no' END FROM m ORDER BY id",
+        [("no",), (BOB + "b",), ("no",)],
+    ),
+    ("SELECT DISTINCT my_echo_udf('x') FROM m", [(BOB + "x",)]),
+    ("SELECT my_echo_udf(t) FROM m WHERE id > 100", []),
+]
+
+
+@pytest.mark.parametrize(("sql", "expected"), ANYWHERE)
+async def test_calls_work_wherever_an_expression_may_stand(tmp_path, sql, expected):
+    async with meshed(tmp_path) as mesher:
+        await mesher.run(
+            "CREATE TABLE m AS SELECT column1 AS id, column2 AS t FROM VALUES (1, 'a'), (2, 'b'), (3, 'c')"
+        )
+        assert await mesher.rows(sql) == expected
+
+
+async def test_only_the_rows_within_the_limit_are_sent(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        await mesher.run(
+            "CREATE TABLE m AS SELECT seq4() AS id FROM TABLE(GENERATOR(ROWCOUNT => 1000))"
+        )
+        await mesher.rows("SELECT my_echo_udf(id) FROM m ORDER BY id LIMIT 3")
+        assert [row[1] for row in mesher.service.rows] == ["0", "1", "2"]
+
+
+async def test_answers_fill_tables(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        await mesher.run("CREATE TABLE a AS SELECT my_echo_udf('x') AS r")
+        await mesher.run("INSERT INTO a SELECT my_echo_udf('y')")
+        await mesher.run("UPDATE a SET r = my_echo_udf('z') WHERE r LIKE '%y'")
+        assert await mesher.rows("SELECT r FROM a ORDER BY 1") == [
+            ("Bob said x",),
+            ("Bob said z",),
+        ]
+
+
+async def test_every_row_goes_once_and_comes_back_in_its_place(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        await mesher.run(
+            "CREATE TABLE m AS SELECT seq4() AS id FROM TABLE(GENERATOR(ROWCOUNT => 30000))"
+        )
+        wrong = "SELECT count(*) FROM (SELECT id, my_echo_udf(id) AS r FROM m) WHERE r <> 'Bob said ' || id"
+        await mesher.run("CREATE TABLE done AS SELECT id, my_echo_udf(id) AS r FROM m")
+        assert len(mesher.service.rows) == 30_000
+        assert {row[1] for row in mesher.service.rows} == {str(n) for n in range(30_000)}
+        assert await mesher.rows("SELECT count(*) FROM done WHERE r = 'Bob said ' || id") == [
+            (30_000,)
+        ]
+        assert await mesher.rows(wrong) == [(0,)]
+
+
+async def test_types_go_over_the_wire_as_documented_and_come_back_typed(tmp_path):
+    async def identity(_request: web.Request, rows: list[Any]) -> web.StreamResponse:
+        return answer([[row[0], row[1:]] for row in rows])
+
+    async with meshed(tmp_path, identity) as mesher:
+        types = "NUMBER(38,0) NUMBER(10,2) FLOAT BOOLEAN DATE TIMESTAMP_NTZ BINARY VARIANT VARCHAR"
+        await mesher.declare(2, "ALL_OF", list(types.split()), "VARIANT")
+        await mesher.rows(
+            "SELECT all_of(1234567890123456789, 1.5, 0.25, true, '2014-01-01', "
+            "'2014-01-01 16:00:00', TO_BINARY('AB', 'HEX'), PARSE_JSON('{\"a\":[1]}'), 'x')"
+        )
+        (_, headers, _), *_ = mesher.service.requests
+        assert headers["sf-external-function-format"] == "json"
+        assert mesher.service.rows == [
+            [
+                *(0, 1234567890123456789, 1.5, 0.25, True),
+                *("2014-01-01", "2014-01-01 16:00:00", "AB", {"a": [1]}, "x"),
+            ]
+        ]
+
+
+async def test_numbers_come_back_as_numbers(tmp_path):
+    async def double(_request: web.Request, rows: list[Any]) -> web.StreamResponse:
+        return answer([[row[0], row[1] * 2] for row in rows])
+
+    async with meshed(tmp_path, double) as mesher:
+        await mesher.declare(2, "TWICE", ["NUMBER(38,0)"], "NUMBER(38,0)")
+        reply = await mesher.run("SELECT twice(21) + 1")
+        assert reply.columns[0].type == "fixed"
+        assert await mesher.rows("SELECT twice(21) + 1") == [(43,)]
+
+
+async def test_a_failing_service_fails_the_query_with_its_reason(tmp_path):
+    async def refuse(_request: web.Request, _rows: list[Any]) -> web.StreamResponse:
+        return web.Response(status=400, text="no such word")
+
+    async with meshed(tmp_path, refuse) as mesher:
+        for sql in ("SELECT my_echo_udf('a')", "SELECT 1 WHERE my_echo_udf('a') = 'b'"):
+            with pytest.raises(SnowcaveError, match="400 'no such word'") as failed:
+                await mesher.run(sql)
+            assert failed.value.code == 395090
+        assert await mesher.rows("SELECT 1") == [(1,)]
+
+
+async def test_a_service_that_is_not_ready_is_named(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        await mesher.router.catalog.set_endpoint(0, mesher.service.port, ready=False)
+        await mesher.router.settled(ECHO, 0)
+        with pytest.raises(SnowcaveError, match=r"ECHO_SERVICE.*not ready.*RUNNING"):
+            await mesher.run("SELECT my_echo_udf('a')")
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT my_echo_udf('a')", "SELECT 1 WHERE my_echo_udf('a') = 'b'"]
+)
+async def test_cancelling_ends_the_requests_at_once(tmp_path, sql):
+    begun = asyncio.Event()
+
+    async def hang(_request: web.Request, _rows: list[Any]) -> web.StreamResponse:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with meshed(tmp_path, hang) as mesher, asyncio.timeout(20):
+        running = asyncio.create_task(mesher.run(sql, query_id="q"))
+        await begun.wait()
+        await mesher.stub.Cancel(pb.CancelRequest(session=1, query_id="q"))
+        with pytest.raises(SnowcaveError) as cancelled:
+            await running
+        assert cancelled.value.code == 604
+        while mesher.service.busy:
+            await asyncio.sleep(0)
+
+
+async def test_a_view_over_a_service_function_is_refused(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        with pytest.raises(SnowcaveError, match="Unsupported feature"):
+            await mesher.run("CREATE VIEW v AS SELECT my_echo_udf('a') AS r")
+
+
+async def test_a_call_with_bindings_and_its_description(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        bound = [pb.Binding(type="TEXT", values=[pb.BoundValue(value="it's")])]
+        assert await mesher.rows("SELECT my_echo_udf(?)", bindings=bound) == [("Bob said it's",)]
+        described = await mesher.run("SELECT my_echo_udf('a') AS r, 1", describe_only=True)
+        assert [(c.name, c.type) for c in described.columns] == [("R", "text"), ("1", "fixed")]
+        assert len(mesher.service.rows) == 1

@@ -1,0 +1,202 @@
+"""The engine itself: lock-down, the event table, what Snowflake's documents ask of ordinary SQL."""
+
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from snowcave.model.errors import SnowcaveError
+from snowcave.warehouse import event_table, failures
+from snowcave.warehouse.duck import DuckEngine
+from snowcave.warehouse.engine import Context
+from snowcave.warehouse.settings import EngineSettings
+
+HERE = Context(session=1, user="U", role="R", database="DB", schema="S")
+
+
+@pytest.fixture
+def engine(tmp_path):
+    (tmp_path / "events" / "parquet").mkdir(parents=True)
+    opened = DuckEngine(
+        tmp_path / "warehouse",
+        tmp_path / "stages",
+        EngineSettings(),
+        folders=[tmp_path / "events" / "parquet"],
+    )
+    opened.create_database("DB", replace=False)
+    opened.create_schema("DB", "S", replace=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def session(engine):
+    opened = engine.open_session(1)
+    yield opened
+    opened.close()
+
+
+def run(session, sql, context=HERE):
+    try:
+        table = session.execute(session.parse(sql, context), context).table
+    except Exception as error:
+        raise failures.translated(error) from error
+    return list(zip(*(table.column(n).to_pylist() for n in range(table.num_columns)), strict=True))
+
+
+def event(value, *, minutes=1, service="ECHO", stream="stdout"):
+    return {
+        "timestamp": datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=minutes),
+        "service": 5,
+        "instance_id": 0,
+        "record_type": "LOG",
+        "record": "{}",
+        "record_attributes": f'{{"log.iostream":"{stream}"}}',
+        "scope": None,
+        "value": f'"{value}"',
+        "trace": None,
+        "resource_attributes": f'{{"snow.service.name":"{service}",'
+        '"snow.executable.type":"SnowparkContainers"}',
+    }
+
+
+def events(*rows):
+    return pa.Table.from_pylist(list(rows), schema=event_table.STORED)
+
+
+DOCUMENTED_COLUMNS = """TIMESTAMP START_TIMESTAMP OBSERVED_TIMESTAMP TRACE RESOURCE
+RESOURCE_ATTRIBUTES SCOPE SCOPE_ATTRIBUTES RECORD_TYPE RECORD RECORD_ATTRIBUTES VALUE EXEMPLARS"""
+DOCUMENTED = """SELECT TIMESTAMP, RESOURCE_ATTRIBUTES, RECORD_ATTRIBUTES, VALUE
+FROM SNOWFLAKE.TELEMETRY.EVENTS
+WHERE timestamp > dateadd(hour, -1, current_timestamp())
+AND RESOURCE_ATTRIBUTES:"snow.executable.type" = 'SnowparkContainers'
+ORDER BY timestamp DESC
+LIMIT 10"""
+
+
+def test_the_event_table_is_there_before_any_event(session):
+    assert run(session, DOCUMENTED) == []
+    names = [
+        c.name
+        for c in session.describe(
+            session.parse("SELECT * FROM SNOWFLAKE.TELEMETRY.EVENTS", HERE), HERE
+        )
+    ]
+    assert names == DOCUMENTED_COLUMNS.split()
+
+
+def test_the_documented_query_reads_files_and_the_tail(session, tmp_path):
+    hour = tmp_path / "events" / "parquet" / "2026-01-01T00"
+    hour.mkdir()
+    pq.write_table(
+        events(event("rolled", minutes=5), event("old", minutes=90)), hour / "1.parquet"
+    )
+    session.point_event_table([hour / "1.parquet"], events(event("live")))
+    assert [row[3] for row in run(session, DOCUMENTED)] == ['"live"', '"rolled"']
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("value = 'one'", ["one"]),
+        ("value LIKE 'o%'", ["one"]),
+        ("value IN ('two', 'three')", ["two"]),
+        ("RESOURCE_ATTRIBUTES:\"snow.service.name\" = 'ECHO'", ["one"]),
+        ("RESOURCE_ATTRIBUTES:\"snow.service.name\" LIKE 'OTH%'", ["two"]),
+        ("RESOURCE_ATTRIBUTES:\"snow.service.name\"::string = 'OTHER'", ["two"]),
+        ("RESOURCE_ATTRIBUTES:\"snow.service.name\" IN ('ECHO', 'X')", ["one"]),
+        ("RECORD_ATTRIBUTES['log.iostream'] = 'stderr'", ["two"]),
+        ("RECORD_TYPE = 'LOG' AND value <> 'one'", ["two"]),
+    ],
+)
+def test_events_are_found_by_what_they_hold(session, condition, expected):
+    session.point_event_table(
+        [], events(event("one"), event("two", service="OTHER", stream="stderr"))
+    )
+    sql = f"SELECT value::string FROM SNOWFLAKE.TELEMETRY.EVENTS WHERE {condition}"
+    assert [row[0] for row in run(session, sql)] == expected
+
+
+def test_a_view_of_the_user_s_over_the_event_table_is_recognised(session):
+    run(session, "CREATE VIEW logs AS SELECT value FROM SNOWFLAKE.TELEMETRY.EVENTS")
+    sql = "SELECT * FROM logs"
+    assert session.reads_event_table(session.parse(sql, HERE), sql, HERE)
+    run(session, "CREATE TABLE plain AS SELECT 1 AS a")
+    sql = "SELECT * FROM plain"
+    assert not session.reads_event_table(session.parse(sql, HERE), sql, HERE)
+
+
+def test_two_sessions_see_their_own_moment_of_the_event_table(engine, session):
+    other = engine.open_session(2)
+    session.point_event_table([], events(event("a")))
+    sql = "SELECT count(*) FROM SNOWFLAKE.TELEMETRY.EVENTS"
+    assert run(session, sql) == [(1,)]
+    assert run(other, sql) == [(0,)]
+    other.close()
+
+
+def test_the_server_s_files_are_out_of_reach_even_for_duckdb_itself(engine, tmp_path):
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    duck = engine.open_session(3)._raw
+    for sql in (
+        f"SELECT * FROM '{secret}'",
+        f"SELECT * FROM read_text('{secret}')",
+        f"COPY (SELECT 1) TO '{tmp_path}/x'",
+    ):
+        with pytest.raises(duckdb.Error):
+            duck.execute(sql)
+    with pytest.raises(duckdb.Error):
+        duck.execute("SET enable_external_access = true")
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "sqlstate"),
+    [
+        ("SELECT * FROM nope", 2003, "42S02"),
+        ("SELECT nope", 904, "42000"),
+        ("SELECT nope(1)", 2140, "42601"),
+        ("SELEC 1", 1003, "42000"),
+        ("SELECT 'a'::int", 100038, "22018"),
+        ("SELECT '2024-99-01'::date", 100035, "22007"),
+        ("CREATE TABLE t (a INT", 1003, "42000"),
+    ],
+)
+def test_errors_have_snowflake_s_numbers(session, sql, code, sqlstate):
+    with pytest.raises(SnowcaveError) as error:
+        run(session, sql)
+    assert (error.value.code, error.value.sqlstate) == (code, sqlstate)
+
+
+def test_without_a_database_an_unqualified_name_says_so(session):
+    with pytest.raises(SnowcaveError) as error:
+        run(session, "SELECT * FROM t", Context(session=1))
+    assert error.value.code == 90105
+
+
+def test_the_request_says_where_the_session_is(engine, session):
+    engine.create_schema("DB", "OTHER", replace=False)
+    run(session, "CREATE TABLE t AS SELECT 1 AS a")
+    other = Context(session=1, database="DB", schema="OTHER")
+    run(session, "CREATE TABLE t AS SELECT 2 AS a", other)
+    assert run(session, "SELECT a FROM t") == [(1,)]
+    assert run(session, "SELECT a FROM t", other) == [(2,)]
+    assert run(session, "SELECT CURRENT_SCHEMA()", other) == [("OTHER",)]
+
+
+def test_a_database_may_have_any_name(engine, session):
+    engine.create_database('we\'re "odd"/..', replace=False)
+    engine.drop_database('we\'re "odd"/..')
+    assert not session.in_transaction
+
+
+def test_a_transaction_is_rolled_back(session):
+    run(session, "CREATE TABLE t (a INT)")
+    run(session, "BEGIN")
+    assert session.in_transaction
+    run(session, "INSERT INTO t VALUES (1)")
+    run(session, "ROLLBACK")
+    assert not session.in_transaction
+    assert run(session, "SELECT count(*) FROM t") == [(0,)]
