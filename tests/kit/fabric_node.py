@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+import uvloop
 from google.protobuf.json_format import ParseDict
 
 from snowcave.agent.network.network import Network, open_network
@@ -74,4 +75,6 @@ structlog.configure(
     logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
 )
+# Daemons run on uvloop, on which not every library works.
+uvloop.install()
 asyncio.run(main(*sys.argv[1:]))

@@ -8,14 +8,14 @@ import asyncio
 import ctypes
 import hashlib
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pyroute2 import AsyncIPRoute, IPRoute
+from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from snowcave.model.errors import Unavailable
@@ -32,71 +32,35 @@ def link_name(instance: str) -> str:
     return "c" + hashlib.sha256(instance.encode()).hexdigest()[:12]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plugs:
     """Made by `open_plugs`. One plug at a time: each is a handful of kernel calls, some milliseconds."""
 
-    _netlink: AsyncIPRoute
     _own_namespace: int
     # The only thread that ever leaves the node's namespace.
     _inside: ThreadPoolExecutor
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def plug(self, pid: int, name: str, address: str) -> None:
         """Give the sandbox with process `pid` the address. `name` is the instance's.
 
         Raises Unavailable where the sandbox is gone or the kernel refuses.
         """
-        async with self._lock:
-            try:
-                await self._plug(pid, link_name(name), address)
-            except (NetlinkError, OSError) as error:
-                raise Unavailable(f"cannot plug instance {name}: {error}") from error
+        try:
+            await self._in_thread(
+                partial(_plug, self._own_namespace, pid, link_name(name), address)
+            )
+        except (NetlinkError, OSError) as error:
+            raise Unavailable(f"cannot plug instance {name}: {error}") from error
 
     async def unplug(self, name: str) -> None:
         """Take the interface away; nothing where it is gone, as it is when the sandbox has ended."""
-        async with self._lock:
-            try:
-                await self._delete(link_name(name))
-            except (NetlinkError, OSError) as error:
-                raise Unavailable(f"cannot unplug instance {name}: {error}") from error
-
-    async def _plug(self, pid: int, link: str, address: str) -> None:
-        if await self._index(link) is not None:
-            if await self._in_namespace(pid, partial(_has_address, address)):
-                await self._set_up(link, address)
-                return
-            await self._delete(link)  # it led to a sandbox that was replaced
-        await self._netlink.link(
-            "add", ifname=link, kind="veth", peer={"ifname": INSIDE, "net_ns_pid": pid}
-        )
         try:
-            await self._set_up(link, address)
-            await self._in_namespace(pid, partial(_configure, address))
-        except BaseException:
-            with suppress(NetlinkError):
-                await self._delete(link)
-            raise
+            await self._in_thread(partial(_unplug, link_name(name)))
+        except (NetlinkError, OSError) as error:
+            raise Unavailable(f"cannot unplug instance {name}: {error}") from error
 
-    async def _set_up(self, link: str, address: str) -> None:
-        index = await self._index(link)
-        await self._netlink.link("set", index=index, state="up")
-        await self._netlink.route("replace", dst=f"{address}/32", oif=index, scope=_SCOPE_LINK)
-
-    async def _delete(self, link: str) -> None:
-        if (index := await self._index(link)) is not None:
-            with suppress(
-                NetlinkError
-            ):  # the sandbox may end, and take the pair along, at this moment
-                await self._netlink.link("del", index=index)
-
-    async def _index(self, link: str) -> int | None:
-        found = await self._netlink.link_lookup(ifname=link)
-        return found[0] if found else None
-
-    async def _in_namespace(self, pid: int, act: Callable[[IPRoute], bool]) -> bool:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._inside, _visit, pid, self._own_namespace, act)
+    async def _in_thread(self, act: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._inside, act)
 
 
 @asynccontextmanager
@@ -105,11 +69,63 @@ async def open_plugs() -> AsyncGenerator[Plugs]:
     own_namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     inside = ThreadPoolExecutor(1, "netns")
     try:
-        async with AsyncIPRoute() as netlink:
-            yield Plugs(netlink, own_namespace, inside)
+        yield Plugs(own_namespace, inside)
     finally:
         inside.shutdown()
         os.close(own_namespace)
+
+
+@contextmanager
+def _open_netlink() -> Generator[IPRoute]:
+    """Bound to the namespace that the thread is in now.
+
+    With a loop of its own: pyroute2 would ask for the usual one, and does not work on uvloop.
+    """
+    loop = asyncio.SelectorEventLoop()
+    try:
+        with IPRoute(use_event_loop=loop) as netlink:
+            yield netlink
+    finally:
+        loop.close()
+
+
+def _plug(own_namespace: int, pid: int, link: str, address: str) -> None:
+    with _open_netlink() as node:
+        if _index(node, link) is not None:
+            if _visit(pid, own_namespace, partial(_has_address, address)):
+                _set_up(node, link, address)
+                return
+            _delete(node, link)  # it led to a sandbox that was replaced
+        node.link("add", ifname=link, kind="veth", peer={"ifname": INSIDE, "net_ns_pid": pid})
+        try:
+            _set_up(node, link, address)
+            _visit(pid, own_namespace, partial(_configure, address))
+        except BaseException:
+            with suppress(NetlinkError):
+                _delete(node, link)
+            raise
+
+
+def _unplug(link: str) -> None:
+    with _open_netlink() as node:
+        _delete(node, link)
+
+
+def _set_up(node: IPRoute, link: str, address: str) -> None:
+    index = _index(node, link)
+    node.link("set", index=index, state="up")
+    node.route("replace", dst=f"{address}/32", oif=index, scope=_SCOPE_LINK)
+
+
+def _delete(node: IPRoute, link: str) -> None:
+    if (index := _index(node, link)) is not None:
+        # The sandbox may end, and take the pair along, at this moment.
+        with suppress(NetlinkError):
+            node.link("del", index=index)
+
+
+def _index(netlink: IPRoute, link: str) -> int | None:
+    return next(iter(netlink.link_lookup(ifname=link)), None)
 
 
 def _visit(pid: int, own_namespace: int, act: Callable[[IPRoute], bool]) -> bool:
@@ -120,7 +136,7 @@ def _visit(pid: int, own_namespace: int, act: Callable[[IPRoute], bool]) -> bool
             raise OSError("the process has no network namespace of its own")
         _setns(fd)
         try:
-            with IPRoute() as netlink:  # belongs to the namespace that it was opened in
+            with _open_netlink() as netlink:
                 return act(netlink)
         finally:
             _setns(own_namespace)
@@ -144,8 +160,7 @@ def _configure(address: str, netlink: IPRoute) -> bool:
 
 
 def _has_address(address: str, netlink: IPRoute) -> bool:
-    index = next(iter(netlink.link_lookup(ifname=INSIDE)), None)
-    if index is None:
+    if (index := _index(netlink, INSIDE)) is None:
         return False
     held = {message.get_attr("IFA_ADDRESS") for message in netlink.get_addr(index=index)}
     routes = {message.get_attr("RTA_GATEWAY") for message in netlink.get_routes(family=2)}
