@@ -68,13 +68,13 @@ class PrivateDocker:
         self.process.kill()
         self.process.wait(_SECONDS)
 
-    def start_registry(self) -> str:
-        """Debian's docker-registry beside the engine; its host:port as the engine sees it."""
+    def start_registry(self, port: int = 5000) -> str:
+        """Debian's docker-registry beside the engine; its host:port as the engine sees it. Once a session."""
         config = self.folder / "registry.yml"
         config.write_text(
             "version: 0.1\nlog: {level: error}\n"
             f"storage: {{filesystem: {{rootdirectory: {self.folder}/registry}}}}\n"
-            "http: {addr: '127.0.0.1:5000'}\n"
+            f"http: {{addr: '127.0.0.1:{port}'}}\n"
         )
         with (self.folder / "registry.log").open("ab") as log:
             self.registry = subprocess.Popen(
@@ -85,9 +85,9 @@ class PrivateDocker:
                 stdout=log,
                 stderr=log,
             )
-        probe = ["nsenter", f"--net={self.namespace_path}", "curl", "-fs", "localhost:5000/v2/"]
+        probe = ["nsenter", f"--net={self.namespace_path}", "curl", "-fs", f"localhost:{port}/v2/"]
         self._until(lambda: subprocess.run(probe, capture_output=True).returncode == 0, "registry")
-        return "localhost:5000"
+        return f"localhost:{port}"
 
     def docker(self, *arguments: str, data: bytes | None = None) -> str:
         """The docker command line against this engine."""
@@ -106,9 +106,9 @@ class PrivateDocker:
             "import", "-c", 'CMD ["/bin/sleep","3600"]', "-", reference, data=busybox_tar()
         )
 
-    def push_busybox(self, repository: str) -> str:
+    def push_busybox(self, repository: str, registry: str = "localhost:5000") -> str:
         """As image `<registry>/<repository>`; returns its digest. Not kept by the engine."""
-        reference = f"localhost:5000/{repository}:latest"
+        reference = f"{registry}/{repository}:latest"
         self.import_busybox(reference)
         self.docker("push", reference)
         name = self.docker("image", "inspect", "-f", "{{index .RepoDigests 0}}", reference)

@@ -93,6 +93,7 @@ class Shipper:
         self._clock = clock
         self._rng = rng
         self._sequence = 0
+        self._acknowledged_sequence = 0
         # Readers are used by one thread at a time.
         self._reading = asyncio.Lock()
         self._sources = {
@@ -131,13 +132,15 @@ class Shipper:
 
     async def run(self) -> None:
         delays = backoff(self._rng, cap=self._settings.retry_cap)
+        log.info("log_shipping_began", sources=len(self._sources))
         while True:
+            shipped = self._acknowledged_sequence
             try:
                 await self._ship()
             except SnowcaveError as error:
-                log.info("log_shipping_waits", error=error.message)
-            else:
-                delays = backoff(self._rng, cap=self._settings.retry_cap)
+                if self._acknowledged_sequence != shipped:
+                    delays = backoff(self._rng, cap=self._settings.retry_cap)
+                    log.info("log_shipping_waits", error=error.message)
             for source in self._sources.values():
                 self._rewind(source)
             await self._clock.sleep(next(delays))
@@ -169,6 +172,7 @@ class Shipper:
             raise Unavailable("The events daemon has closed the stream.") from error
         if reply.sequence != sequence:
             raise Unavailable("The events daemon acknowledged another batch.")
+        self._acknowledged_sequence = sequence
 
     async def _next_batch(self) -> _Batch:
         """Waits until some source has something new."""
