@@ -288,6 +288,15 @@ def compare_variants(statement: Expr, json_columns: Collection[str]) -> Expr:
     return statement
 
 
+def keep_exact(translated: Expr) -> Expr:
+    """Undo fakesnow's cast of every added-up value to DOUBLE: numbers are added exactly."""
+    for node in translated.find_all(exp.Sum, exp.Avg, exp.Median):
+        inner = node.this
+        if isinstance(inner, exp.TryCast) and inner.to.this == exp.DataType.Type.DOUBLE:
+            node.set("this", inner.this)
+    return translated
+
+
 def _others(node: Expr) -> list[Expr]:
     match node:
         case exp.Between():

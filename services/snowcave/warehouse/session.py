@@ -13,6 +13,7 @@ import pyarrow as pa
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.statement_type import statement_type_id
+from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
 from snowcave.model.errors import QueryCancelled
@@ -24,6 +25,7 @@ from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
 _SELECT = 0x1000
 _OTHER = 0x6000
 _BOUND = "_SC_BOUND"
+_NUMERIC = (exp.Sum, exp.Avg, exp.Median)
 
 
 class _Forgetful(dict[str, Any]):
@@ -56,9 +58,24 @@ class _Cursor(FakeSnowflakeCursor):
     def run(self, statement: Expr, parameters: list[Any] | None) -> Expr:
         """fakesnow's `execute` from the tree on; answers the last translated statement."""
         self.check_db_and_schema(statement)
+        if statement.find(*_NUMERIC) is None:
+            return self._parts(statement, parameters)
+        try:
+            return self._parts(statement.copy(), parameters, exact=True)
+        except ProgrammingError as error:
+            if "No function matches" not in str(error):
+                raise
+        # Texts or semi-structured values are added up: only then as floating-point numbers.
+        return self._parts(statement, parameters)
+
+    def _parts(
+        self, statement: Expr, parameters: list[Any] | None, *, exact: bool = False
+    ) -> Expr:
         translated = statement
         for part in self._transform_explode(statement):
             translated = self._transform(part, parameters)
+            if exact:
+                translated = rewrite.keep_exact(translated)
             self._execute(translated, parameters if translated.find(exp.Placeholder) else None)
         return translated
 

@@ -200,3 +200,12 @@ def test_a_transaction_is_rolled_back(session):
     run(session, "ROLLBACK")
     assert not session.in_transaction
     assert run(session, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_numbers_are_added_up_exactly_and_texts_still_can_be(session):
+    run(session, "CREATE TABLE n AS SELECT column1 AS a FROM VALUES (9007199254740993), (1)")
+    (total,) = session.execute(session.parse("SELECT SUM(a) FROM n", HERE), HERE).columns
+    assert total.type == "fixed"
+    assert run(session, "SELECT SUM(a) FROM n") == [(9007199254740994,)]
+    assert run(session, "SELECT SUM(column1) FROM VALUES ('1'), ('2')") == [(3.0,)]
+    assert run(session, "SELECT SUM(PARSE_JSON('{\"a\":4}'):a)") == [(4.0,)]
