@@ -67,7 +67,8 @@ class Upstream:
     # Path before every repository, such as a Harbor project; empty: none.
     prefix: str = ""
     username: str = ""
-    password: str = ""
+    # Never in a representation: those end in tracebacks.
+    password: str = field(default="", repr=False)
     # Certificate authorities (PEM file) that https upstreams are checked against; empty: the system's.
     ca_file: str = ""
     # To connect.

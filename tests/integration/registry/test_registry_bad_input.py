@@ -146,3 +146,13 @@ async def test_a_host_header_is_not_echoed_into_the_challenge(registry: Registry
     answer = await talk(registry, said)
     assert answer[8:12] in (b" 401", b" 400")
     assert b"evil" not in answer
+
+
+async def test_a_client_that_asks_first_is_told_to_send(registry: Registry, http: ClientSession):
+    where = f"{UPLOADS}?digest={digest_of(b'content')}"
+    headers = {**WRITER, "Content-Length": "7"}
+    async with http.post(where, data=b"content", expect100=True, headers=headers) as response:
+        assert response.status == 201
+    said = f"POST {where} HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\n"
+    answer = await talk(registry, said.encode())
+    assert answer[8:12] == b" 401"

@@ -4,6 +4,7 @@ Nothing here holds a blob: bodies go through piece by piece, both ways.
 """
 
 import asyncio
+import base64
 import io
 import re
 import ssl
@@ -209,7 +210,7 @@ class UpstreamClient:
         query = {"scope": scope}
         if "service" in challenge:
             query["service"] = challenge["service"]
-        url = URL(challenge["realm"]).update_query(query)
+        url = _realm(challenge["realm"]).update_query(query)
         async with self._session.get(url, headers=headers) as response:
             if response.status != 200:
                 raise PartUnavailable(
@@ -228,7 +229,8 @@ class UpstreamClient:
         return self._tokens[scope].header
 
     def _basic(self) -> str:
-        return aiohttp.BasicAuth(self._settings.username, self._settings.password).encode()
+        pair = f"{self._settings.username}:{self._settings.password}"
+        return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
 class _translated:  # noqa: N801  # reads as a word where it is used
@@ -250,6 +252,17 @@ class _translated:  # noqa: N801  # reads as a word where it is used
         raise PartUnavailable(
             f"the upstream registry does not answer: {type(error).__name__}"
         ) from error
+
+
+def _realm(text: str) -> URL:
+    """Where tokens are to be had. Raises PartUnavailable."""
+    try:
+        url = URL(text)
+    except ValueError as error:
+        raise PartUnavailable("the upstream registry's realm is not an address") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise PartUnavailable("the upstream registry's realm is not an address")
+    return url
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> RegistryError:

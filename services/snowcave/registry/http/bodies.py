@@ -14,6 +14,7 @@ async def pieces(
     request: web.BaseRequest, *, idle: float, exactly: int | None = None
 ) -> AsyncIterator[bytes]:
     """As they arrive. `exactly`: what Content-Range announced; more or less is SIZE_INVALID."""
+    await _ask_for(request)
     received = 0
     while True:
         try:
@@ -32,6 +33,14 @@ async def pieces(
         yield piece
     if exactly is not None and received != exactly:
         raise SizeInvalid(f"{received} bytes, where Content-Range says {exactly}")
+
+
+async def _ask_for(request: web.BaseRequest) -> None:
+    """A client that waits for our word before it sends a body gets it once the request is accepted."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # Not a part of the answer that follows.
+        request.writer.output_size = 0
 
 
 async def whole(request: web.BaseRequest, *, idle: float, most: int) -> bytes:
