@@ -15,6 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from snowcave.kit.clock import LoopClock
 from snowcave.model.keys import Role
 
+# What containers call the API over TLS (SNOWFLAKE_HOST).
+_OTHER_NAMES = {Role.API: ("snowflake.snowflakecomputing.internal",)}
 _LIFETIME = datetime.timedelta(days=3650)
 
 
@@ -73,6 +75,7 @@ def _issue(folder: Path, role: Role) -> None:
         [
             x509.DNSName(server_name(role)),
             x509.DNSName("localhost"),
+            *(x509.DNSName(name) for name in _OTHER_NAMES.get(role, ())),
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         ]
     )

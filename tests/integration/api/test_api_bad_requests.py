@@ -76,8 +76,11 @@ async def test_the_tls_port_shows_a_certificate_of_our_authority(tmp_path: Path)
     async with running_front(tmp_path) as front:
         trust = ssl.create_default_context(cafile=str(tmp_path / "tls" / "ca.pem"))
         url = f"https://127.0.0.1:{front.mesh.port('api-tls')}/"
-        async with aiohttp.ClientSession() as http, http.get(url, ssl=trust) as answer:
-            assert answer.status == 200
+        inside = "snowflake.snowflakecomputing.internal"
+        async with aiohttp.ClientSession() as http:
+            for name in (None, inside):
+                async with http.get(url, ssl=trust, server_hostname=name) as answer:
+                    assert answer.status == 200
 
 
 async def _raw(port: int, sent: bytes) -> bytes:
