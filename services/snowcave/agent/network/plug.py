@@ -86,6 +86,7 @@ def _open_netlink() -> Generator[IPRoute]:
         with IPRoute(use_event_loop=loop) as netlink:
             yield netlink
     finally:
+        loop.run_until_complete(asyncio.sleep(0))  # transports close in the loop's next turn
         loop.close()
 
 
