@@ -160,6 +160,12 @@ async def test_nodes_and_the_machine_are_closed_to_instances_though_they_listen(
             assert answer in ("timeout", "refused")
 
 
+async def test_a_node_can_probe_its_own_instances(scene: Scene):
+    target = scene.first
+    (answer,) = await call_from(target.node.namespace, target.address, UNDECLARED)
+    assert answer.startswith("echo-0 ")
+
+
 async def test_the_world_is_closed_to_instances(scene: Scene):
     (answer,) = await scene.client.call("192.0.2.1", 80, patience=0.5)
     assert answer in ("timeout", "refused")

@@ -167,6 +167,7 @@ table {TABLE} {{
   chain to_node {{
     type filter hook input priority filter; policy accept;
     iifname "c*" icmp type echo-request accept
+    iifname "c*" ct state established ct direction reply accept
     iifname "c*" counter reject
     iifname "fab0" ip saddr {place.instances} ct direction original counter drop
   }}
