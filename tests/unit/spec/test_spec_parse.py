@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from snowcave.model import spec
@@ -11,6 +11,8 @@ from snowcave.model.families import FAMILIES, GIB
 from snowcave.model.spec.quantities import cpu_milli, memory_bytes
 from snowcave.v1 import state_pb2 as state
 
+# A busy machine is no failure.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ECHO = """
   spec:
     containers:
@@ -185,6 +187,7 @@ TREES = st.recursive(
 )
 
 
+@UNTIMED
 @given(TREES)
 def test_any_tree_is_accepted_or_refused(tree: object) -> None:
     text = yaml.safe_dump({"spec": tree}, allow_unicode=True)
@@ -195,6 +198,7 @@ def test_any_tree_is_accepted_or_refused(tree: object) -> None:
     assert spec.digest(spec.parse(spec.described(found))) == spec.digest(found)
 
 
+@UNTIMED
 @given(st.text() | st.text(alphabet="spec: {}[]-\n\t\"'&*!|>%@`#,?~<=\\x0u\0é"))
 def test_any_text_is_accepted_or_refused(text: str) -> None:
     with pytest.raises(SpecInvalid):
@@ -284,6 +288,7 @@ def test_image_references_that_are_none_of_ours(image: str) -> None:
         spec.parse_image(image, "containers[0]")
 
 
+@UNTIMED
 @given(st.text(max_size=60))
 def test_any_image_text_is_read_or_refused(text: str) -> None:
     try:

@@ -3,13 +3,15 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from snowcave.api.sql.lexer import Kind, literal, split, tokens
 from snowcave.api.sql.parser import parse
 from snowcave.model.errors import SyntaxInvalid, Unsupported, ValueInvalid
 
+# A busy machine is no failure.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PIECES = st.sampled_from(
     [
         *"'\"$@;,().=!\\\n\t -/*_%",
@@ -21,6 +23,7 @@ PIECES = st.sampled_from(
 )
 
 
+@UNTIMED
 @given(st.lists(PIECES | st.text(max_size=5), max_size=30).map("".join))
 @example("'")
 @example('IDENTIFIER("')
@@ -33,12 +36,14 @@ def test_any_text_gives_tokens_or_a_syntax_error(sql: str) -> None:
     assert all(sql[token.start : token.stop] == token.text for token in found)
 
 
+@UNTIMED
 @given(st.lists(PIECES | st.text(max_size=5), max_size=30).map("".join))
 def test_any_text_is_a_statement_or_refused_in_words(sql: str) -> None:
     with suppress(SyntaxInvalid, ValueInvalid, Unsupported):
         parse(sql)
 
 
+@UNTIMED
 @given(st.text())
 def test_a_literal_reads_back_as_the_text(text: str) -> None:
     (string, _) = tokens(literal(text))
