@@ -11,11 +11,11 @@ class HttpSettings:
 
     # Bytes of a request body, after decompression.
     max_body: int = 16 << 20
-    # For a request's headers on a new connection, and for its body.
+    # For a request's body.
     receive: float = 20.0
     # Requests at once; statements that are waited for count as well.
     requests: int = 1024
-    # An idle connection is closed after this.
+    # An idle connection, or one on which a request's head does not come to its end, is closed after this.
     keep_alive: float = 75.0
 
 

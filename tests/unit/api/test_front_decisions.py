@@ -17,7 +17,7 @@ from snowcave.api.grpc.catalog import resume
 from snowcave.api.http import wire
 from snowcave.api.logs import latest
 from snowcave.api.queries import dml
-from snowcave.api.queries.records import apply_changes, query_id
+from snowcave.api.queries.records import apply_changes, query_id, without_secrets
 from snowcave.api.sessions.lockout import Lockout
 from snowcave.api.sessions.sweep import Sweep
 from snowcave.api.settings import LoginSettings
@@ -81,6 +81,22 @@ def test_placeholders_are_counted_outside_of_texts_and_comments(sql: str, count:
 )
 def test_dml_is_known_by_its_first_word(sql: str, kind: int) -> None:
     assert dml.statement_type(sql) == kind
+
+
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        (
+            "create user u password = 'a''b' comment='c'",
+            "create user u password = '****' comment='c'",
+        ),
+        ("alter user u set PASSWORD='x\\'y'", "alter user u set PASSWORD='****'"),
+        ("create secret s secret_string=$$a'b$$", "create secret s secret_string='****'"),
+        ("select password from t", "select password from t"),
+    ],
+)
+def test_a_statement_is_kept_without_its_secrets(sql: str, kept: str) -> None:
+    assert without_secrets(sql) == kept
 
 
 def context(**more: object) -> SessionContext:

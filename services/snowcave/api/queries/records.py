@@ -5,6 +5,7 @@ that of a finished one stays until the sweep.
 """
 
 import hashlib
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +24,22 @@ State = state.Query.State
 _TRIES = 5
 # Statement texts are kept in records up to here; a record must fit a store value with ease.
 _TEXT = 16384
+# CREATE USER … PASSWORD = '…', CREATE SECRET … SECRET_STRING = '…'
+_SECRET = re.compile(
+    r"((?:PASSWORD|SECRET_STRING|TOKEN)\s*=\s*)(?:'(?:[^'\\]++|\\.|'')*+'|\$\$.*?\$\$)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def query_id(session: int, request_id: str) -> str:
     """The same for the same request, whichever replica its repetition reaches."""
     digest = hashlib.sha256(f"{session}/{request_id}".encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
+
+
+def without_secrets(sql: str) -> str:
+    """The text as it may be kept and shown."""
+    return _SECRET.sub(r"\1'****'", sql)
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class Records:
             session=context.session_id,
             user=context.user_uid,
             user_name=context.user_name,
-            sql_text=sql[:_TEXT],
+            sql_text=without_secrets(sql)[:_TEXT],
             state=State.RUNNING,
             started_on=self._now(),
             request_id=request_id,
