@@ -60,12 +60,20 @@ class Sessions:
     async def get(self, number: int) -> Session:
         """The session, opened where it is not: the warehouse may have started again meanwhile."""
         async with self._opening:
-            if (session := self._open.get(number)) is None:
+            if (session := self._open.pop(number, None)) is None:
                 if len(self._open) >= self._settings.max_sessions:
-                    raise Exhausted("Too many sessions are open in the warehouse.")
+                    await self.close(self._least_used())
                 engine = await self.thread(self._engine.open_session, number)
-                session = self._open[number] = Session(number, engine)
+                session = Session(number, engine)
+            self._open[number] = session  # the last in order is the one used last
             return session
+
+    def _least_used(self) -> int:
+        """A client that went away without a word leaves its session behind. Raises Exhausted."""
+        for number, session in self._open.items():
+            if not (session.turn.locked() or session.running or session.engine.in_transaction):
+                return number
+        raise Exhausted("Too many sessions are open in the warehouse.")
 
     async def close(self, number: int) -> None:
         session = self._open.pop(number, None)

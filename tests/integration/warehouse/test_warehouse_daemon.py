@@ -232,6 +232,12 @@ async def test_a_replaced_database_is_empty_and_a_dropped_one_is_gone(tmp_path):
         assert not list((tmp_path / "warehouse" / "databases").iterdir())
 
 
+async def test_sessions_that_nobody_uses_make_room(tmp_path):
+    async with tutorial(tmp_path, max_sessions=2) as client:
+        for session in (1, 2, 3, 4, 1):
+            assert await Client(client.stub, session).rows("SELECT 1") == [(1,)]
+
+
 async def test_only_api_and_admin_may_call(tmp_path):
     async with warehouse(tmp_path) as client:
         address = client.mesh.grpc_address(Role.WAREHOUSE)
