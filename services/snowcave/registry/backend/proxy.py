@@ -47,6 +47,7 @@ from snowcave.registry.names import Span, is_digest
 from snowcave.registry.repositories import Image
 from snowcave.registry.settings import RegistrySettings
 from snowcave.registry.tokens import Sealer
+from snowcave.runtime.settings import SettingsInvalid
 
 _PIECE = 256 << 10
 _PAGES = 100
@@ -58,6 +59,8 @@ _LINK = re.compile(r"<([^>]+)>\s*;\s*rel=\"?next\"?")
 
 @asynccontextmanager
 async def open_proxy(settings: RegistrySettings, sealer: Sealer) -> AsyncGenerator["ProxyBackend"]:
+    if not settings.upstream.url.startswith(("http://", "https://")):
+        raise SettingsInvalid("registry.upstream.url: the proxy needs http://… or https://…")
     async with open_upstream(settings.upstream) as client:
         yield ProxyBackend(client, settings, sealer)
 

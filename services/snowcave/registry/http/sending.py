@@ -15,7 +15,7 @@ from snowcave.registry.names import Span
 
 # One call moves at most this much, so that a thread is held for milliseconds.
 _AT_ONCE = 8 << 20
-_READ = 1 << 20
+_READ = 512 << 10
 # Milliseconds.
 _KEEPS_UP = 10
 _STARTED = web.RequestKey("snowcave_started", web.StreamResponse)
@@ -62,19 +62,32 @@ async def _send_pieces(
 
 
 async def _read(path: Path, span: Span, pool: Executor) -> AsyncIterator[bytes]:
+    """One piece ahead: the disk works while the connection does."""
     loop = asyncio.get_running_loop()
     handle = await loop.run_in_executor(pool, os.open, path, os.O_RDONLY)
+    ahead: asyncio.Future[bytes] | None = None
     try:
         at = span.start
         while at < span.stop:
-            size = min(_READ, span.stop - at)
-            piece = await loop.run_in_executor(pool, os.pread, handle, size, at)
+            if ahead is None:
+                ahead = _piece(loop, pool, handle, at, span.stop)
+            # Cancelled or not, the thread needs the handle until it has read.
+            piece = await asyncio.shield(ahead)
             if not piece:
                 raise ConnectionResetError("the file ended early")
             at += len(piece)
+            ahead = _piece(loop, pool, handle, at, span.stop) if at < span.stop else None
             yield piece
     finally:
+        if ahead is not None:
+            await asyncio.wait([ahead])
         os.close(handle)
+
+
+def _piece(
+    loop: asyncio.AbstractEventLoop, pool: Executor, handle: int, at: int, stop: int
+) -> asyncio.Future[bytes]:
+    return loop.run_in_executor(pool, os.pread, handle, min(_READ, stop - at), at)
 
 
 async def _send_file(
