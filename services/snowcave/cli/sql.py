@@ -23,6 +23,8 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import sql_pb2 as v1
 
 _HISTORY = 1000
+# Narrower columns are no longer read but guessed.
+_LEAST_COLUMN = 12
 
 
 @click.command()
@@ -174,12 +176,25 @@ def show(result: Result, style: str) -> None:
 
 
 def _show_table(names: list[str], result: Result) -> None:
-    table = Table(show_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in result.rows:
-        table.add_row(*("NULL" if cell is None else str(_plain(cell)) for cell in row))
-    Console(markup=False, highlight=False).print(table)
+    """Rows side by side where they fit, else each row as a list of its fields."""
+    console = Console(markup=False, highlight=False)
+    texts = [
+        ["NULL" if cell is None else str(_plain(cell)) for cell in row] for row in result.rows
+    ]
+    fits = len(names) * _LEAST_COLUMN <= console.width
+    if fits:
+        table = Table(show_edge=False, header_style="bold")
+        for name in names:
+            table.add_column(name, overflow="fold")
+        for row in texts:
+            table.add_row(*row)
+        console.print(table)
+    else:
+        width = max(map(len, names))
+        for number, row in enumerate(texts, 1):
+            console.print(f"--- row {number} ---", style="bold")
+            for name, text in zip(names, row, strict=True):
+                console.print(f"{name:>{width}}: {text}")
     click.echo(f"{len(result.rows)} row{'' if len(result.rows) == 1 else 's'}")
 
 

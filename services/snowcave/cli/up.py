@@ -45,7 +45,6 @@ def up(home: Path | None, port_base: int | None, detach: bool) -> None:
         _detach(mesh)
     else:
         _run(mesh)
-    click.echo(welcome(mesh)) if detach else None
 
 
 def require_platform() -> None:
@@ -128,6 +127,7 @@ def _follow_until_ready(path: Path, marker: Path, process: processes.ProcessId |
             if time.monotonic() > deadline:
                 raise click.ClickException(f"Snowcave is not ready yet; its words are in {path}.")
             time.sleep(0.1)
+        click.echo(words.read(), nl=False)
 
 
 def welcome(mesh: Mesh) -> str:

@@ -118,7 +118,7 @@ class Writer:
             self._roll.clear()
             age = self._clock.monotonic() - self._files.open.opened
             if age >= self._settings.segment_age:
-                await self._on_disk(lambda: self._files.seal(self._clock.monotonic()))
+                await self._seal()
             for segment in list(self._files.sealed):
                 try:
                     # In a thread of its own: appends go on meanwhile.
@@ -138,7 +138,8 @@ class Writer:
             await self._clock.sleep(self._settings.retention_check)
 
     async def _seal(self) -> None:
-        await self._on_disk(lambda: self._files.seal(self._clock.monotonic()))
+        now = self._clock.monotonic()  # the loop's time: not to be asked for in the disk's thread
+        await self._on_disk(lambda: self._files.seal(now))
         self._roll.set()
 
     async def _on_disk(self, work: Callable[[], T]) -> T:

@@ -64,6 +64,17 @@ async def test_acknowledged_rows_survive_sigkill_and_are_not_doubled(mesh: Mesh)
         assert await stored(mesh) == [f'"{n}"' for n in range(25)]
 
 
+async def test_a_segment_that_grew_old_becomes_parquet_and_nothing_is_lost(mesh: Mesh):
+    (mesh.home / "snowcave.toml").write_text("[events]\nsegment_age = 0.4\n")
+    async with running(mesh, "events"):
+        await append(mesh, request(1, 0, 10))
+        async with asyncio.timeout(20):
+            while not list(mesh.folder("events").glob("parquet/*/*.parquet")):
+                await asyncio.sleep(0.05)
+        await append(mesh, request(2, 10, 10))
+        assert await stored(mesh) == [f'"{n}"' for n in range(20)]
+
+
 async def test_many_agents_at_once_lose_nothing(mesh: Mesh):
     async def agent(number: int) -> None:
         made = request(1, 0, 50)
