@@ -204,3 +204,23 @@ async def test_grants_are_shown_and_go_with_what_they_are_about(account: Account
     assert [row["privilege"] for row in on] == ["OWNERSHIP", "USAGE"]
     await account.sql("DROP COMPUTE POOL p")
     assert await account.sql("SHOW GRANTS TO ROLE alice") == []
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP ROLE accountadmin",
+        "CREATE OR REPLACE ROLE accountadmin",
+        "DROP USER admin",
+        "CREATE OR REPLACE USER admin",
+        "DROP DATABASE snowflake",
+        "CREATE OR REPLACE DATABASE snowflake",
+    ],
+)
+async def test_not_even_the_administrator_can_lock_everyone_out(
+    account: Account, sql: str
+) -> None:
+    before = account.backend.revision
+    with pytest.raises(NotAuthorized):
+        await account.sql(sql)
+    assert account.backend.revision == before

@@ -8,11 +8,11 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.domains import label
 from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing, Show
-from snowcave.api.statements.existing import create, kept, remove, retire, taken
+from snowcave.api.statements.existing import create, is_fixed, kept, remove, retire, taken
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.work import Work, moment
 from snowcave.kit import ids
-from snowcave.model.errors import ContextMissing, ObjectNotFound, Unsupported
+from snowcave.model.errors import ContextMissing, NotAuthorized, ObjectNotFound, Unsupported
 from snowcave.model.names import ObjectName
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
@@ -114,8 +114,8 @@ async def drop_database(statement: Drop, work: Work) -> Rows:
     except ObjectNotFound:
         return _gone(statement, name)
     work.caller.need_ownership(entry.message)
-    if name == "SNOWFLAKE":
-        raise Unsupported("DROP DATABASE SNOWFLAKE")
+    if is_fixed(work, entry.message):
+        raise NotAuthorized(work.caller.words(entry.message))
     change = Change()
     remove(work, change, entry)
     _empty_database(work, change, entry)

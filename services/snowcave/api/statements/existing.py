@@ -3,8 +3,9 @@
 from snowcave.api.catalog.change import Change, domain_of, name_of
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.tree import Existing
+from snowcave.api.statements.caller import SYSTEM_DATABASE
 from snowcave.api.statements.work import Work
-from snowcave.model.errors import ObjectExists
+from snowcave.model.errors import NotAuthorized, ObjectExists
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
 
@@ -31,11 +32,21 @@ def create(
         if existing is not Existing.REPLACE:
             raise ObjectExists(made.name)
         work.caller.need_ownership(old.message)
+        if is_fixed(work, old.message):
+            raise NotAuthorized(work.caller.words(old.message))
         remove(work, change, old)
     else:
         change.reuse_name(made, work.catalog.name_entry(domain, made.parent, name_of(made)))
     change.create(made)
     return old
+
+
+def is_fixed(work: Work, found: state.Object) -> bool:
+    """System roles, the system's database and the caller's own user: nobody may take them away."""
+    system = found.role.system or (
+        found.WhichOneof("body") == "database" and found.name == SYSTEM_DATABASE
+    )
+    return system or found.uid == work.context.user_uid
 
 
 def remove(work: Work, change: Change, entry: Entry[state.Object]) -> None:

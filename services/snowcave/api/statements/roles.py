@@ -6,10 +6,9 @@ from argon2 import PasswordHasher
 
 from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
-from snowcave.api.sql.domains import label
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Show
-from snowcave.api.statements.existing import create, kept, remove, taken
+from snowcave.api.statements.existing import create, is_fixed, kept, remove, taken
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.work import Work, moment
 from snowcave.model.errors import NotAuthorized, ObjectNotFound, Unsupported
@@ -146,8 +145,8 @@ async def drop(statement: Drop, work: Work) -> Rows:
         raise
     found = entry.message
     work.caller.need_ownership(found)
-    if found.role.system or found.uid == work.context.user_uid:
-        raise NotAuthorized(f"{label(statement.domain).lower()} '{name}'")
+    if is_fixed(work, found):
+        raise NotAuthorized(work.caller.words(found))
     change = Change()
     remove(work, change, entry)
     if statement.domain == "role":
