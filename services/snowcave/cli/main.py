@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from snowcave.cli.options import home_option
+from snowcave.model.errors import SnowcaveError
 from snowcave.runtime import settings as settings_module
 from snowcave.runtime.daemon import Daemon, run
 
@@ -74,8 +75,11 @@ def daemon(name: str, home: Path | None, print_config: bool) -> None:
         raise click.ClickException(str(error)) from error
     if print_config:
         _print(settings)
-    else:
+        return
+    try:
         _run(described, settings)
+    except SnowcaveError as error:  # the text is meant for the operator; a traceback would bury it
+        raise click.ClickException(error.message) from error
 
 
 def _print(settings: Any) -> None:

@@ -24,12 +24,6 @@ async def build(settings: StatestoreSettings, parts: Parts) -> None:
         "state file",
         open_state_file(mesh.folder("state"), limits, LoopClock(), system_random()),
     )
-    upkeep = background(
-        journal.run(),
-        state.expire_leases(settings.lease_check),
-        state.trim_history(settings.history),
-    )
-    await parts.enter("upkeep", upkeep)
     port = settings.port or mesh.grpc_port(Role.STATESTORE)
     hosts = ["127.0.0.1"]
     if settings.insecure:
@@ -44,6 +38,12 @@ async def build(settings: StatestoreSettings, parts: Parts) -> None:
         state, addresses, credentials, limits=limits, progress=settings.progress
     )
     await parts.enter("server", serving)
+    upkeep = background(
+        journal.run(),
+        state.expire_leases(settings.lease_check),
+        state.trim_history(settings.history),
+    )
+    await parts.enter("upkeep", upkeep)
 
 
 # Others drain by writing to the store, so it waits for nothing itself.
