@@ -1,11 +1,15 @@
 """Lines reach the event table once each, whatever goes away meanwhile."""
 
 import asyncio
+import errno
+import os
 import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from snowcave.agent.engine.api import Container, ContainerId, Phase
 from snowcave.agent.instances.recipe import CONTAINER_LABEL
@@ -111,6 +115,26 @@ async def test_lines_outlive_their_container_while_events_is_away(tmp_path: Path
             while list((tmp_path / "ledger").iterdir()):
                 await asyncio.sleep(0.01)
     assert events.values() == ['"one"', '"two"']
+
+
+async def test_logs_that_cannot_be_linked_are_copied_and_read_on_from_the_same_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another mount")
+
+    monkeypatch.setattr(os, "link", refuse)
+    events, made = Events(), container(tmp_path)
+    write(made, "one")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, made)
+        await until(events, 1)
+        await asyncio.sleep(0.05)
+        write(made, "two")
+        await shipping.keep(made)
+        await until(events, 2)
+    assert events.values() == ['"one"', '"two"']
+    assert {generation for _, generation, _ in events.rows} == {0}
 
 
 async def test_a_loud_container_leaves_room_for_the_others(tmp_path: Path):

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,10 @@ class Ledger:
             except FileNotFoundError:
                 continue
             except OSError:
-                # Another file system: a copy, with another inode.
+                # Another file system, or another mount of it: a copy, with another inode.
                 inodes[part.stat().st_ino] = _copy(part, link)
         if (place := entry.acknowledged) is not None and place.inode in inodes:
-            entry.acknowledged = Place(place.generation, inodes[place.inode], place.offset)
+            entry.acknowledged = replace(place, inode=inodes[place.inode])
         entry.path, entry.kept = folder / entry.path.name, True
         self.save(entry)
 
