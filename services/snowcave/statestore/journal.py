@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ CREATE TABLE fact (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 1
 _COLUMNS = 7
+# A round with so many waiters or more says that others will follow: the next one waits `linger` for them.
+_COMPANY = 3
+# Rows of one INSERT at most. Few large statements, for each one run is a chance for the other thread to
+# take the interpreter.
+_ROWS = 128
 # A round with so many waiters or more says that others will follow: the next one waits `linger` for them.
 _COMPANY = 3
 # Rows go in by the statement, as many as fit one of these: each statement run is a chance for the other
@@ -173,16 +179,20 @@ class Journal:
         self._connection.close()
 
     def _write(self, batch: _Batch) -> None:
-        execute = self._connection.execute
-        execute("BEGIN")
-        start, left = 0, len(batch.rows) // _COLUMNS
-        for count, insert in _INSERTS.items():
-            while left >= count:
-                execute(insert, batch.rows[start : start + count * _COLUMNS])
-                start, left = start + count * _COLUMNS, left - count
-        for sql, parameters in batch.statements:
-            execute(sql, parameters)
-        execute("COMMIT")
+        width = _ROWS * _COLUMNS
+        statements: list[Statement] = [
+            (_insert(len(some) // _COLUMNS), some)
+            for start in range(0, len(batch.rows), width)
+            if (some := batch.rows[start : start + width])
+        ]
+        statements += batch.statements
+        if len(statements) == 1:  # is a transaction by itself
+            self._connection.execute(*statements[0])
+            return
+        self._connection.execute("BEGIN")
+        for sql, parameters in statements:
+            self._connection.execute(sql, parameters)
+        self._connection.execute("COMMIT")
 
     async def drain(self) -> None:
         """Everything that was appended is on disk."""
@@ -191,6 +201,11 @@ class Journal:
 
     def close(self) -> None:
         self._batches.put(None)
+
+
+@cache
+def _insert(rows: int) -> str:
+    return "INSERT INTO change VALUES " + ",".join(["(?,?,?,?,?,?,?)"] * rows)
 
 
 def forget(versions: Iterable[kv.KeyValue], compacted: int) -> list[Statement]:
@@ -212,7 +227,7 @@ def drop(lease_id: int) -> Statement:
 
 @asynccontextmanager
 async def open_journal(
-    folder: Path, seed: int, linger: float = 0.002
+    folder: Path, seed: int, linger: float = 0.004
 ) -> AsyncGenerator[tuple[Journal, Loaded]]:
     """Raises StateDamaged where the file is damaged, missing though there was one, or in use.
 
@@ -264,7 +279,9 @@ def _advice(error: Exception) -> str:
 
 def _connect(path: Path, seed: int) -> sqlite3.Connection:
     # The writing thread is the only user once the journal is open.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=2.0, cached_statements=256
+    )
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
