@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from snowcave.runtime.mesh import AddressPlan
 
 _Network = ipaddress.IPv4Network
+# Neighbouring seeds begin this many candidates apart: a plan takes three.
+_SPREAD = 3
 
 
 def conflicts(plan: AddressPlan, routes: Iterable[tuple[str, str]]) -> list[str]:
@@ -25,13 +27,20 @@ def conflicts(plan: AddressPlan, routes: Iterable[tuple[str, str]]) -> list[str]
     return found
 
 
-def choose_plan(taken: Iterable[str]) -> AddressPlan:
-    """Three free networks, the usual ones if they are free. Raises ValueError where nothing is left."""
+def choose_plan(taken: Iterable[str], *, usual: bool = True, seed: int = 0) -> AddressPlan:
+    """Three free networks. Raises ValueError where nothing is left.
+
+    `usual`: the documented ones if they are free. Otherwise the search begins at a place that `seed`
+    gives: two instances that were each made while the other was down do not take the same networks.
+    """
     routes = [_Network(destination) for destination in taken]
-    usual = AddressPlan()
-    if _are_free((usual.underlay, usual.instances, usual.services), routes):
-        return usual
-    free = (network for network in _candidates() if _are_free((network,), routes))
+    plan = AddressPlan()
+    if usual and _are_free((plan.underlay, plan.instances, plan.services), routes):
+        return plan
+    candidates = list(_candidates())
+    start = seed * _SPREAD % len(candidates)
+    candidates = candidates[start:] + candidates[:start]
+    free = (network for network in candidates if _are_free((network,), routes))
     instances, services, underlay = (next(free, "") for _ in range(3))
     if not underlay:
         raise ValueError("no three free /16 networks in the private address space")

@@ -50,3 +50,11 @@ def test_a_chosen_plan_never_collides_with_a_route_or_itself(taken: list[str]):
     assert conflicts(plan, [(route, "x") for route in taken]) == []
     networks = [ipaddress.ip_network(n) for n in (plan.underlay, plan.instances, plan.services)]
     assert not any(a.overlaps(b) for a in networks for b in networks if a is not b)
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
+def test_instances_made_while_the_other_was_down_rarely_share_networks(one: int, other: int):
+    plans = [choose_plan([], usual=False, seed=seed) for seed in (one, other)]
+    networks = [{plan.underlay, plan.instances, plan.services} for plan in plans]
+    assert (networks[0] == networks[1]) or not networks[0] & networks[1]
+    assert AddressPlan() not in plans

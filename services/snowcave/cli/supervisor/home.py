@@ -13,7 +13,7 @@ import click
 from snowcave.cli.supervisor.processes import identify, read_pid, write_pid
 from snowcave.hypervisor import fabric, plan
 from snowcave.runtime import settings, tls
-from snowcave.runtime.mesh import AddressPlan, Mesh
+from snowcave.runtime.mesh import DEFAULT_PORT_BASE, AddressPlan, Mesh
 
 FOLDERS = ("state", "registry", "stages", "events", "warehouse", "tls", "run", "log")
 LARGEST_PORT_BASE = 65535 - 100
@@ -47,10 +47,11 @@ def open_home(home: Path | None, port_base: int | None, environ: Mapping[str, st
 
 
 def _free_plan(mesh: Mesh) -> AddressPlan:
-    """The usual networks, or others where this machine routes them already."""
+    """The usual networks for the instance on the usual ports, others for any other."""
     routes = [destination for destination, _ in asyncio.run(fabric.machine_routes())]
     try:
-        return plan.choose_plan(routes)
+        usual = mesh.port_base == DEFAULT_PORT_BASE
+        return plan.choose_plan(routes, usual=usual, seed=int(mesh.id, 16))
     except ValueError as error:
         raise click.ClickException(f"Cannot choose an address plan: {error}.") from error
 

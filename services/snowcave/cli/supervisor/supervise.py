@@ -39,6 +39,7 @@ async def supervise(mesh: Mesh, say: Say) -> None:
             raise NotReady(
                 f"The address plan in {mesh.home / 'mesh.toml'} collides with this machine: "
                 + "; ".join(conflicts)
+                + ". Another instance that runs may hold these networks; otherwise change [plan] there."
             )
         await fabric.ensure(mesh)
         socket = await engine.choose(mesh)
