@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.kit import ids
@@ -48,23 +49,48 @@ async def bootstrap(store: Store, home: Path, rng: random.Random, clock: Clock) 
     now.FromDatetime(clock.now())
     writes = list(_writes(PasswordHasher().hash(password), rng, now))
     result = await store.txn([Compare(first, mod_revision=0)], writes)
-    if not result.succeeded and made:
-        # Another replica was first, and its password counts.
+    if not result.succeeded and made and not await _counts(store, password):
+        # Another replica with a home of its own was first, and its password counts.
         (home / PASSWORD_FILE).unlink(missing_ok=True)
     if result.succeeded:
         log.info("catalog_created", roles=len(SYSTEM_ROLES), user=ADMIN)
     return result.succeeded
 
 
-def _password(path: Path, rng: random.Random) -> tuple[str, bool]:
-    """The password in the file, and whether it was made just now. Nobody else may read it."""
+async def _counts(store: Store, password: str) -> bool:
+    """Whether it is the administrator's: of two replicas that share a home, both use the one file."""
+    named = await store.get(keys.NAMES.key("user", _ACCOUNT, ADMIN))
+    uid = state.NameEntry.FromString(named.value).uid if named else 0
+    kept = await store.get(keys.CATALOG.key("user", uid))
+    admin = state.Object.FromString(kept.value) if kept else state.Object()
     try:
-        with open(path, "x", opener=_private) as file:
-            password = ids.token(rng, _PASSWORD_BITS)
-            file.write(password + "\n")
-            return password, True
+        return PasswordHasher().verify(admin.user.password_hash, password)
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def _password(path: Path, rng: random.Random) -> tuple[str, bool]:
+    """The password in the file, and whether it was made just now. Nobody else may read it.
+
+    The file is whole and on disk before its name is there: an empty one would be an empty password.
+    """
+    if path.exists():
+        if known := path.read_text().strip():
+            return known, False
+        path.unlink()
+    password = ids.token(rng, _PASSWORD_BITS)
+    unnamed = path.with_name(f"{path.name}.{os.getpid()}")
+    with open(unnamed, "w", opener=_private) as file:
+        file.write(password + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(unnamed)
     except FileExistsError:
         return path.read_text().strip(), False
+    finally:
+        unnamed.unlink()
+    return password, True
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,5 +1,7 @@
 """The front door's pure decisions."""
 
+import asyncio
+import os
 import random
 import stat
 from datetime import UTC, datetime, timedelta
@@ -172,6 +174,25 @@ async def test_the_first_start_makes_one_administrator_and_a_password_file_of_it
     roles = (await store.list("catalog/role/")).items
     assert {state.Object.FromString(r.value).name for r in roles} == SYSTEM_ROLES.keys()
     assert len((await store.list("name/schema/")).items) == 2
+
+
+async def test_a_password_file_that_was_left_empty_is_no_empty_password(tmp_path: Path) -> None:
+    (tmp_path / PASSWORD_FILE).touch()
+    store = MemoryStore(Role.API)
+    assert await bootstrap(store, tmp_path, random.Random(1), LoopClock())
+    assert len((tmp_path / PASSWORD_FILE).read_text().strip()) > 16
+    assert os.listdir(tmp_path) == [PASSWORD_FILE]
+
+
+async def test_replicas_that_start_at_once_leave_the_password_that_counts(tmp_path: Path) -> None:
+    store, clock = MemoryStore(Role.API), LoopClock()
+    rivals = [bootstrap(store, tmp_path, random.Random(n), clock) for n in range(3)]
+    assert sum(await asyncio.gather(*rivals)) == 1
+    (item,) = (await store.list("catalog/user/")).items
+    admin = state.Object.FromString(item.value)
+    PasswordHasher().verify(
+        admin.user.password_hash, (tmp_path / PASSWORD_FILE).read_text().strip()
+    )
 
 
 async def test_the_sweep_removes_what_has_expired_and_tells_of_sessions() -> None:
