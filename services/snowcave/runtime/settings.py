@@ -16,6 +16,9 @@ from snowcave.runtime.mesh import DEFAULT_HOME, Mesh
 
 S = TypeVar("S")
 
+# Stands for a secret in what is shown.
+_HIDDEN = "****"
+
 
 class SettingsInvalid(Exception):
     """The text names the setting: `scheduler.lease.ttl: …`."""
@@ -60,9 +63,15 @@ def build(kind: type[S], values: Mapping[str, Any], path: str) -> S:
 
 
 def plain(settings: Any) -> Any:
-    """For --print-config: nothing but dicts, lists and scalars."""
+    """For --print-config: nothing but dicts, lists and scalars, and no text that is a secret.
+
+    A field is one where it keeps itself out of its dataclass's representation.
+    """
     if dataclasses.is_dataclass(settings):
-        return {f.name: plain(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
+        return {
+            f.name: plain(getattr(settings, f.name)) if f.repr else _HIDDEN
+            for f in dataclasses.fields(settings)
+        }
     if isinstance(settings, (tuple, list)):
         return [plain(item) for item in settings]  # pyright: ignore[reportUnknownVariableType]
     return settings if isinstance(settings, (int, float, bool, str)) else str(settings)
