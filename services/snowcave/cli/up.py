@@ -175,6 +175,7 @@ async def _clear_up(mesh: Mesh) -> None:
     await teardown.end_leftovers(mesh, keep=("engine",))
     await teardown.remove_instances(mesh, await engine.choose(mesh))
     await teardown.end_leftovers(mesh)
+    await teardown.forget_engine(mesh)
     await fabric.remove(mesh)
 
 

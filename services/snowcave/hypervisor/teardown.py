@@ -61,8 +61,13 @@ async def remove_vms(mesh: Mesh, *, grace: float = 5.0) -> None:
 
 def _remove_folder(folder: Path) -> None:
     """What is mounted below comes off first: a volume's content is not ours to delete by its path."""
+    unmount_below(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def unmount_below(folder: Path) -> None:
+    """Everything mounted inside the folder, the latest first."""
     prefix = f"{folder.resolve()}/"
     mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     for where in reversed([path for path in mounted if path.startswith(prefix)]):
         run_now("umount", "-l", where)
-    shutil.rmtree(folder, ignore_errors=True)

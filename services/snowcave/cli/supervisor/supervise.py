@@ -63,6 +63,7 @@ async def supervise(mesh: Mesh, say: Say) -> None:
                     say("Stopping")
         finally:
             (mesh.folder("run") / "ready").unlink(missing_ok=True)
+            await teardown.forget_engine(mesh)
             await fabric.remove(mesh)
 
 

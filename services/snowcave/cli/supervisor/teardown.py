@@ -7,6 +7,7 @@ from pathlib import Path
 from snowcave.agent import sweep
 from snowcave.cli.supervisor import processes
 from snowcave.cli.supervisor.children import pid_file
+from snowcave.hypervisor.teardown import unmount_below
 from snowcave.model.keys import Role
 from snowcave.runtime.mesh import Mesh
 
@@ -32,3 +33,9 @@ async def remove_instances(mesh: Mesh, socket: Path) -> None:
     ]
     await asyncio.gather(*(processes.end(agent, _GRACE) for agent in agents))
     await sweep.remove_containers(socket, mesh.container_label)
+
+
+async def forget_engine(mesh: Mesh) -> None:
+    """After our own engine has ended. One that adopted a killed one's containers leaves its root mounted."""
+    for folder in (mesh.home / "engine", mesh.folder("run") / "engine"):
+        await asyncio.to_thread(unmount_below, folder)

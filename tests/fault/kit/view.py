@@ -1,0 +1,101 @@
+"""What may be seen of a mesh from outside: pid files, /readyz, store dumps, `docker inspect`, logs.
+
+Nothing here asks a daemon about its inside, so no daemon can talk a run into passing.
+"""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from snowcave.cli.supervisor import readiness
+from snowcave.cli.supervisor.engine import MACHINE_SOCKET
+from snowcave.cli.supervisor.processes import ProcessId, read_pid
+from snowcave.model import keys
+from snowcave.model.keys import Role
+from snowcave.runtime import tls
+from snowcave.runtime.mesh import Mesh
+from snowcave.store.client import open_store
+
+# A task that died unseen, or a reconciler that met a bug of ours.
+_ACCIDENTS = re.compile(
+    r"Task exception was never retrieved|reconcile_bug|Traceback \(most recent"
+)
+_SECONDS = 30.0
+
+
+class MeshView:
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+
+    @property
+    def fabric_namespace(self) -> str:
+        return self.mesh.fabric_namespace
+
+    def vm_cgroup(self, node: str) -> str:
+        return f"{self.mesh.cgroup}/{node}"
+
+    def process(self, target: str) -> ProcessId | None:
+        """A daemon by its name, `agent-<node>`, `engine` (our own) or `up`; None where it does not run."""
+        return read_pid(self.mesh.folder("run") / f"{target}.pid")
+
+    def nodes(self) -> list[str]:
+        """Nodes whose agent runs on this machine."""
+        names = (path.stem.removeprefix("agent-") for path in self._pid_files("agent-*"))
+        return sorted(name for name in names if self.process(f"agent-{name}") is not None)
+
+    def _pid_files(self, pattern: str) -> list[Path]:
+        return list(self.mesh.folder("run").glob(f"{pattern}.pid"))
+
+    async def waiting(self) -> list[str]:
+        """Daemons that are not ready, with what they wait for."""
+        answers = await readiness.ask_all(self.mesh)
+        return [f"{a.role}: {', '.join(a.waiting_for)}" for a in answers if not a.ready]
+
+    def containers(self) -> dict[str, str]:
+        """Running containers of this mesh: id → start time."""
+        label = f"label={self.mesh.container_label}"
+        ids = self._docker("ps", "--quiet", "--no-trunc", "--filter", label).split()
+        if not ids:
+            return {}
+        return {one["Id"]: one["State"]["StartedAt"] for one in json.loads(self._inspect(ids))}
+
+    def _inspect(self, ids: list[str]) -> str:
+        return self._docker("inspect", *ids)
+
+    def _docker(self, *arguments: str) -> str:
+        own = self.mesh.own_engine_socket
+        socket = own if (self.mesh.home / "engine").exists() else MACHINE_SOCKET
+        command = ["docker", "--host", f"unix://{socket}", *arguments]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=_SECONDS
+        ).stdout
+
+    async def dump(self, prefix: str = "") -> dict[str, Message]:
+        """The shared state as it is, read by a role that may write nothing."""
+        folder = self.mesh.folder("tls")
+        async with open_store(
+            self.mesh.store_address,
+            Role.ADMIN,
+            credentials=None if self.mesh.store else tls.channel_credentials(folder, Role.ADMIN),
+            target_name="" if self.mesh.store else tls.server_name(Role.STATESTORE),
+        ) as store:
+            listing = await store.list(prefix)
+        found: dict[str, Message] = {}
+        for item in listing.items:
+            space = keys.space_of(item.key)
+            assert space is not None, f"{item.key} is in no row of the key table"
+            found[item.key] = space.message.FromString(item.value)
+        return found
+
+    def accidents(self) -> list[str]:
+        """Lines of the daemons' logs that tell of exceptions which nobody dealt with."""
+        return [
+            f"{path.name}: {line}"
+            for path in sorted(self.mesh.folder("log").glob("*.log"))
+            if path.stem != "engine"
+            for line in path.read_text(errors="replace").splitlines()
+            if _ACCIDENTS.search(line)
+        ]
