@@ -113,7 +113,9 @@ async def test_a_service_and_its_pool_are_woken_together_and_only_where_they_wan
     assert not under.compute_pool.suspended
 
 
-async def test_only_what_was_dropped_is_forgotten(tmp_path: Path) -> None:
+async def test_only_what_was_dropped_is_forgotten_and_the_grants_on_it_with_it(
+    tmp_path: Path,
+) -> None:
     service = state.Object(uid=8, name="S", service=state.Service())
     key = keys.CATALOG.key("service", 8)
     async with running_front(tmp_path) as front, channel(front, Role.SCHEDULER) as opened:
@@ -123,9 +125,15 @@ async def test_only_what_was_dropped_is_forgotten(tmp_path: Path) -> None:
             await stub.Forget(v1.ForgetRequest(uid=8), timeout=10)
         service.dropped_on.GetCurrentTime()
         await front.store.put(key, service.SerializeToString())
+        about, other = (keys.GRANTS.key("role", 1, "service", uid, "USAGE") for uid in (8, 9))
+        for uid, grant in ((8, about), (9, other)):
+            body = state.Grant(grantee_kind="role", grantee=1, domain="service", securable=uid)
+            await front.store.put(grant, body.SerializeToString())
         for _ in range(2):
             await stub.Forget(v1.ForgetRequest(uid=8), timeout=10)
         assert await _object(front, "service", 8) is None
+        assert await front.store.get(about) is None
+        assert await front.store.get(other) is not None
 
 
 async def _object(front: RunningFront, domain: str, uid: int) -> state.Object | None:

@@ -19,6 +19,8 @@ CATALOG_SERVICE = "snowcave.v1.CatalogService"
 # What can be suspended, and what runs until the scheduler has cleared it up.
 _DOMAINS = ("service", "compute_pool")
 _TRIES = 5
+# Deletions in one transaction.
+_BATCH = 64
 
 
 def resume(found: state.Object, now: Timestamp) -> bool:
@@ -74,11 +76,19 @@ class CatalogServicer(stubs.CatalogServiceServicer):
                 return v1.ForgetReply()
             if not found.HasField("dropped_on"):
                 raise ValueInvalid(f"Object {request.uid} has not been dropped.")
+            await self._revoke_all(request.uid)
             held = Compare(kept.key, mod_revision=kept.mod_revision)
             if (await self._store.txn([held], [Delete(kept.key)])).succeeded:
                 log.info("object_forgotten", uid=request.uid)
                 return v1.ForgetReply()
         raise Conflict("The object changed too often.")
+
+    async def _revoke_all(self, uid: int) -> None:
+        """Grants that were made while the object was being dropped; DROP has taken all others."""
+        kept = await self._store.list(keys.GRANTS.prefix)
+        about = [item.key for item in kept.items if _is_about(item, uid)]
+        for start in range(0, len(about), _BATCH):
+            await self._store.txn([], [Delete(key) for key in about[start : start + _BATCH]])
 
     async def _find(self, uid: int) -> tuple[KeyValue, state.Object]:
         for domain in _DOMAINS:
@@ -91,3 +101,8 @@ class CatalogServicer(stubs.CatalogServiceServicer):
         stamp = Timestamp()
         stamp.FromDatetime(self._clock.now())
         return stamp
+
+
+def _is_about(kept: KeyValue, uid: int) -> bool:
+    grant = state.Grant.FromString(kept.value)
+    return grant.securable == uid and grant.domain in (*_DOMAINS, "service_role")

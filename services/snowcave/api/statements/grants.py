@@ -96,6 +96,9 @@ async def grant_privileges(statement: GrantPrivileges, work: Work) -> Rows:
     grantee = _grantee(statement.grantee, work)
     change = Change()
     for entry in _securables(statement.on, work):
+        if entry is not None and statement.on.all_in is None:
+            # Nobody drops it meanwhile. Of ALL … IN …, more may be meant than a transaction compares.
+            change.stands(entry)
         _one_securable(statement, entry, grantee, change, work)
     await work.catalog.commit(change)
     return status(_EXECUTED)
@@ -233,12 +236,14 @@ def _refuse_circle(role: state.Object, grantee: state.Object, work: Work) -> Non
 async def grant_service_role(statement: GrantServiceRole, work: Work) -> Rows:
     if statement.grantee.kind != "role":
         raise Unsupported("GRANT SERVICE ROLE TO USER")
-    service = work.caller.find("service", statement.service).message
+    entry = work.caller.find("service", statement.service)
+    service = entry.message
     work.caller.need_ownership(service)
     _need_service_role(service, statement.role)
     grant = _grant(work, _grantee(statement.grantee, work), "service_role", service.uid, "USAGE")
     grant.service_role = statement.role
     change = Change()
+    change.stands(entry)
     (change.revoke if statement.revoke else change.grant)(grant)
     await work.catalog.commit(change)
     return status(_EXECUTED)
