@@ -47,6 +47,22 @@ async def test_unknown_paths_and_methods_are_told_in_json(tmp_path: Path) -> Non
         assert (await one.get("/"))["ok"] is True
 
 
+@pytest.mark.parametrize("piece", ["0/0", "-1/5", "0/" + "9" * 5000, "٣/5", "1/x"])
+async def test_a_piece_of_a_result_that_cannot_be_is_not_there(tmp_path: Path, piece: str) -> None:
+    async with running_front(tmp_path) as front, client(front.url) as one:
+        assert (await one.get(f"/results/some-query/{piece}/some-secret"))["status"] == 404
+
+
+@pytest.mark.parametrize("limit", ["nan", -1, "soon", [], 1e400])
+async def test_a_statement_timeout_that_is_none_counts_as_none(
+    tmp_path: Path, limit: object
+) -> None:
+    async with running_front(tmp_path) as front, client(front.url) as one:
+        await one.login(front.password)
+        answer = await one.query("select 1", parameters={"STATEMENT_TIMEOUT_IN_SECONDS": limit})
+        assert answer["success"] is True
+
+
 async def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
     async with running_front(tmp_path, LIMITED) as front:
         head = (

@@ -140,10 +140,11 @@ class Front:
         longest = self.settings.queries.statement_timeout
         for value in (own, context.parameters.get(_TIMEOUT)):
             try:
-                if value is not None:
-                    return min(float(str(value)), longest) or longest
+                seconds = float(str(value))
             except ValueError:
                 continue
+            if seconds >= 0:  # NaN is not
+                return min(seconds, longest) or longest
         return longest
 
     async def _result(self, request: web.Request) -> web.Response:
@@ -190,11 +191,10 @@ class Front:
 
     async def _chunk(self, request: web.Request) -> web.Response:
         where = request.match_info
-        if not (where["offset"].isdecimal() and where["count"].isdecimal()):
+        offset, count = requests.number(where["offset"]), requests.number(where["count"])
+        if offset is None or not count:
             raise web.HTTPNotFound
-        fetched = await self.results.chunk(
-            where["query"], where["secret"], int(where["offset"]), int(where["count"])
-        )
+        fetched = await self.results.chunk(where["query"], where["secret"], offset, count)
         return await reply.bare_rows(fetched)
 
     async def _telemetry(self, request: web.Request) -> web.Response:

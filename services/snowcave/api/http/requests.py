@@ -13,6 +13,7 @@ from snowcave.v1 import warehouse_pb2 as warehouse
 
 _GZIP = b"\x1f\x8b"
 _MAX_BINDINGS = 100_000
+_MAX_DIGITS = 15
 
 
 class RequestInvalid(SnowcaveError):
@@ -83,6 +84,12 @@ def text(values: Mapping[str, Any], name: str, *, most: int = 1 << 24) -> str:
     if not isinstance(value, str) or len(value) > most:
         raise RequestInvalid(f"{name} is not a text of at most {most} characters.")
     return value
+
+
+def number(written: str) -> int | None:
+    """A whole number that is not negative; None where it is no such number, or an absurd one."""
+    sound = written.isascii() and written.isdecimal() and len(written) <= _MAX_DIGITS
+    return int(written) if sound else None
 
 
 def table(values: Mapping[str, Any], name: str) -> dict[str, Any]:

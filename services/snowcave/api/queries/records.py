@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from snowcave.api.contract import SessionContext
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
-from snowcave.model.errors import SnowcaveError
+from snowcave.model.errors import Conflict, SnowcaveError
 from snowcave.store.api import Compare, LeaseId, Put, Store, Write
 from snowcave.v1 import state_pb2 as state
 
@@ -111,7 +111,10 @@ class Records:
         before: SessionContext,
         after: SessionContext,
     ) -> None:
-        """Writes the end and what the statement changed of its session, in one transaction."""
+        """Writes the end and what the statement changed of its session, in one transaction.
+
+        Raises Conflict where other statements of the session were faster every time.
+        """
         record.state = ending.state
         record.ended_on.CopyFrom(self._now())
         record.rows = ending.rows
@@ -128,6 +131,7 @@ class Records:
             compares, writes = await self._session_change(session_key, record.id, before, after)
             if (await self._store.txn(compares, [put, *writes])).succeeded:
                 return
+        raise Conflict("The session changed too often while the statement ended.")
 
     async def _session_change(
         self, key: str, query: str, before: SessionContext, after: SessionContext

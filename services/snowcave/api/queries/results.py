@@ -1,6 +1,7 @@
 """Results of finished statements, from whichever replica ran them."""
 
 import asyncio
+import hmac
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -98,7 +99,8 @@ class StoredResults:
     async def chunk(self, query_id: str, secret: str, offset: int, limit: int) -> Fetched:
         """Rows of a large result, for whoever knows its secret."""
         record = await self._records.get(query_id)
-        if record is None or not secret or record.chunk_secret != secret:
+        known = record.chunk_secret if record else ""
+        if not known or not hmac.compare_digest(known.encode(), secret.encode()):
             raise StatementNotFound(query_id)
         return await self._warehouse.fetch(query_id, offset, limit)
 
