@@ -1,10 +1,12 @@
 """A whole Snowcave of the tests' own: `snowcave up` in a temporary home, with images to run."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import snowflake.connector
 
+from snowcave.cli.supervisor import processes
 from snowcave.runtime.mesh import Mesh
 from snowcave.runtime.settings import read_mesh
 from tests.kit.daemons import free_port_base
@@ -49,10 +52,9 @@ def run(*command: str, stdin: str = "", timeout: float = 120.0, check: bool = Tr
 
 
 def snowcave(home: Path, command: str, *arguments: str, timeout: float = _UP) -> str:
-    """A `snowcave` command on this home."""
-    return run(
-        sys.executable, "-m", "snowcave", command, "--home", str(home), *arguments, timeout=timeout
-    )
+    """A `snowcave` command (of one word or two) on this home."""
+    program = (sys.executable, "-m", "snowcave", *command.split(), "--home", str(home))
+    return run(*program, *arguments, timeout=timeout)
 
 
 @dataclass
@@ -68,25 +70,40 @@ class Snowcave:
 
     def connect(self, **arguments: Any) -> Any:
         """A connection of the connector in our own environment."""
-        return snowflake.connector.connect(
-            **{
-                "account": f"{self.mesh.organization}-{self.mesh.account}",
-                "user": "ADMIN",
-                "password": self.password,
-                "host": "127.0.0.1",
-                "port": self.mesh.port("api"),
-                "protocol": "http",
-                **arguments,
-            }
-        )
+        return snowflake.connector.connect(**self.api(**arguments))
+
+    def api(self, **arguments: Any) -> dict[str, Any]:
+        """Arguments of `snowflake.connector.connect`, for whichever version of it."""
+        return {
+            "account": f"{self.mesh.organization}-{self.mesh.account}",
+            "user": "ADMIN",
+            "password": self.password,
+            "host": "127.0.0.1",
+            "port": self.mesh.port("api"),
+            "protocol": "http",
+            **arguments,
+        }
 
     def docker(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """The docker client, on the engine that this mesh uses."""
-        config = str(self.mesh.home / "docker-config")
-        host = f"unix://{self.engine_socket}"
-        return run(
-            "docker", "--config", config, "--host", host, *arguments, stdin=stdin, check=check
-        )
+        return run(*self.docker_command(*arguments), stdin=stdin, check=check)
+
+    def docker_command(self, *arguments: str, config: str = "docker-config") -> list[str]:
+        """`config` is a folder of the home: who is logged in."""
+        folder = str(self.mesh.home / config)
+        return ["docker", "--config", folder, "--host", f"unix://{self.engine_socket}", *arguments]
+
+    def pids(self) -> dict[str, int]:
+        """The daemons' processes, by name."""
+        found = {
+            path.stem: processes.read_pid(path) for path in self.mesh.folder("run").glob("*.pid")
+        }
+        return {name: process.pid for name, process in found.items() if process}
+
+    def logs(self) -> dict[str, str]:
+        """What the daemons wrote, by name."""
+        folder = self.mesh.folder("log")
+        return {path.stem: path.read_text(errors="replace") for path in folder.glob("*.log")}
 
     @property
     def engine_socket(self) -> Path:
@@ -124,8 +141,8 @@ def running_mesh(home: Path) -> Generator[Snowcave]:
 ECHO_COMMAND = 'CMD ["/usr/bin/python3", "/app/echo_service.py"]'
 
 
-def build_echo(folder: Path) -> Path:
-    """The tutorial's image as a root file system, made of Debian packages."""
+def build_echo(folder: Path, *files: str) -> Path:
+    """The tutorial's image as a root file system, made of Debian packages; more `files` as LOCAL:/inside."""
     tar = folder / "echo.tar"
     service = ROOT / "deploy/images/echo/echo_service.py"
     run(
@@ -134,19 +151,84 @@ def build_echo(folder: Path) -> Path:
         str(tar),
         "--package",
         "python3",
-        "--file",
-        f"{service}:/app/echo_service.py",
+        *(
+            word
+            for file in (f"{service}:/app/echo_service.py", *files)
+            for word in ("--file", file)
+        ),
     )
     return tar
 
 
-async def eventually(look: Any, seconds: float = 60.0) -> Any:
-    """What `look()` (blocking) returns once it is true; AssertionError with its last answer otherwise."""
-    last: Any = None
-    try:
-        async with asyncio.timeout(seconds):
-            while not (last := await asyncio.to_thread(look)):
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError(f"still {last!r} after {seconds} s") from None
+def until(look: Any, seconds: float = 60.0) -> Any:
+    """What `look()` returns once it is true; AssertionError with its last answer otherwise."""
+    deadline = time.monotonic() + seconds
+    while not (last := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still {last!r} after {seconds} s")
+        time.sleep(0.1)
     return last
+
+
+async def eventually(look: Any, seconds: float = 60.0) -> Any:
+    """`until`, beside a running loop."""
+    return await asyncio.to_thread(until, look, seconds)
+
+
+def rows(connection: Any, sql: str) -> list[dict[str, Any]]:
+    """A statement's rows, by column name."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class Connector:
+    """A version of Snowflake's connector, in an environment of its own (`scripts/test` makes them)."""
+
+    name: str
+
+    @property
+    def python(self) -> Path:
+        return ROOT / ".venvs" / self.name / "bin/python"
+
+    def run(self, program: str, order: dict[str, Any]) -> dict[str, Any]:
+        """What a program of tests/clients/programs answers."""
+        path = ROOT / "tests/clients/programs" / program
+        return json.loads(run(str(self.python), str(path), json.dumps(order)))
+
+    def execute(self, cave: Snowcave, statements: Sequence[Any], **connect: Any) -> list[Any]:
+        """Results in order, errors among them, of one session."""
+        order = {"connect": cave.api(**connect), "statements": list(statements)}
+        return self.run("session.py", order)["results"]
+
+
+def leftovers(mesh: Mesh) -> list[str]:
+    """What stands on the machine in this instance's name. A mesh that is down has none."""
+    found = [f"namespace {name}" for name in _words("ip", "netns", "list") if mesh.id in name]
+    links = [line.split(": ")[1] for line in run("ip", "-o", "link").splitlines()]
+    found += [f"link {name}" for name in links if name.startswith(mesh.root_link)]
+    tables = run("nft", "list", "tables").splitlines()
+    found += [f"nft {line}" for line in tables if mesh.id in line]
+    groups = Path("/sys/fs/cgroup").glob(f"**/snowcave-{mesh.id}*")
+    found += [f"cgroup {path}" for path in groups]
+    mounts = Path("/proc/mounts").read_text().splitlines()
+    found += [f"mount {line}" for line in mounts if str(mesh.home) in line]
+    return found + [f"process {line}" for line in _processes(str(mesh.home))]
+
+
+def _words(*command: str) -> list[str]:
+    return [line.split()[0] for line in run(*command).splitlines() if line.strip()]
+
+
+def _processes(home: str) -> list[str]:
+    found: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # ended meanwhile
+        if home in command and path.parent.name != str(os.getpid()):
+            found.append(f"{path.parent.name} {command}")
+    return found

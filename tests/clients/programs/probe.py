@@ -1,0 +1,97 @@
+"""Runs in a container under test: says what it sees from there. Standard library only.
+
+python3 probe.py PORT [ADDRESS]
+
+GET  /whoami   the address that was reached, the host name, the caller's headers
+POST /checks   a list of checks, answered by a list of results: ["connect", host, port], ["resolve", name],
+               ["http", url], ["read", path], ["environment"]. A failure is {"failed": class of the error}.
+POST /echo     a service function's batch
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PATIENCE = 5.0
+
+
+def connect(host: str, port: int) -> dict[str, Any]:
+    began = time.monotonic()
+    with socket.create_connection((host, port), PATIENCE) as connection:
+        peer = connection.getpeername()[0]
+    return {"peer": peer, "seconds": time.monotonic() - began}
+
+
+def resolve(name: str) -> list[str]:
+    found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    return sorted({str(entry[4][0]) for entry in found})
+
+
+def fetch(url: str) -> dict[str, Any]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=PATIENCE) as answer:
+        return {"status": answer.status, "body": answer.read().decode()}
+
+
+def read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
+CHECKS: dict[str, Any] = {
+    "connect": connect,
+    "resolve": resolve,
+    "http": fetch,
+    "read": read,
+    "environment": environment,
+}
+
+
+def check(name: str, *arguments: Any) -> Any:
+    try:
+        return CHECKS[name](*arguments)
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        return {"failed": type(reason).__name__, "message": str(reason)}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        context = {k: v for k, v in self.headers.items() if k.lower().startswith("sf-context")}
+        address = self.connection.getsockname()[0]
+        self.answer({"address": address, "hostname": socket.gethostname(), **context})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+        if self.path == "/checks":
+            self.answer([check(*one) for one in body])
+        else:
+            self.answer({"data": [[row[0], row[1]] for row in body["data"]]})
+
+    def answer(self, value: Any) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+if __name__ == "__main__":
+    # The first process of a container has to ask for it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    address = sys.argv[2] if len(sys.argv) > 2 else "0.0.0.0"
+    print(f"probe listens on {address}:{sys.argv[1]}", flush=True)
+    ThreadingHTTPServer((address, int(sys.argv[1])), Handler).serve_forever()
