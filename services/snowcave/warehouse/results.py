@@ -16,6 +16,7 @@ import pyarrow as pa
 import structlog
 
 from snowcave.kit.clock import Clock
+from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import rewrite
 from snowcave.warehouse.settings import ResultSettings
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
 _SUFFIX = ".arrow"
 _COLUMNS = b"snowcave.columns"
+_REPLY = b"snowcave.reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,20 @@ class ResultStore:
         folder.mkdir(parents=True, exist_ok=True)
         self._find()
 
-    def put(self, query_id: str, columns: Sequence[pb.ColumnType], table: pa.Table) -> None:
-        """Written beside and renamed: a result is whole or not there."""
+    def put(
+        self,
+        query_id: str,
+        columns: Sequence[pb.ColumnType],
+        table: pa.Table,
+        reply: pb.ExecuteReply | None = None,
+    ) -> None:
+        """Written beside and renamed: a result is whole or not there. `reply` is for `answered`."""
         path = self._path(query_id)
         packed = b",".join(base64.b64encode(c.SerializeToString()) for c in columns)
-        schema = table.schema.with_metadata({_COLUMNS: packed})
+        metadata = {_COLUMNS: packed}
+        if reply is not None:
+            metadata[_REPLY] = base64.b64encode(reply.SerializeToString())
+        schema = table.schema.with_metadata(metadata)
         temporary = path.with_suffix(".part")
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             writer.write_table(table.cast(schema), max_chunksize=self._settings.batch_rows)
@@ -60,20 +71,38 @@ class ResultStore:
 
     def get(self, query_id: str) -> tuple[tuple[pb.ColumnType, ...], pa.Table]:
         """Raises SnowcaveError where nothing is kept under the id. The table is mapped, not read."""
+        table = self._read(query_id)
+        packed = (table.schema.metadata or {}).get(_COLUMNS, b"")
+        columns = tuple(
+            pb.ColumnType.FromString(base64.b64decode(part)) for part in packed.split(b",") if part
+        )
+        return columns, table.replace_schema_metadata(None)
+
+    def answered(self, query_id: str) -> tuple[pb.ExecuteReply, pa.Table] | None:
+        """What the statement of this id answered if it ran already, whatever became of who asked."""
+        with self._lock:
+            if query_id not in self._kept:
+                return None
+        try:
+            table = self._read(query_id)
+        except SnowcaveError:
+            return None
+        reply = (table.schema.metadata or {}).get(_REPLY)
+        if reply is None:
+            return None
+        told = pb.ExecuteReply.FromString(base64.b64decode(reply))
+        return told, table.replace_schema_metadata(None)
+
+    def _read(self, query_id: str) -> pa.Table:
         with self._lock:
             kept = self._kept.get(query_id)
         if kept is None or kept.until < self._now():
             raise rewrite.missing_result(query_id)
         try:
             with pa.memory_map(str(self._path(query_id))) as source:
-                table = pa.ipc.open_file(source).read_all()
+                return pa.ipc.open_file(source).read_all()
         except (FileNotFoundError, pa.ArrowInvalid) as error:
             raise rewrite.missing_result(query_id) from error
-        packed = (table.schema.metadata or {}).get(_COLUMNS, b"")
-        columns = tuple(
-            pb.ColumnType.FromString(base64.b64decode(part)) for part in packed.split(b",") if part
-        )
-        return columns, table.replace_schema_metadata(None)
 
     def sweep(self) -> int:
         """Forget what has expired; answers how many."""

@@ -50,8 +50,12 @@ class Statements:
         self._rng = rng
 
     async def run(self, session: Session, request: pb.ExecuteRequest, context: Context) -> Answer:
-        """Raises SnowcaveError."""
+        """Raises SnowcaveError. A query id that was answered already is not run again: whoever asked the
+        first time may have died before it could tell its client, which then repeats its request.
+        """
         async with self._sessions.taking_turn(session):
+            if (known := await self._answered(request)) is not None:
+                return known
             engine = session.engine
             statement = await self._sessions.thread(engine.parse, request.sql, context)
             relations = await self._relations(statement)
@@ -63,10 +67,6 @@ class Statements:
                 return _described(described, context)
             prepared = await self._prepare(session, statement, request, context, relations)
             outcome = await self._execute(session, prepared, request, context)
-            if request.query_id:
-                await self._sessions.thread(
-                    self._results.put, request.query_id, outcome.columns, outcome.table
-                )
             return Answer(
                 columns=outcome.columns,
                 table=outcome.table,
@@ -75,6 +75,35 @@ class Statements:
                 database=outcome.database,
                 schema=outcome.schema,
             )
+
+    async def _answered(self, request: pb.ExecuteRequest) -> Answer | None:
+        if not request.query_id or request.describe_only:
+            return None
+        found = await self._sessions.thread(self._results.answered, request.query_id)
+        if found is None:
+            return None
+        reply, table = found
+        return Answer(
+            columns=list(reply.columns),
+            table=table,
+            statement_type=reply.statement_type,
+            rows_affected=reply.rows_affected,
+            database=reply.database,
+            schema=reply.schema,
+        )
+
+    def _keep(self, query_id: str, outcome: Outcome) -> Outcome:
+        """In the same breath as the statement, so that cancelling hits either both or neither."""
+        if query_id:
+            reply = pb.ExecuteReply(
+                columns=outcome.columns,
+                statement_type=outcome.statement_type,
+                rows_affected=outcome.rows_affected,
+                database=outcome.database,
+                schema=outcome.schema,
+            )
+            self._results.put(query_id, outcome.columns, outcome.table, reply)
+        return outcome
 
     async def _prepare(
         self,
@@ -100,12 +129,15 @@ class Statements:
             try:
                 return await self._sessions.blocking(
                     session,
-                    lambda: session.engine.execute(
-                        prepared.statement.copy(),
-                        context,
-                        bindings=request.bindings,
-                        relations=prepared.relations,
-                        functions=prepared.functions,
+                    lambda: self._keep(
+                        request.query_id,
+                        session.engine.execute(
+                            prepared.statement.copy(),
+                            context,
+                            bindings=request.bindings,
+                            relations=prepared.relations,
+                            functions=prepared.functions,
+                        ),
                     ),
                     prepared.callbacks.cancel,
                 )

@@ -119,6 +119,19 @@ async def test_databases_and_results_survive_a_restart(tmp_path):
         assert [c.name for c in batch.columns] == ["ANSWER"]
 
 
+async def test_a_repeated_statement_is_answered_again_and_not_run_again(tmp_path):
+    async with tutorial(tmp_path) as client:
+        await client.run("CREATE TABLE once (n INT)")
+        first = await client.run("INSERT INTO once VALUES (1), (2)", query_id="insert")
+        again = await client.run("INSERT INTO once VALUES (1), (2)", query_id="insert")
+        assert again == first
+        assert await client.rows("SELECT count(*) FROM once") == [(2,)]
+    async with tutorial(tmp_path) as client:
+        after = await client.run("INSERT INTO once VALUES (1), (2)", query_id="insert")
+        assert after.rows_affected == first.rows_affected == 2
+        assert await client.rows("SELECT count(*) FROM once") == [(2,)]
+
+
 async def test_a_result_is_read_again_by_result_scan_as_a_relation(tmp_path):
     async with tutorial(tmp_path) as client:
         await client.run(
