@@ -95,7 +95,12 @@ class Catalog:
         self.scheduler = MemoryStore(Role.SCHEDULER, backend)
 
     async def add_function(self, uid: int, **body: Any) -> None:
-        known: dict[str, Any] = {"service": SERVICE, "endpoint": "echoendpoint", "path": "/echo"}
+        known: dict[str, Any] = {
+            "service": SERVICE,
+            "endpoint": "echoendpoint",
+            "path": "/echo",
+            "max_batch_retries": 3,
+        }
         function = state.Function(**(known | body))
         if not function.returns:
             function.returns = "VARCHAR(16777216)"

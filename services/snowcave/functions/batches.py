@@ -164,19 +164,21 @@ class BatchRunner:
         pauses: Iterator[float],
     ) -> Reply:
         """GET with the same batch id, of the instance that took the batch."""
-        for failures in range(rules.max_retries + 1):
+        failures = 0
+        while True:
             await self._clock.sleep(next(pauses))
             if instance not in self._targets.ready(function):
-                break
+                raise AttemptFailed("the instance that worked on the batch is gone")
             try:
                 reply = await self._exchange("GET", instance, rules, batch)
             except AttemptFailed:
-                if failures == rules.max_retries:
+                if failures >= rules.max_retries:
                     raise
-                continue
-            if routing.verdict(reply.status) is not Verdict.RETRY:
-                return reply
-        raise AttemptFailed("the instance that worked on the batch is gone")
+            else:
+                passes = routing.verdict(reply.status) is Verdict.RETRY
+                if not passes or failures >= rules.max_retries:
+                    return reply
+            failures += 1
 
     def _judge(self, reply: Reply, rules: Rules, batch: Batch) -> Verdict:
         found = routing.verdict(reply.status)

@@ -124,13 +124,14 @@ class _UnderWay:
 
     def __init__(self, limit: int) -> None:
         self._free = asyncio.Semaphore(limit)
-        self._order: asyncio.Queue[Any] = asyncio.Queue()
+        # Groups count too: one of a strict function may hold no batch at all.
+        self._order: asyncio.Queue[Any] = asyncio.Queue(2 * limit)
         self._tasks: set[asyncio.Task[pa.Array]] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def begin_group(self, batches: int, mask: pa.Array | None) -> None:
         """The next `batches` answers belong to rows of which `mask` tells those that were asked for."""
-        self._order.put_nowait((batches, mask))
+        await self._order.put((batches, mask))
 
     async def start(self, work: Any) -> None:
         try:
@@ -141,10 +142,10 @@ class _UnderWay:
         task: asyncio.Task[pa.Array] = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        self._order.put_nowait(task)
+        await self._order.put(task)
 
     async def finish(self) -> None:
-        self._order.put_nowait(None)
+        await self._order.put(None)
 
     async def next(self, feeding: asyncio.Future[None]) -> pa.Array | None:
         """The next group's answers; None at the end. Raises what any batch or the feeding raised."""
@@ -189,7 +190,8 @@ class _UnderWay:
 
     def _ended(self, task: asyncio.Task[pa.Array]) -> None:
         self._tasks.discard(task)
-        if task.cancelled() or self._failed.done():
+        if task.cancelled():
             return
-        if (error := task.exception()) is not None:
+        error = task.exception()
+        if error is not None and not self._failed.done():  # the first one counts
             self._failed.set_exception(error)

@@ -12,7 +12,6 @@ class BatchSettings:
     rows: int = 4096
     # Bytes of one request's body; a single row may be larger.
     bytes: int = 4 << 20
-    retries: int = 3
     # Seconds for one batch with its retries and polling.
     timeout: float = 3600.0
     # Batches of one call that may be under way at once.

@@ -63,7 +63,8 @@ class MirroredTargets:
             strict=body.strict,
             service=body.service,
             max_rows=body.max_batch_rows or self.defaults.rows,
-            max_retries=body.max_batch_retries or self.defaults.retries,
+            # api writes it with every function: 0 means none.
+            max_retries=body.max_batch_retries,
             return_null=body.return_null_on_failure,
             timeout=body.batch_timeout_secs or self.defaults.timeout,
             context_headers=tuple(body.context_headers),

@@ -120,6 +120,24 @@ async def test_retries_end_after_max_batch_retries():
         assert len(service.requests) == 3
 
 
+async def test_a_function_that_allows_no_retry_is_tried_once():
+    busy = always(lambda _: web.Response(status=503))
+    async with routed(busy, max_batch_retries=0) as (router, [service]):
+        with pytest.raises(ServiceFunctionFailed, match="request retries: 0"):
+            await call(router, ["a"])
+        assert len(service.requests) == 1
+
+
+async def test_polls_that_fail_to_the_end_say_how():
+    async def overloaded(request, rows):
+        status = 202 if request.method == "POST" else 503
+        return web.Response(status=status, text="overloaded")
+
+    async with routed(overloaded, max_batch_retries=1) as (router, _):
+        with pytest.raises(ServiceFunctionFailed, match="503 'overloaded'"):
+            await call(router, ["a"])
+
+
 async def test_another_instance_is_tried_after_a_failure():
     broken = always(lambda _: web.Response(status=500))
     async with routed(broken, echo) as (router, services):
