@@ -8,6 +8,9 @@ from aiohttp import web
 
 from snowcave.runtime.daemon import Health
 
+# An idle connection, or one on which a request's head does not come to its end, is closed after this.
+_KEEP_ALIVE = 30.0
+
 
 @asynccontextmanager
 async def serve_admin(host: str, port: int, health: Health) -> AsyncGenerator[None]:
@@ -35,9 +38,16 @@ async def serve_admin(host: str, port: int, health: Health) -> AsyncGenerator[No
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/debug/mirror", mirror)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=_KEEP_ALIVE,
+        lingering_time=1.0,
+        shutdown_timeout=1.0,
+    )
     await runner.setup()
-    site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+    site = web.TCPSite(runner, host, port)
     await site.start()
     try:
         yield

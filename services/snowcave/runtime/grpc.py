@@ -38,6 +38,8 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.so_reuseport", 0),
+    # A connection that does not say who it is by then is closed.
+    ("grpc.server_handshake_timeout_ms", 20_000),
     # A peer that vanished without a word is noticed within this time.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),

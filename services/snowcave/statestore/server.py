@@ -92,6 +92,8 @@ def _options(limits: Limits) -> list[tuple[str, Any]]:
         ("grpc.max_receive_message_length", largest),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),
+        # A connection that does not say who it is by then is closed.
+        ("grpc.server_handshake_timeout_ms", 20_000),
         ("grpc.max_metadata_size", 16 << 10),
         ("grpc.keepalive_time_ms", 10_000),
         ("grpc.keepalive_timeout_ms", 5_000),
