@@ -1,11 +1,6 @@
 """A container's own words: found by the assignment's node, read from that node's agent."""
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
-
-import grpc.aio
+from collections.abc import Iterable
 
 from snowcave.api.contract import LogRequest
 from snowcave.api.settings import CallSettings
@@ -17,9 +12,6 @@ from snowcave.store.mirror import Mirror
 from snowcave.v1 import nodes_pb2 as v1
 from snowcave.v1 import nodes_pb2_grpc as stubs
 from snowcave.v1 import state_pb2 as state
-
-# Channels to agents that are kept open.
-_CHANNELS = 64
 
 
 def latest(
@@ -33,7 +25,7 @@ def latest(
 
 
 class AgentLogs:
-    """Made by `open_logs`, which closes the channels to the agents."""
+    """Connects for each reading: logs are read seldom, and nodes come and go."""
 
     def __init__(
         self,
@@ -41,14 +33,11 @@ class AgentLogs:
         calls: CallSettings,
         assignments: Mirror[state.Assignment],
         nodes: Mirror[state.Node],
-        channels: AsyncExitStack,
     ) -> None:
         self._mesh = mesh
         self._calls = calls
         self._assignments = assignments
         self._nodes = nodes
-        self._stack = channels
-        self._channels: OrderedDict[str, grpc.aio.Channel] = OrderedDict()
 
     async def read(self, request: LogRequest) -> str:
         """Raises ObjectNotFound where the instance has no node, Unavailable where it does not answer."""
@@ -66,8 +55,10 @@ class AgentLogs:
             since=request.since,
             timestamps=request.timestamps,
         )
-        stub = stubs.AgentServiceStub(await self._channel(node.agent_address))
-        return (await self._collect(stub, wanted, found.node)).decode(errors="replace")
+        tls = self._mesh.folder("tls")
+        async with rpc.connect(node.agent_address, tls, me=Role.API, to=Role.AGENT) as channel:
+            stub = stubs.AgentServiceStub(channel)
+            return (await self._collect(stub, wanted, found.node)).decode(errors="replace")
 
     async def _collect(
         self, stub: stubs.AgentServiceStub, request: v1.ReadLogsRequest, node: str
@@ -81,30 +72,3 @@ class AgentLogs:
                 if len(text) > 2 * bound:
                     del text[:-bound]
         return bytes(text[-bound:])
-
-    async def _channel(self, address: str) -> grpc.aio.Channel:
-        """One a node; grpc connects it again by itself."""
-        known = self._channels.get(address)
-        if known is not None:
-            self._channels.move_to_end(address)
-            return known
-        opened = await self._stack.enter_async_context(
-            rpc.connect(address, self._mesh.folder("tls"), me=Role.API, to=Role.AGENT)
-        )
-        self._channels[address] = opened
-        if len(self._channels) > _CHANNELS:
-            _, oldest = self._channels.popitem(last=False)
-            async with asyncio.timeout(self._calls.agent):
-                await oldest.close(grace=0.0)
-        return opened
-
-
-@asynccontextmanager
-async def open_logs(
-    mesh: Mesh,
-    calls: CallSettings,
-    assignments: Mirror[state.Assignment],
-    nodes: Mirror[state.Node],
-) -> AsyncGenerator[AgentLogs]:
-    async with AsyncExitStack() as channels:
-        yield AgentLogs(mesh, calls, assignments, nodes, channels)

@@ -15,7 +15,7 @@ from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
 from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
 from snowcave.api.http import server
 from snowcave.api.http.front import Front
-from snowcave.api.logs import open_logs
+from snowcave.api.logs import AgentLogs
 from snowcave.api.queries.lease import ReplicaLease
 from snowcave.api.queries.life import open_queries
 from snowcave.api.queries.records import Records
@@ -101,9 +101,7 @@ async def build_front(
     resolver = await parts.enter("registry", open_registry(mesh, settings.calls))
     rooms = Rooms(catalog.objects, warehouse)
     await parts.enter("rooms", background(rooms.reconciler.run()))
-    logs = await parts.enter(
-        "logs", open_logs(mesh, settings.calls, mirrors.assignments, mirrors.nodes)
-    )
+    logs = AgentLogs(mesh, settings.calls, mirrors.assignments, mirrors.nodes)
 
     lease = ReplicaLease(store, settings.queries.lease, clock, rng)
     await parts.enter("lease", background(lease.run()))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from snowcave.api.contract import LogRequest
-from snowcave.api.logs import AgentLogs, open_logs
+from snowcave.api.logs import AgentLogs
 from snowcave.api.settings import CallSettings
 from snowcave.model import keys
 from snowcave.model.errors import ObjectNotFound, RemoteError, Unavailable
@@ -69,7 +69,7 @@ async def reader(home: Path) -> AsyncGenerator[tuple[FakeAgent, AgentLogs]]:
         await stack.enter_async_context(served)
         assignments = await stack.enter_async_context(follow(store, keys.ASSIGNMENTS))
         nodes = await stack.enter_async_context(follow(store, keys.NODES))
-        yield agent, await stack.enter_async_context(open_logs(mesh, CALLS, assignments, nodes))
+        yield agent, AgentLogs(mesh, CALLS, assignments, nodes)
 
 
 async def test_logs_come_from_the_node_of_the_instance_the_newest_bytes_first(
