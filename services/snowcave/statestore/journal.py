@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from snowcave.model.errors import SnowcaveError
-from snowcave.store.etcdpb import kv_pb2 as kv
+from snowcave.statestore.mvcc import Version
 
 log = structlog.get_logger()
 
@@ -34,19 +34,16 @@ CREATE TABLE fact (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 1
 _COLUMNS = 7
-# A round with so many waiters or more says that others will follow: the next one waits `linger` for them.
-_COMPANY = 3
 # Rows of one INSERT at most. Few large statements, for each one run is a chance for the other thread to
 # take the interpreter.
 _ROWS = 128
-# A round with so many waiters or more says that others will follow: the next one waits `linger` for them.
-_COMPANY = 3
-# Rows go in by the statement, as many as fit one of these: each statement run is a chance for the other
-# thread to take the interpreter.
-_INSERTS = {
-    count: "INSERT INTO change VALUES " + ",".join(["(?,?,?,?,?,?,?)"] * count)
-    for count in (256, 64, 16, 4, 1)
-}
+# A round begins when this part of those who usually wait at once has come, or when they have had the time
+# that it takes to read their requests. Large rounds are much cheaper for everybody: the disk, the two
+# threads that share the interpreter, and the clients, who get their answers by the packet.
+_QUORUM = 0.75
+_READING = 0.00015
+# What a round forgets of how many usually wait.
+_FADE = 0.95
 
 
 class StateDamaged(SnowcaveError):
@@ -77,7 +74,7 @@ class Loaded:
     cluster: int
     member: int
     compacted: int
-    versions: Iterator[kv.KeyValue]
+    versions: Iterator[Version]
     # (id, ttl, owner)
     leases: list[tuple[int, int, str]]
 
@@ -90,16 +87,17 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._pending = _Batch()
-        self._busy = False
-        self._scheduled = False
-        self._company = 0
+        self._writing = 0
+        self._timer: asyncio.Handle | None = None
+        # How many have waited at once lately.
+        self._crowd = 1.0
         self._head = 0
         self._failed: asyncio.Future[None] = self._loop.create_future()
         # Called with the newest revision on disk, before anybody who waits for it is answered.
         self.on_commit: Callable[[int], None] = lambda head: None
 
     def append(
-        self, head: int, versions: Iterable[kv.KeyValue] = (), statements: Iterable[Statement] = ()
+        self, head: int, versions: Iterable[Version] = (), statements: Iterable[Statement] = ()
     ) -> asyncio.Future[None]:
         """Done once all of it is on disk; `head` is the newest revision then."""
         waiter = self._loop.create_future()
@@ -114,15 +112,14 @@ class Journal:
             )  # fmt: skip
         batch.statements.extend(statements)
         batch.waiters.append(waiter)
-        if not self._busy and not self._scheduled:
-            # Not at once: other requests of this turn of the loop join in.
-            self._schedule()
+        self._crowd = max(self._crowd, self._writing + len(batch.waiters))
+        self._consider()
         return waiter
 
     @property
     def idle(self) -> bool:
         """Nothing is on its way to the disk."""
-        return not self._busy and not self._pending.waiters
+        return not self._writing and not self._pending.waiters
 
     @property
     def size(self) -> int:
@@ -133,31 +130,36 @@ class Journal:
         """Ends only by raising: what could not be written takes the daemon down."""
         await asyncio.shield(self._failed)
 
-    def _schedule(self) -> None:
-        self._scheduled = True
-        if self._company < _COMPANY:
-            self._loop.call_soon(self._hand_over)
-        else:
-            self._loop.call_later(self._linger, self._hand_over)
+    def _consider(self) -> None:
+        """Begin a round where enough wait for it, or when the first has waited long enough."""
+        if self._writing or not self._pending.waiters:
+            return
+        if len(self._pending.waiters) >= self._crowd * _QUORUM:
+            if self._timer is not None:
+                self._timer.cancel()
+            # Not at once: other requests of this turn of the loop join in.
+            self._timer = self._loop.call_soon(self._hand_over)
+        elif self._timer is None:
+            patience = min(self._linger, self._crowd * _READING)
+            self._timer = self._loop.call_later(patience, self._hand_over)
 
     def _hand_over(self) -> None:
-        self._scheduled = False
+        self._timer = None
         batch, self._pending = self._pending, _Batch()
-        self._company = len(batch.waiters)
-        self._busy = True
+        self._writing = len(batch.waiters)
+        self._crowd = max(1.0, self._crowd * _FADE)
         self._batches.put(batch)
 
     def _done(self, batch: _Batch, error: sqlite3.Error | None) -> None:
         if error is not None:
             self._fail(batch, error)
             return
-        self._busy = False
+        self._writing = 0
         self.on_commit(batch.head)
         for waiter in batch.waiters:
             if not waiter.done():  # whoever was cancelled waits no more
                 waiter.set_result(None)
-        if self._pending.waiters:
-            self._schedule()
+        self._consider()
 
     def _fail(self, batch: _Batch, error: sqlite3.Error) -> None:
         failure = CommitFailed(f"The state store cannot write {self._path}: {error}.")
@@ -208,12 +210,25 @@ def _insert(rows: int) -> str:
     return "INSERT INTO change VALUES " + ",".join(["(?,?,?,?,?,?,?)"] * rows)
 
 
-def forget(versions: Iterable[kv.KeyValue], compacted: int) -> list[Statement]:
+@cache
+def _delete(rows: int) -> str:
+    """Of rows that are named by revision and key; both lookups go by the primary key."""
+    gone = ",".join(["(?,?)"] * rows)
+    return (
+        f"WITH gone(revision, key) AS (VALUES {gone}) "
+        "DELETE FROM change WHERE (revision, step) IN ("
+        "SELECT c.revision, c.step FROM gone g CROSS JOIN change c "
+        "ON c.revision = g.revision AND c.key = g.key)"
+    )
+
+
+def forget(versions: Sequence[Version], compacted: int) -> list[Statement]:
     """The statements of a compaction."""
-    statements: list[Statement] = [
-        ("DELETE FROM change WHERE revision = ? AND key = ?", (v.mod_revision, v.key))
-        for v in versions
-    ]
+    statements: list[Statement] = []
+    for start in range(0, len(versions), _ROWS):
+        some = versions[start : start + _ROWS]
+        parameters = [part for v in some for part in (v.mod_revision, v.key)]
+        statements.append((_delete(len(some)), parameters))
     return [*statements, ("UPDATE fact SET value = ? WHERE name = 'compacted'", (compacted,))]
 
 
@@ -227,12 +242,12 @@ def drop(lease_id: int) -> Statement:
 
 @asynccontextmanager
 async def open_journal(
-    folder: Path, seed: int, linger: float = 0.004
+    folder: Path, seed: int, linger: float = 0.01
 ) -> AsyncGenerator[tuple[Journal, Loaded]]:
     """Raises StateDamaged where the file is damaged, missing though there was one, or in use.
 
-    `seed` names a new cluster; `linger` is what a busy store waits for company, in seconds. Left when
-    everything that was appended is on disk.
+    `seed` names a new cluster; `linger` is the longest that a busy store waits for company, in seconds. Left
+    when everything that was appended is on disk.
     """
     path = folder / "state.db"
     connection = await asyncio.to_thread(_open, path, seed)
@@ -321,16 +336,9 @@ def _load(connection: sqlite3.Connection) -> Loaded:
     )
 
 
-def _versions(connection: sqlite3.Connection) -> Iterator[kv.KeyValue]:
+def _versions(connection: sqlite3.Connection) -> Iterator[Version]:
     query = (
         "SELECT revision, key, value, created, version, lease FROM change ORDER BY revision, step"
     )
     for revision, key, value, created, version, lease in connection.execute(query):
-        yield kv.KeyValue(
-            key=key,
-            value=value,
-            create_revision=created,
-            mod_revision=revision,
-            version=version,
-            lease=lease,
-        )
+        yield Version(key, value, created, revision, version, lease)

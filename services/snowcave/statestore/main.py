@@ -1,5 +1,6 @@
 """The embedded state store, wired."""
 
+import gc
 import sys
 
 from snowcave.kit.clock import LoopClock
@@ -15,10 +16,13 @@ from snowcave.statestore.state import open_state_file
 # The journal's thread needs the interpreter twice a commit; the usual 5 ms of patience would double
 # the time of each.
 _SWITCH_INTERVAL = 0.0005
+# What the store keeps has no cycles, and there is much of it: look for cycles less often.
+_COLLECTION = (20_000, 50, 100)
 
 
 async def build(settings: StatestoreSettings, parts: Parts) -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    gc.set_threshold(*_COLLECTION)
     mesh, limits = settings.mesh, settings.limits
     state, journal = await parts.enter(
         "state file",

@@ -1,11 +1,11 @@
 """All keys with their past, in memory. No I/O: the journal makes it last, the server makes it heard.
 
 `head` is the newest revision, `committed` the newest that is on disk. Writes see the head; whoever reads
-from outside sees what is committed. A version is an etcd KeyValue, a deletion one whose `version` is 0.
+from outside sees what is committed.
 """
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from snowcave.store.etcdpb import kv_pb2 as kv
@@ -29,12 +29,39 @@ class KeyRange:
         return self.key <= key and (self.end == _TO_THE_END or key < self.end)
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What one revision did, in order."""
+@dataclass(slots=True)
+class Version:
+    """A key as one revision made it, never changed afterwards; a deletion where `version` is 0.
 
-    events: tuple[kv.Event, ...]
-    size: int
+    Fields are etcd's. Messages are made of it only where somebody reads it: most versions nobody does.
+    """
+
+    key: bytes
+    value: bytes
+    create_revision: int
+    mod_revision: int
+    version: int
+    lease: int
+
+    @property
+    def weight(self) -> int:
+        return len(self.key) + len(self.value) + _OVERHEAD
+
+    def message(self) -> kv.KeyValue:
+        return kv.KeyValue(
+            key=self.key,
+            value=self.value,
+            create_revision=self.create_revision,
+            mod_revision=self.mod_revision,
+            version=self.version,
+            lease=self.lease,
+        )
+
+    def event(self) -> kv.Event:
+        if self.version:
+            return kv.Event(type=kv.Event.PUT, kv=self.message())
+        gone = kv.KeyValue(key=self.key, mod_revision=self.mod_revision)
+        return kv.Event(type=kv.Event.DELETE, kv=gone)
 
 
 class Keyspace:
@@ -46,23 +73,23 @@ class Keyspace:
         self.compacted = 0
         # Bytes of all versions that are kept.
         self.size = 0
-        self._chains: dict[bytes, list[kv.KeyValue]] = {}
+        self._chains: dict[bytes, list[Version]] = {}
         self._order: list[bytes] = []
         # Revision r is at r - self._first.
-        self._log: list[Past] = []
+        self._log: list[list[Version]] = []
         self._first = 2
         self._log_size = 0
 
     # ------------------------------------------------------------ reading
 
-    def at(self, key: bytes, revision: int) -> kv.KeyValue | None:
+    def at(self, key: bytes, revision: int) -> Version | None:
         """The key as it was at a revision; None where it did not exist."""
         for version in reversed(self._chains.get(key, ())):
             if version.mod_revision <= revision:
                 return version if version.version else None
         return None
 
-    def scan(self, within: KeyRange, revision: int) -> Iterator[kv.KeyValue]:
+    def scan(self, within: KeyRange, revision: int) -> Iterator[Version]:
         """The keys of the range as of a revision, in order."""
         for key in self.keys(within):
             if found := self.at(key, revision):
@@ -77,13 +104,13 @@ class Keyspace:
             return self._order[start:]
         return self._order[start : bisect.bisect_left(self._order, within.end)]
 
-    def past(self, revision: int) -> Past:
-        """What a revision after `compacted` did."""
+    def past(self, revision: int) -> Sequence[Version]:
+        """What a revision after `compacted` did, in order."""
         return self._log[revision - self._first]
 
     def size_of(self, revision: int) -> int:
         """Bytes that a revision after `compacted` wrote."""
-        return self.past(revision).size
+        return sum(version.weight for version in self.past(revision))
 
     @property
     def history(self) -> tuple[int, int]:
@@ -92,46 +119,38 @@ class Keyspace:
 
     # ------------------------------------------------------------ writing
 
-    def put(self, revision: int, key: bytes, value: bytes, lease: int) -> kv.KeyValue:
+    def put(self, revision: int, key: bytes, value: bytes, lease: int) -> Version:
         old = self.at(key, revision)
-        version = kv.KeyValue(
-            key=key,
-            value=value,
-            create_revision=old.create_revision if old else revision,
-            mod_revision=revision,
-            version=old.version + 1 if old else 1,
-            lease=lease,
-        )
+        created, count = (old.create_revision, old.version + 1) if old else (revision, 1)
+        version = Version(key, value, created, revision, count, lease)
         self._append(version)
         return version
 
-    def delete(self, revision: int, key: bytes) -> kv.KeyValue:
-        version = kv.KeyValue(key=key, mod_revision=revision)
+    def delete(self, revision: int, key: bytes) -> Version:
+        version = Version(key, b"", 0, revision, 0, 0)
         self._append(version)
         return version
 
-    def _append(self, version: kv.KeyValue) -> None:
+    def _append(self, version: Version) -> None:
         chain = self._chains.get(version.key)
         if chain is None:
             chain = self._chains[version.key] = []
             bisect.insort(self._order, version.key)
         chain.append(version)
-        self.size += _weight(version)
+        self.size += version.weight
 
-    def close(self, revision: int, versions: list[kv.KeyValue]) -> None:
+    def close(self, revision: int, versions: list[Version]) -> None:
         """The revision is whole: it becomes the head."""
-        events = tuple(_event(version) for version in versions)
-        size = sum(_weight(version) for version in versions)
-        self._log.append(Past(events, size))
-        self._log_size += size
+        self._log.append(versions)
+        self._log_size += sum([version.weight for version in versions])
         self.head = revision
 
-    def restore(self, compacted: int, versions: Iterator[kv.KeyValue]) -> None:
+    def restore(self, compacted: int, versions: Iterator[Version]) -> None:
         """Fill an empty keyspace from the versions on disk, in the order they were made."""
         self.compacted = compacted
         self._first = max(compacted + 1, 2)
         self.head = self._first - 1
-        batch: list[kv.KeyValue] = []
+        batch: list[Version] = []
         for version in versions:
             self._append(version)
             if version.mod_revision <= compacted:
@@ -144,23 +163,21 @@ class Keyspace:
             self.close(batch[0].mod_revision, batch)
         self.committed = self.head
 
-    def compact(self, revision: int) -> list[kv.KeyValue]:
+    def compact(self, revision: int) -> list[Version]:
         """Forget what was before `revision` and is not any more at it; gives the forgotten versions."""
-        touched = dict.fromkeys(
-            event.kv.key
-            for past in self._log[: revision - self._first + 1]
-            for event in past.events
-        )
-        self._log_size -= sum(past.size for past in self._log[: revision - self._first + 1])
-        del self._log[: revision - self._first + 1]
+        past = self._log[: revision - self._first + 1]
+        del self._log[: len(past)]
+        self._log_size -= sum(version.weight for versions in past for version in versions)
+        touched = dict.fromkeys(version.key for versions in past for version in versions)
         self.compacted, self._first = revision, revision + 1
         forgotten = [version for key in touched for version in self._prune(key, revision)]
-        self.size -= sum(_weight(version) for version in forgotten)
-        if any(key not in self._chains for key in touched):
-            self._order = [key for key in self._order if key in self._chains]
+        self.size -= sum(version.weight for version in forgotten)
+        for key in touched:
+            if key not in self._chains:
+                del self._order[bisect.bisect_left(self._order, key)]
         return forgotten
 
-    def _prune(self, key: bytes, revision: int) -> list[kv.KeyValue]:
+    def _prune(self, key: bytes, revision: int) -> list[Version]:
         chain = self._chains[key]
         later = next((i for i, v in enumerate(chain) if v.mod_revision > revision), len(chain))
         # The newest version that is not later is what the key still is, unless it is a deletion.
@@ -169,12 +186,3 @@ class Keyspace:
         if not self._chains[key]:
             del self._chains[key]
         return chain[:keep]
-
-
-def _event(version: kv.KeyValue) -> kv.Event:
-    kind = kv.Event.PUT if version.version else kv.Event.DELETE
-    return kv.Event(type=kind, kv=version)
-
-
-def _weight(version: kv.KeyValue) -> int:
-    return len(version.key) + len(version.value) + _OVERHEAD

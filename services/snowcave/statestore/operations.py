@@ -9,8 +9,7 @@ from typing import Any
 
 from snowcave.statestore import refusals
 from snowcave.statestore.leases import Leases
-from snowcave.statestore.mvcc import KeyRange, Keyspace
-from snowcave.store.etcdpb import kv_pb2 as kv
+from snowcave.statestore.mvcc import KeyRange, Keyspace, Version
 from snowcave.store.etcdpb import rpc_pb2 as pb
 
 _RELATIONS: dict[int, Callable[[Any, Any], bool]] = {
@@ -34,7 +33,7 @@ _SORT_FIELDS = {
     pb.RangeRequest.MOD: "mod_revision",
     pb.RangeRequest.VALUE: "value",
 }
-_ABSENT = kv.KeyValue()
+_ABSENT = Version(b"", b"", 0, 0, 0, 0)
 
 
 class Revision:
@@ -44,9 +43,9 @@ class Revision:
         self._keys = keys
         self._leases = leases
         self.number = keys.head + 1
-        self.versions: list[kv.KeyValue] = []
+        self.versions: list[Version] = []
 
-    def put(self, request: pb.PutRequest) -> kv.KeyValue | None:
+    def put(self, request: pb.PutRequest) -> Version | None:
         """What was there before. The request has been checked."""
         old = self._keys.at(request.key, self.number)
         value = old.value if request.ignore_value and old else request.value
@@ -56,7 +55,7 @@ class Revision:
             self._leases.attach(request.key, lease)
         return old
 
-    def delete(self, within: KeyRange) -> list[kv.KeyValue]:
+    def delete(self, within: KeyRange) -> list[Version]:
         """What was there before."""
         gone = list(self._keys.scan(within, self.number))
         for old in gone:
@@ -65,7 +64,7 @@ class Revision:
                 self._leases.attach(old.key, 0)
         return gone
 
-    def close(self) -> list[kv.KeyValue]:
+    def close(self) -> list[Version]:
         if self.versions:
             self._keys.close(self.number, self.versions)
         return self.versions
@@ -89,7 +88,7 @@ def read(keys: Keyspace, request: pb.RangeRequest, newest: int) -> pb.RangeRespo
     more = 0 < request.limit < len(found)
     if more:
         found = found[: request.limit]
-    answer = pb.RangeResponse(kvs=found, more=more, count=count)
+    answer = pb.RangeResponse(kvs=[item.message() for item in found], more=more, count=count)
     if request.keys_only:
         for item in answer.kvs:
             item.ClearField("value")
@@ -104,7 +103,7 @@ def _revision_of(keys: Keyspace, request: pb.RangeRequest, newest: int) -> int:
     return request.revision if request.revision > 0 else newest
 
 
-def _passes(request: pb.RangeRequest, item: kv.KeyValue) -> bool:
+def _passes(request: pb.RangeRequest, item: Version) -> bool:
     return (
         item.mod_revision >= request.min_mod_revision
         and (not request.max_mod_revision or item.mod_revision <= request.max_mod_revision)
@@ -115,7 +114,7 @@ def _passes(request: pb.RangeRequest, item: kv.KeyValue) -> bool:
     )
 
 
-def _sorted(request: pb.RangeRequest, found: list[kv.KeyValue]) -> list[kv.KeyValue]:
+def _sorted(request: pb.RangeRequest, found: list[Version]) -> list[Version]:
     descending = request.sort_order == pb.RangeRequest.DESCEND
     if request.sort_target == pb.RangeRequest.KEY:
         return found[::-1] if descending else found
@@ -210,11 +209,11 @@ def _step(keys: Keyspace, revision: Revision, step: pb.RequestOp) -> pb.Response
 def put(revision: Revision, request: pb.PutRequest) -> pb.PutResponse:
     """Without a header; the request has been checked."""
     old = revision.put(request)
-    return pb.PutResponse(prev_kv=old if request.prev_kv else None)
+    return pb.PutResponse(prev_kv=old.message() if old and request.prev_kv else None)
 
 
 def delete(revision: Revision, request: pb.DeleteRangeRequest) -> pb.DeleteRangeResponse:
     """Without a header."""
     gone = revision.delete(range_of(request))
-    previous = gone if request.prev_kv else []
+    previous = [old.message() for old in gone] if request.prev_kv else []
     return pb.DeleteRangeResponse(deleted=len(gone), prev_kvs=previous)

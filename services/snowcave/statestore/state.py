@@ -24,6 +24,9 @@ from snowcave.store.etcdpb import rpc_pb2 as pb
 
 log = structlog.get_logger()
 
+# Revisions that the store forgets at a time when it does so by itself.
+_TRIM = 500
+
 
 class State:
     def __init__(
@@ -110,7 +113,7 @@ class State:
         while revision > self.keys.committed:
             await self._journal.append(self.keys.head)
         forgotten = self.keys.compact(revision)
-        log.info("history_compacted", revision=revision, forgotten=len(forgotten))
+        log.debug("history_compacted", revision=revision, forgotten=len(forgotten))
         await self._journal.append(self.keys.head, statements=disk.forget(forgotten, revision))
 
     def _number(self, revision: Revision) -> int:
@@ -182,8 +185,9 @@ class State:
             while seen and seen[0][0] < now - history.age:
                 aged = seen.popleft()[1]
             target = max(aged, self._overfull(history))
-            if target > self.keys.compacted:
-                await self.compact(target)
+            # In small steps: everybody else's writes go on between them.
+            while self.keys.compacted < target:
+                await self.compact(min(target, max(self.keys.compacted, 1) + _TRIM))
 
     def _overfull(self, history: History) -> int:
         """The revision up to which history has to go for its number and size, at most the committed one."""

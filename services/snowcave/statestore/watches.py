@@ -55,13 +55,19 @@ class Hub:
         if not (self._single or self._ranges):
             return
         for revision in range(before + 1, head + 1):
-            for event in self._keys.past(revision).events:
-                for watcher in self._single.get(event.kv.key, ()):
-                    self._hand(watcher, event)
-                for within, watchers in self._ranges.items():
-                    if within.covers(event.kv.key):
-                        for watcher in watchers:
-                            self._hand(watcher, event)
+            for version in self._keys.past(revision):
+                watchers = self._concerned(version.key)
+                if watchers:
+                    event = version.event()
+                    for watcher in watchers:
+                        self._hand(watcher, event)
+
+    def _concerned(self, key: bytes) -> list[Watcher]:
+        found = list(self._single.get(key, ()))
+        for within, watchers in self._ranges.items():
+            if within.covers(key):
+                found.extend(watchers)
+        return found
 
     def _hand(self, watcher: Watcher, event: kv.Event) -> None:
         if watcher.cut or not watcher.wants(event):
@@ -108,8 +114,8 @@ class Hub:
         events = [
             event
             for revision in range(watcher.revision, last + 1)
-            for event in self._keys.past(revision).events
-            if watcher.within.covers(event.kv.key) and watcher.wants(event)
+            for version in self._keys.past(revision)
+            if watcher.within.covers(version.key) and watcher.wants(event := version.event())
         ]
         watcher.revision = max(watcher.revision, last + 1)
         if last >= self._keys.committed:
@@ -127,9 +133,10 @@ class Hub:
             kv.Event(
                 type=event.type,
                 kv=event.kv,
-                prev_kv=self._keys.at(event.kv.key, event.kv.mod_revision - 1),
+                prev_kv=before.message() if before else None,
             )
             for event in events
+            for before in (self._keys.at(event.kv.key, event.kv.mod_revision - 1),)
         ]
 
 

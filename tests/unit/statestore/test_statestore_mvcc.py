@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snowcave.statestore.leases import Leases
-from snowcave.statestore.mvcc import KeyRange, Keyspace
+from snowcave.statestore.mvcc import KeyRange, Keyspace, Version
 from snowcave.statestore.operations import Revision
-from snowcave.store.etcdpb import kv_pb2 as kv
 from snowcave.store.etcdpb import rpc_pb2 as pb
 
 KEYS = [b"a", b"b", b"ba", b"bb", b"c"]
@@ -31,7 +30,7 @@ class Model:
 
     states: dict[int, dict[bytes, bytes]] = field(default_factory=lambda: {1: {}})
     compacted: int = 0
-    rows: list[kv.KeyValue] = field(default_factory=list[kv.KeyValue])
+    rows: list[Version] = field(default_factory=list[Version])
 
 
 def played(actions: list[tuple[str, bytes, bytes]]) -> tuple[Keyspace, Model]:
@@ -77,11 +76,11 @@ def test_the_past_leads_from_each_state_to_the_next(actions):
     keys, model = played(actions)
     state = dict(model.states[max(model.compacted, 1)])
     for revision in range(max(model.compacted, 1) + 1, keys.head + 1):
-        for event in keys.past(revision).events:
-            if event.type == kv.Event.DELETE:
-                del state[event.kv.key]
+        for version in keys.past(revision):
+            if version.version:
+                state[version.key] = version.value
             else:
-                state[event.kv.key] = event.kv.value
+                del state[version.key]
         assert state == model.states[revision]
 
 
