@@ -4,8 +4,8 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
+from snowcave.ingress.certificates import HostCertificates, server_context
 from snowcave.ingress.client import ClientConnection
 from snowcave.ingress.gateway import Gateway
 from snowcave.ingress.login import Login
@@ -77,14 +77,13 @@ async def serve_gateway(settings: IngressSettings, gateway: Gateway) -> AsyncGen
 
 
 def tls_context(settings: IngressSettings) -> ssl.SSLContext:
-    """The configured certificate, or one of the cluster's authority."""
+    """The configured certificate, or one of the cluster's authority for each host."""
+    if settings.certificate:
+        return server_context(settings.certificate, settings.private_key)
     folder = settings.mesh.folder("tls")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(
-        Path(settings.certificate or folder / f"{Role.INGRESS}.pem"),
-        Path(settings.private_key or folder / f"{Role.INGRESS}.key"),
-    )
+    own = (folder / f"{Role.INGRESS}.pem", folder / f"{Role.INGRESS}.key")
+    context = server_context(str(own[0]), str(own[1]))
+    context.sni_callback = HostCertificates(settings.mesh)
     return context
 
 

@@ -65,13 +65,48 @@ def _make_authority(folder: Path) -> None:
     _write_pair(folder, "ca", key, certificate)
 
 
+class HostIssuer:
+    """Makes certificates for public host names. They serve, and open nothing: no role is in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._authority = _Authority(folder)
+        self._key = ec.generate_private_key(ec.SECP256R1())
+
+    def issue(self, host: str) -> bytes:
+        """Key and certificate, PEM."""
+        names = x509.SubjectAlternativeName([x509.DNSName(host)])
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        certificate = self._authority.sign("ingress host", self._key, names, usage)
+        return _key_pem(self._key) + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+class _Authority:
+    def __init__(self, folder: Path) -> None:
+        key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        self._key = key
+        self._certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+
+    def sign(
+        self,
+        common_name: str,
+        key: ec.EllipticCurvePrivateKey,
+        names: x509.SubjectAlternativeName,
+        usage: x509.ExtendedKeyUsage,
+    ) -> x509.Certificate:
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        return (
+            _builder(subject, self._certificate.subject, key.public_key())
+            .add_extension(names, critical=False)
+            .add_extension(usage, critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
+
 def _issue(folder: Path, role: Role) -> None:
-    authority_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
-    authority = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
-    assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(role))])
-    alternatives = x509.SubjectAlternativeName(
+    names = x509.SubjectAlternativeName(
         [
             x509.DNSName(server_name(role)),
             x509.DNSName("localhost"),
@@ -82,14 +117,7 @@ def _issue(folder: Path, role: Role) -> None:
     usage = x509.ExtendedKeyUsage(
         [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     )
-    certificate = (
-        _builder(name, authority.subject, key.public_key())
-        .add_extension(alternatives, critical=False)
-        .add_extension(usage, critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(authority_key, hashes.SHA256())
-    )
-    _write_pair(folder, str(role), key, certificate)
+    _write_pair(folder, str(role), key, _Authority(folder).sign(str(role), key, names, usage))
 
 
 def _builder(
@@ -111,19 +139,22 @@ def _write_pair(
     folder: Path, stem: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate
 ) -> None:
     """Key before certificate, each by rename: a certificate on disk always has its key."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     for suffix, data in (
-        (".key", pem),
+        (".key", _key_pem(key)),
         (".pem", certificate.public_bytes(serialization.Encoding.PEM)),
     ):
         temporary = folder / f".{stem}{suffix}"
         with open(temporary, "wb", opener=_private) as file:
             file.write(data)
         temporary.rename(folder / f"{stem}{suffix}")
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def _private(path: str, flags: int) -> int:
