@@ -6,6 +6,7 @@ Environment: SERVER_HOST (0.0.0.0), SERVER_PORT (8080), CHARACTER_NAME (I). Stan
 import html
 import json
 import os
+import signal
 import sys
 import urllib.parse
 from datetime import datetime
@@ -74,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             answers = [[row[0], say(row[1])] for row in rows]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             log("ERROR", f"refused a batch: {error!r}")
-            self.answer(400, "want {\"data\": [[0, value], ...]}\n", "text/plain")
+            self.answer(400, 'want {"data": [[0, value], ...]}\n', "text/plain")
             return
         log("DEBUG", f"answered a batch of {len(answers)} rows")
         self.answer(200, json.dumps({"data": answers}), "application/json")
@@ -97,9 +98,13 @@ class Handler(BaseHTTPRequestHandler):
             log("INFO", format % args)
 
 
+def stop(*_: object) -> None:
+    sys.exit(0)
+
+
 if __name__ == "__main__":
+    # The first process of a container dies of no signal that it does not handle.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     log("INFO", f"listens on {HOST}:{PORT}")
-    try:
-        ThreadingHTTPServer((HOST, PORT), Handler).serve_forever()
-    except KeyboardInterrupt:
-        sys.exit(0)
+    ThreadingHTTPServer((HOST, PORT), Handler).serve_forever()

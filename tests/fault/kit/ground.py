@@ -28,6 +28,7 @@ from tests.kit.mesh import ECHO_COMMAND, Snowcave, build_echo, running_mesh
 SCHEMA = "fault_db.data"
 IMAGE = "fault_db/data/images/echo:1"
 INSTANCES = 2
+CLIENTS = ("function", "ingress", "insert", "ddl")
 
 SETUP = """
 CREATE DATABASE fault_db
@@ -61,7 +62,8 @@ spec:
     command: [/usr/bin/python3, -u, -c]
     args:
     - |
-      import itertools, time
+      import itertools, signal, sys, time
+      signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
       for number in itertools.count(1):
           print("line", number)
           time.sleep(0.05)
@@ -110,10 +112,15 @@ class Ground:
             )
             so_far = len(self.history.calls)
             async with traffic.calling(self.history, *clients):
-                async with asyncio.timeout(60):
-                    for client, _ in clients:
-                        await traffic.answered(self.history, client.name, since=so_far)
+                await self.clients_answered(since=so_far)
                 yield
+
+    async def clients_answered(self, *, since: int | None = None, within: float = 40.0) -> None:
+        """Every client has got an answer, to a call that ended from now on (or from that place on)."""
+        so_far = len(self.history.calls) if since is None else since
+        async with asyncio.timeout(within):
+            for client in CLIENTS:
+                await traffic.answered(self.history, client, since=so_far)
 
     async def ingress(self, session: aiohttp.ClientSession) -> traffic.IngressCaller:
         token = await self.sql("token").token()

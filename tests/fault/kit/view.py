@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import cast
 
 from google.protobuf.message import Message
 
@@ -18,6 +19,7 @@ from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from snowcave.store.client import open_store
+from snowcave.v1 import state_pb2 as state
 
 # A task that died unseen, or a reconciler that met a bug of ours.
 _ACCIDENTS = re.compile(
@@ -50,9 +52,24 @@ class MeshView:
         return list(self.mesh.folder("run").glob(f"{pattern}.pid"))
 
     async def waiting(self) -> list[str]:
-        """Daemons that are not ready, with what they wait for."""
+        """Daemons, agents included, that are not ready, with what they wait for."""
         answers = await readiness.ask_all(self.mesh)
-        return [f"{a.role}: {', '.join(a.waiting_for)}" for a in answers if not a.ready]
+        waiting = [f"{a.role}: {', '.join(a.waiting_for)}" for a in answers if not a.ready]
+        return waiting or await self._waiting_agents()
+
+    async def _waiting_agents(self) -> list[str]:
+        waiting: list[str] = []
+        for vm in await self.vms():
+            where = (vm.underlay_address, self.mesh.admin_port(Role.AGENT))
+            answer = await readiness.ask_at(Role.AGENT, *where)
+            if not answer.ready:
+                waiting.append(f"agent of {vm.node}: {', '.join(answer.waiting_for)}")
+        return waiting
+
+    async def vms(self) -> list[state.Vm]:
+        """The nodes that there should be."""
+        found = (await self.dump(keys.VMS.prefix)).values()
+        return [vm for one in found if not (vm := cast(state.Vm, one)).stopping]
 
     def containers(self) -> dict[str, str]:
         """Running containers of this mesh: id → start time."""

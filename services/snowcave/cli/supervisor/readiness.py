@@ -43,9 +43,14 @@ def roles(mesh: Mesh) -> tuple[Role, ...]:
 
 
 async def ask(mesh: Mesh, role: Role) -> Readiness:
+    return await ask_at(role, "127.0.0.1", mesh.admin_port(role))
+
+
+async def ask_at(role: Role, host: str, port: int) -> Readiness:
+    """Of a daemon whose admin port is there."""
     try:
         async with asyncio.timeout(_DEADLINE):
-            reader, writer = await asyncio.open_connection("127.0.0.1", mesh.admin_port(role))
+            reader, writer = await asyncio.open_connection(host, port)
             try:
                 writer.write(b"GET /readyz HTTP/1.0\r\nHost: admin\r\n\r\n")
                 answer = await reader.read(65536)
