@@ -94,3 +94,19 @@ class ForgetRequest(_message.Message):
 class ForgetReply(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ServiceTokenRequest(_message.Message):
+    __slots__ = ("node", "instance")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    instance: str
+    def __init__(self, node: _Optional[str] = ..., instance: _Optional[str] = ...) -> None: ...
+
+class ServiceTokenReply(_message.Message):
+    __slots__ = ("token", "valid_for")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    VALID_FOR_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    valid_for: float
+    def __init__(self, token: _Optional[str] = ..., valid_for: _Optional[float] = ...) -> None: ...

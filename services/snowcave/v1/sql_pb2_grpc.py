@@ -247,6 +247,11 @@ class CatalogServiceStub:
                 request_serializer=snowcave_dot_v1_dot_sql__pb2.ForgetRequest.SerializeToString,
                 response_deserializer=snowcave_dot_v1_dot_sql__pb2.ForgetReply.FromString,
                 _registered_method=True)
+        self.IssueServiceToken = channel.unary_unary(
+                '/snowcave.v1.CatalogService/IssueServiceToken',
+                request_serializer=snowcave_dot_v1_dot_sql__pb2.ServiceTokenRequest.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_sql__pb2.ServiceTokenReply.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
@@ -267,6 +272,14 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueServiceToken(self, request, context):
+        """A token with which the containers of an instance log in as their service. Only the agent of the node that
+        the instance is assigned to gets one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -279,6 +292,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.Forget,
                     request_deserializer=snowcave_dot_v1_dot_sql__pb2.ForgetRequest.FromString,
                     response_serializer=snowcave_dot_v1_dot_sql__pb2.ForgetReply.SerializeToString,
+            ),
+            'IssueServiceToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueServiceToken,
+                    request_deserializer=snowcave_dot_v1_dot_sql__pb2.ServiceTokenRequest.FromString,
+                    response_serializer=snowcave_dot_v1_dot_sql__pb2.ServiceTokenReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -336,6 +354,33 @@ class CatalogService:
             '/snowcave.v1.CatalogService/Forget',
             snowcave_dot_v1_dot_sql__pb2.ForgetRequest.SerializeToString,
             snowcave_dot_v1_dot_sql__pb2.ForgetReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueServiceToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/snowcave.v1.CatalogService/IssueServiceToken',
+            snowcave_dot_v1_dot_sql__pb2.ServiceTokenRequest.SerializeToString,
+            snowcave_dot_v1_dot_sql__pb2.ServiceTokenReply.FromString,
             options,
             channel_credentials,
             insecure,

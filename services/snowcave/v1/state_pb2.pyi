@@ -135,7 +135,7 @@ class Stage(_message.Message):
     def __init__(self, directory: _Optional[bool] = ..., encryption: _Optional[str] = ...) -> None: ...
 
 class Service(_message.Message):
-    __slots__ = ("compute_pool", "spec_text", "spec", "spec_digest", "min_instances", "max_instances", "min_ready_instances", "auto_resume", "auto_suspend_secs", "suspended", "external_access_integrations", "query_warehouse", "is_job", "is_async_job", "replicas", "resumed_on", "suspended_on", "ingress_labels", "log_level")
+    __slots__ = ("compute_pool", "spec_text", "spec", "spec_digest", "min_instances", "max_instances", "min_ready_instances", "auto_resume", "auto_suspend_secs", "suspended", "external_access_integrations", "query_warehouse", "is_job", "is_async_job", "replicas", "resumed_on", "suspended_on", "ingress_labels", "log_level", "cancelled_on")
     class IngressLabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +162,7 @@ class Service(_message.Message):
     SUSPENDED_ON_FIELD_NUMBER: _ClassVar[int]
     INGRESS_LABELS_FIELD_NUMBER: _ClassVar[int]
     LOG_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_ON_FIELD_NUMBER: _ClassVar[int]
     compute_pool: int
     spec_text: str
     spec: ServiceSpec
@@ -181,7 +182,8 @@ class Service(_message.Message):
     suspended_on: _timestamp_pb2.Timestamp
     ingress_labels: _containers.ScalarMap[str, str]
     log_level: str
-    def __init__(self, compute_pool: _Optional[int] = ..., spec_text: _Optional[str] = ..., spec: _Optional[_Union[ServiceSpec, _Mapping]] = ..., spec_digest: _Optional[str] = ..., min_instances: _Optional[int] = ..., max_instances: _Optional[int] = ..., min_ready_instances: _Optional[int] = ..., auto_resume: _Optional[bool] = ..., auto_suspend_secs: _Optional[int] = ..., suspended: _Optional[bool] = ..., external_access_integrations: _Optional[_Iterable[str]] = ..., query_warehouse: _Optional[str] = ..., is_job: _Optional[bool] = ..., is_async_job: _Optional[bool] = ..., replicas: _Optional[int] = ..., resumed_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., suspended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ingress_labels: _Optional[_Mapping[str, str]] = ..., log_level: _Optional[str] = ...) -> None: ...
+    cancelled_on: _timestamp_pb2.Timestamp
+    def __init__(self, compute_pool: _Optional[int] = ..., spec_text: _Optional[str] = ..., spec: _Optional[_Union[ServiceSpec, _Mapping]] = ..., spec_digest: _Optional[str] = ..., min_instances: _Optional[int] = ..., max_instances: _Optional[int] = ..., min_ready_instances: _Optional[int] = ..., auto_resume: _Optional[bool] = ..., auto_suspend_secs: _Optional[int] = ..., suspended: _Optional[bool] = ..., external_access_integrations: _Optional[_Iterable[str]] = ..., query_warehouse: _Optional[str] = ..., is_job: _Optional[bool] = ..., is_async_job: _Optional[bool] = ..., replicas: _Optional[int] = ..., resumed_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., suspended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ingress_labels: _Optional[_Mapping[str, str]] = ..., log_level: _Optional[str] = ..., cancelled_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Function(_message.Message):
     __slots__ = ("arguments", "returns", "strict", "immutable", "service", "endpoint", "path", "max_batch_rows", "max_batch_retries", "return_null_on_failure", "batch_timeout_secs", "context_headers")
@@ -437,10 +439,12 @@ class SessionToken(_message.Message):
         SESSION: _ClassVar[SessionToken.Kind]
         MASTER: _ClassVar[SessionToken.Kind]
         ISSUED: _ClassVar[SessionToken.Kind]
+        SERVICE: _ClassVar[SessionToken.Kind]
     KIND_UNSPECIFIED: SessionToken.Kind
     SESSION: SessionToken.Kind
     MASTER: SessionToken.Kind
     ISSUED: SessionToken.Kind
+    SERVICE: SessionToken.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
@@ -524,7 +528,7 @@ class PoolStatus(_message.Message):
     def __init__(self, state: _Optional[str] = ..., active_nodes: _Optional[int] = ..., idle_nodes: _Optional[int] = ..., target_nodes: _Optional[int] = ..., services: _Optional[int] = ..., jobs: _Optional[int] = ..., error_code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("status", "service_address", "current_instances", "target_instances", "ready_instances", "is_upgrading", "instances")
+    __slots__ = ("status", "service_address", "current_instances", "target_instances", "ready_instances", "is_upgrading", "instances", "ended_on")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SERVICE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     CURRENT_INSTANCES_FIELD_NUMBER: _ClassVar[int]
@@ -532,6 +536,7 @@ class ServiceStatus(_message.Message):
     READY_INSTANCES_FIELD_NUMBER: _ClassVar[int]
     IS_UPGRADING_FIELD_NUMBER: _ClassVar[int]
     INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    ENDED_ON_FIELD_NUMBER: _ClassVar[int]
     status: str
     service_address: str
     current_instances: int
@@ -539,7 +544,8 @@ class ServiceStatus(_message.Message):
     ready_instances: int
     is_upgrading: bool
     instances: _containers.RepeatedCompositeFieldContainer[InstanceStatus]
-    def __init__(self, status: _Optional[str] = ..., service_address: _Optional[str] = ..., current_instances: _Optional[int] = ..., target_instances: _Optional[int] = ..., ready_instances: _Optional[int] = ..., is_upgrading: _Optional[bool] = ..., instances: _Optional[_Iterable[_Union[InstanceStatus, _Mapping]]] = ...) -> None: ...
+    ended_on: _timestamp_pb2.Timestamp
+    def __init__(self, status: _Optional[str] = ..., service_address: _Optional[str] = ..., current_instances: _Optional[int] = ..., target_instances: _Optional[int] = ..., ready_instances: _Optional[int] = ..., is_upgrading: _Optional[bool] = ..., instances: _Optional[_Iterable[_Union[InstanceStatus, _Mapping]]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class InstanceStatus(_message.Message):
     __slots__ = ("instance_id", "node", "address", "status", "spec_digest", "created_on", "started_on", "containers", "message")
