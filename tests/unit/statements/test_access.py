@@ -224,3 +224,11 @@ async def test_not_even_the_administrator_can_lock_everyone_out(
     with pytest.raises(NotAuthorized):
         await account.sql(sql)
     assert account.backend.revision == before
+
+
+async def test_a_replaced_role_leaves_nothing_without_an_owner(account: Account) -> None:
+    await account.sql("CREATE ROLE carol", "CREATE WAREHOUSE w")
+    await account.sql("GRANT OWNERSHIP ON WAREHOUSE w TO ROLE carol")
+    await account.sql("CREATE OR REPLACE ROLE carol")
+    (row,) = await account.sql("SHOW WAREHOUSES LIKE 'w'")
+    assert row["owner"] == "ACCOUNTADMIN"

@@ -5,11 +5,15 @@ go along, the warehouse chooses among them.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+from snowcave.api.catalog.catalog import Moved
+from snowcave.api.catalog.change import Change
 from snowcave.api.sql.functions import calls
 from snowcave.api.sql.lexer import tokens
 from snowcave.api.statements.functions import may_use_endpoint
 from snowcave.api.statements.service_shows import status_of
+from snowcave.api.statements.services import resume
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import (
     NotAuthorized,
@@ -22,8 +26,10 @@ from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2
 
 
-def bindings(sql: str, work: Work) -> tuple[warehouse_pb2.FunctionBinding, ...]:
-    """Raises what keeps one of the functions from being called."""
+async def bindings(
+    sql: str, work: Work, *, describing: bool = False
+) -> tuple[warehouse_pb2.FunctionBinding, ...]:
+    """Raises what keeps one of the functions from being called. `describing`: none will be."""
     names = {found.name for found in work.catalog.all("function")}
     if not names:
         return ()
@@ -33,11 +39,14 @@ def bindings(sql: str, work: Work) -> tuple[warehouse_pb2.FunctionBinding, ...]:
             known = spellings.setdefault(name, [])
             if spelling not in known:
                 known.append(spelling)
-    return tuple(
-        _binding(found, spelled, work)
-        for name, spelled in spellings.items()
-        for found in _overloads(name, work)
-    )
+    bound: list[warehouse_pb2.FunctionBinding] = []
+    for name, spelled in spellings.items():
+        for found in _overloads(name, work):
+            work.caller.need("USAGE", found)
+            if not describing:
+                await _check_service(found, work)
+            bound.append(_binding(found, spelled, work))
+    return tuple(bound)
 
 
 def _overloads(name: ObjectName, work: Work) -> Iterator[state.Object]:
@@ -54,8 +63,6 @@ def _overloads(name: ObjectName, work: Work) -> Iterator[state.Object]:
 def _binding(
     found: state.Object, spellings: list[str], work: Work
 ) -> warehouse_pb2.FunctionBinding:
-    work.caller.need("USAGE", found)
-    _check_service(found, work)
     schema, database = work.catalog.place(found.parent)
     body = found.function
     return warehouse_pb2.FunctionBinding(
@@ -71,13 +78,15 @@ def _binding(
     )
 
 
-def _check_service(found: state.Object, work: Work) -> None:
+async def _check_service(found: state.Object, work: Work) -> None:
     service = work.catalog.get("service", found.function.service)
     if service is None:
         raise ObjectNotFound("Service", f"of function {found.name}")
     owner = work.caller.access.closure(found.owner_role)
     if not may_use_endpoint(work, owner, service, found.function.endpoint):
         raise NotAuthorized(f"service '{service.name}' as the owner of function '{found.name}'")
+    if service.service.suspended and service.service.auto_resume:
+        await _wake(service, work)
     known = status_of(service, work)
     needed = service.service.min_ready_instances
     if known.status != "RUNNING" or known.ready_instances < max(needed, 1):
@@ -85,3 +94,15 @@ def _check_service(found: state.Object, work: Work) -> None:
         name = str(ObjectName(service.name, schema, database))
         ready = f"{known.status} ({known.ready_instances} of {max(needed, 1)} instance(s) ready)"
         raise ServiceNotReady(name, ready)
+
+
+async def _wake(service: state.Object, work: Work) -> None:
+    """Resume it and its pool; this call is told that it is not ready yet, a later one finds it running."""
+    entry = work.catalog.entry("service", service.uid)
+    if entry is None:
+        return
+    change, changed = Change(), work.changed(entry.message)
+    resume(work, change, changed)
+    change.update(entry, changed)
+    with suppress(Moved):  # whoever was faster has woken, suspended or dropped it
+        await work.catalog.commit(change)

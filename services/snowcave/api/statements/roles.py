@@ -57,7 +57,8 @@ async def create_role(statement: Create, work: Work) -> Rows:
     made = work.new(name, comment=statement.options.text("COMMENT"))
     made.role.SetInParent()
     change = Change()
-    create(work, change, made, statement.existing)
+    if (old := create(work, change, made, statement.existing)) is not None:
+        _inherit(work, change, old.message.uid)
     await work.catalog.commit(change)
     return status(f"Role {name} successfully created.")
 
@@ -156,9 +157,10 @@ async def drop(statement: Drop, work: Work) -> Rows:
 
 
 def _inherit(work: Work, change: Change, role: int) -> None:
+    """What the role owned belongs to the role in use from now on: nothing is left without an owner."""
     for owned in work.catalog.mirrors.objects.values():
         domain = owned.WhichOneof("body")
-        if owned.owner_role != role or domain is None:
+        if owned.owner_role != role or domain is None or owned.uid == role:
             continue
         entry = work.catalog.entry(domain, owned.uid)
         if entry is not None:

@@ -163,7 +163,7 @@ class Runner:
     async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
         statement = parse(sql)
         if statement is None or self._is_foreign(statement, context):
-            return await self._to_warehouse(sql, context)
+            return await self._to_warehouse(sql, context, describing=query.describe_only)
         if query.describe_only and not isinstance(statement, (tree.Show, tree.Describe)):
             # Nothing is done for a client that only asks what the columns would be.
             return Done(Rows(()), context)
@@ -211,20 +211,22 @@ class Runner:
             return False
         return not any(one.name == statement.name.name for one in self._catalog.all("function"))
 
-    async def _to_warehouse(self, sql: str, context: SessionContext) -> ToWarehouse:
+    async def _to_warehouse(
+        self, sql: str, context: SessionContext, *, describing: bool
+    ) -> ToWarehouse:
         work = self._work(context)
-        sql = await self._filled_in(sql, work)
-        return ToWarehouse(sql, context, bindings(sql, work))
+        sql = await self._filled_in(sql, work, describing=describing)
+        return ToWarehouse(sql, context, await bindings(sql, work, describing=describing))
 
-    async def _filled_in(self, sql: str, work: Work) -> str:
-        """Our SYSTEM$ functions within ordinary SQL become what they say."""
+    async def _filled_in(self, sql: str, work: Work, *, describing: bool) -> str:
+        """Our SYSTEM$ functions within ordinary SQL become what they say, or would: describing runs none."""
         upper = sql.upper()
         if not any(name in upper for name in FUNCTIONS):
             return sql
         parts: list[str] = []
         at = 0
         for placed in placed_calls(sql):
-            value = await system_functions.evaluate(placed.call, work)
+            value = "" if describing else await system_functions.evaluate(placed.call, work)
             parts += [sql[at : placed.start], literal(value)]
             at = placed.stop
         return "".join([*parts, sql[at:]])

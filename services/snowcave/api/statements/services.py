@@ -10,7 +10,6 @@ from snowcave.api.statements.work import Work
 from snowcave.kit import ids
 from snowcave.model import names, spec
 from snowcave.model.errors import (
-    NotAuthorized,
     ObjectNotFound,
     SpecInvalid,
     Unsupported,
@@ -35,7 +34,6 @@ async def create_service(statement: CreateService, work: Work) -> Rows:
         return kept(name)
     work.caller.need("CREATE SERVICE", schema.message)
     _check_name(name)
-    _check_owner(work)
     pool = work.caller.find("compute_pool", names.ObjectName(statement.compute_pool))
     work.caller.need("USAGE", pool.message)
     made = work.new(name, schema.message.uid, statement.options.text("COMMENT"))
@@ -68,11 +66,6 @@ def _check_name(name: str) -> None:
             f"SQL compilation error:\nInvalid service name: '{name}'. "
             f"As '{label[:80]}' it must be a valid DNS label."
         )
-
-
-def _check_owner(work: Work) -> None:
-    if work.context.role == "ACCOUNTADMIN" and not work.settings.services_by_accountadmin:
-        raise NotAuthorized("service as ACCOUNTADMIN: use another role")
 
 
 def _wake_pool(work: Work, change: Change, pool: Entry[state.Object]) -> None:
@@ -190,7 +183,7 @@ async def alter_service(statement: Alter, work: Work) -> Rows:
             changed.service.suspended_on.CopyFrom(changed.updated_on)
         case Action.RESUME:
             work.caller.need("OPERATE", found)
-            _resume(work, change, changed)
+            resume(work, change, changed)
         case Action.FROM_SPECIFICATION:
             work.caller.need("OPERATE", found)
             await _specify(work, changed, statement.source or SpecSource())
@@ -204,7 +197,8 @@ async def alter_service(statement: Alter, work: Work) -> Rows:
     return status(_EXECUTED)
 
 
-def _resume(work: Work, change: Change, changed: state.Object) -> None:
+def resume(work: Work, change: Change, changed: state.Object) -> None:
+    """`changed` runs again, and with it its pool. Raises ValueInvalid where the pool cannot."""
     pool = work.catalog.entry("compute_pool", changed.service.compute_pool)
     if pool is None:
         raise ValueInvalid(

@@ -1,7 +1,6 @@
 """What a statement's handler works with."""
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,8 +22,6 @@ class StatementSettings:
     attempts: int = 8
     # Seconds before the second attempt; it doubles from there.
     pause: float = 0.02
-    # Whether ACCOUNTADMIN may own services. Snowflake refuses it.
-    services_by_accountadmin: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,9 +83,6 @@ class Work:
         return copy
 
 
-def moment(stamp: Timestamp, *, set_: bool = True) -> datetime | None:
+def moment(stamp: Timestamp) -> datetime | None:
     """A timestamp as a cell."""
-    return stamp.ToDatetime(UTC) if set_ and (stamp.seconds or stamp.nanos) else None
-
-
-Unique = Callable[[str], bool]
+    return stamp.ToDatetime(UTC) if stamp.seconds or stamp.nanos else None
