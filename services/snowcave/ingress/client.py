@@ -22,25 +22,33 @@ CONNECTIONS = prometheus_client.Gauge("snowcave_ingress_connections", "Open clie
 
 
 class ClientConnection(asyncio.Protocol):
-    """`freed` is called once when the connection is over."""
+    """Stands in `clients` while it is open; `freed` is called once when it is over."""
 
     def __init__(
-        self, gateway: Gateway, pool: Pool, settings: IngressSettings, freed: Callable[[], None]
+        self,
+        gateway: Gateway,
+        pool: Pool,
+        settings: IngressSettings,
+        clients: "set[ClientConnection]",
+        freed: Callable[[], None],
     ) -> None:
         self._gateway = gateway
         self._pool = pool
         self._settings = settings
+        self._clients = clients
         self._freed = freed
         self._parser = httptools.HttpRequestParser(self)
         # The first one is being answered, the others wait behind it.
         self._exchanges: deque[Exchange] = deque()
         self._head = Head()
-        self._head_size = 0
+        # Bytes of a head that has begun, not counting the read that it began in.
+        self._unparsed = 0
         self._reading_head = False
         self._refusing = False
         self._tunnel = False
         self._held: set[str] = set()
-        self._closed = False
+        self._writing_paused = False
+        self._all_said = False
 
     # --- connection
 
@@ -50,11 +58,12 @@ class ClientConnection(asyncio.Protocol):
         self._heard = self._loop.time()
         self._head_began = self._heard
         self._timer = self._loop.call_later(self._settings.deadlines.head, self._tick)
+        self._clients.add(self)
         CONNECTIONS.inc()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._closed = True
         self._timer.cancel()
+        self._clients.discard(self)
         CONNECTIONS.dec()
         for exchange in self._exchanges:
             exchange.end()
@@ -63,16 +72,15 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
+        if self._refusing or self._transport.is_closing():
+            return
         if self._tunnel:
             self._exchanges[0].tunnel(data)
             return
-        if self._refusing:
-            return
-        if not self._reading_head and not self._exchanges:
-            self._head_began = self._heard
-            self._reading_head = True
+        if not self._exchanges:
+            self._begin_head()  # blank lines before a request count too
         if self._reading_head:
-            self._head_size += len(data)
+            self._unparsed += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -81,31 +89,51 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(
                 400, "Bad request", "That is no HTTP/1.1 request this gateway understands."
             )
-        if self._reading_head and self._head_size > self._settings.limits.head:
+        if self._reading_head and self._unparsed > self._settings.limits.head:
             self._refuse(431, "Headers too large", "The request's headers are too large.")
 
+    def _begin_head(self) -> None:
+        if not self._reading_head:
+            self._reading_head = True
+            self._head_began = self._heard
+            self._unparsed = 0
+
     def eof_received(self) -> bool:
-        """A client that has said all may still read its answer."""
-        return bool(self._exchanges)
+        """A client that has said all may still read its answer; TLS knows no half-closed connection."""
+        self._all_said = True
+        whole = bool(self._exchanges) and self._exchanges[-1].body_complete
+        going_on = not self._tunnel and not self._refusing
+        return whole and going_on and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
+        self._writing_paused = True
         if self._exchanges:
             self._exchanges[0].client_paused(True)
 
     def resume_writing(self) -> None:
-        if self._exchanges:
+        self._writing_paused = False
+        if not self._exchanges:
+            return
+        if self._exchanges[0].started:
             self._exchanges[0].client_paused(False)
+        else:
+            self._exchanges[0].start()
 
     # --- httptools callbacks
 
     def on_message_begin(self) -> None:
+        if len(self._exchanges) >= self._settings.limits.pipelined_burst:
+            raise httptools.HttpParserError("too many requests at once")
         self._head = Head()
+        self._begin_head()
 
     def on_url(self, url: bytes) -> None:
         self._head.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self._head.headers) >= self._settings.limits.headers:
+        self._head.size += len(name) + len(value)
+        limits = self._settings.limits
+        if len(self._head.headers) >= limits.headers or self._head.size > limits.head:
             raise httptools.HttpParserError("too many headers")
         self._head.headers.append((name, value))
 
@@ -115,14 +143,17 @@ class ClientConnection(asyncio.Protocol):
         head.version = self._parser.get_http_version()
         head.keep_alive = self._parser.should_keep_alive()
         head.upgrade = self._parser.should_upgrade()
+        if head.upgrade:
+            # The parser does not go on behind an offer to switch protocols, taken or not.
+            head.keep_alive = False
         _read_framing(head)
         self._reading_head = False
-        self._head_size = 0
         REQUESTS.inc()
         exchange = Exchange(self, head, self._gateway, self._pool, self._settings)
         self._exchanges.append(exchange)
         if len(self._exchanges) == 1:
-            exchange.start()
+            if not self._writing_paused:
+                exchange.start()
         elif len(self._exchanges) >= self._settings.limits.pipelined:
             self._hold("pipeline", True)
 
@@ -132,7 +163,7 @@ class ClientConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._exchanges and not self._refusing:
-            self._exchanges[-1].body_complete()
+            self._exchanges[-1].complete_body()
 
     def _after_upgrade(self, rest: bytes) -> None:
         """The parser has stopped: what follows is either the tunnel's or nobody's."""
@@ -151,14 +182,15 @@ class ClientConnection(asyncio.Protocol):
         self._hold("body", held)
 
     def finished(self, *, keep: bool) -> None:
-        self._exchanges.popleft()
+        exchange = self._exchanges.popleft()
         self._held.discard("body")
-        if not keep or self._tunnel or self._refusing:
-            self._transport.close()
-            return
-        self._hold("pipeline", False)
         self._heard = self._loop.time()
-        if self._exchanges:
+        if not keep or (self._all_said and not self._exchanges):
+            self._close(unread=not exchange.body_complete)
+            return
+        self._hold("pipeline", len(self._exchanges) >= self._settings.limits.pipelined)
+        # While the client does not take this answer there is no room for the next one.
+        if self._exchanges and not self._writing_paused:
             self._exchanges[0].start()
 
     def tunnelled(self) -> None:
@@ -174,6 +206,7 @@ class ClientConnection(asyncio.Protocol):
         if self._held:
             self._transport.pause_reading()
         else:
+            self._head_began = self._loop.time()  # it could not go on while we did not read
             self._transport.resume_reading()
 
     # --- ends
@@ -191,29 +224,34 @@ class ClientConnection(asyncio.Protocol):
             self._transport.abort()  # half an answer is out: another one would be read as its rest
             return
         self.send(page(status, title, text, close=True).encode())
-        self._linger()
+        self._close(unread=True)
 
-    def _linger(self) -> None:
+    def _close(self, *, unread: bool) -> None:
         """Closing over unread bytes resets the connection, and the client never sees our answer."""
-        if not self._transport.can_write_eof():
+        if not unread or self._transport.is_closing():
             self._transport.close()
             return
-        self._transport.write_eof()
-        self._hold("pipeline", False)
-        self._loop.call_later(_LINGER, self._transport.abort)
+        self._refusing = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._held.clear()
+        self._transport.resume_reading()
+        self._loop.call_later(_LINGER, self._transport.close)
 
     def _tick(self) -> None:
         """One timer a connection, however many requests it carries."""
         deadlines, now = self._settings.deadlines, self._loop.time()
-        if self._reading_head and now - self._head_began >= deadlines.head:
+        slow_head = self._reading_head and not self._held
+        self._timer = self._loop.call_later(min(deadlines.head, 5.0), self._tick)
+        if slow_head and now - self._head_began >= deadlines.head:
             self._refuse(408, "Too slow", "The request's headers did not come in time.")
         elif now - self._heard >= deadlines.idle:
-            if self._exchanges:
+            if self._transport.is_closing():
+                self._transport.abort()  # it does not take the end of its answer
+            elif self._exchanges and self._exchanges[0].started:
                 self._exchanges[0].timed_out()
             else:
                 self._transport.close()
-        if not self._closed and not self._transport.is_closing():
-            self._timer = self._loop.call_later(min(deadlines.head, 5.0), self._tick)
 
     def drain(self) -> None:
         """Finish what is being answered, take nothing new."""
@@ -231,5 +269,10 @@ def _read_framing(head: Head) -> None:
             head.length = int(value)
             head.has_body = head.length > 0
         elif lowered == b"transfer-encoding":
+            if value.lower() != b"chunked":
+                raise httptools.HttpParserError("a coding that would be lost on the way")
             head.length = None
             head.has_body = True
+        elif lowered == b"upgrade" and value.lower() != b"websocket":
+            # Behind another protocol (h2c) there would be requests that nobody has looked at.
+            head.upgrade = False

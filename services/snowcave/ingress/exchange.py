@@ -1,6 +1,7 @@
 """One request and its answer: admitted, sent to an instance, streamed both ways with backpressure."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -55,10 +56,12 @@ class Exchange:
         self._gateway = gateway
         self._pool = pool
         self._limits = settings.limits
+        self._form_deadline = settings.deadlines.head
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._body_complete = not head.has_body
-        self._body_received = asyncio.Event()
+        # Set as soon as it is whole, or larger than any form of ours.
+        self._form_settled = asyncio.Event()
         self._upstream: Upstream | None = None
         self._passage: Passage | None = None
         self.answering = False
@@ -67,11 +70,20 @@ class Exchange:
         self._done = False
         self._task: asyncio.Task[None] | None = None
         if self._body_complete:
-            self._body_received.set()
+            self._form_settled.set()
 
     def start(self) -> None:
         """The client owns the exchange and with it this task."""
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._answered(self._run))
+
+    @property
+    def started(self) -> bool:
+        return self._task is not None
+
+    @property
+    def body_complete(self) -> bool:
+        """The request has come in whole."""
+        return self._body_complete
 
     def be_last(self) -> None:
         """The connection ends with this answer."""
@@ -80,27 +92,34 @@ class Exchange:
     def end(self) -> None:
         """The client is gone."""
         self._done = True
+        self._stop_working()
+
+    def _stop_working(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        if self._upstream is not None:
-            self._upstream.abandon()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()
 
-    async def _run(self) -> None:
+    async def _answered(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Whatever comes of the work, the client hears of it."""
         try:
-            if self._gateway.is_own(self.head):
-                self._answer(await self._gateway.own_answer(self.head, await self._form()))
-                return
-            self._passage = await self._gateway.admit(self.head)
-            if rules.find(self.head.headers, b"expect") is not None and not self._body_complete:
-                self._client.send(_CONTINUE)
-            await self._send_on(self._pool.take(self._passage.address))
+            await work()
         except Refused as refused:
             self._answer(refused.answer)
         except Exception:
             log.exception("exchange_failed")
-            self._answer(
-                page(500, "Gateway error", "The gateway failed on this request.", close=True)
-            )
+            text = "The gateway failed on this request."
+            self._break_off(page(500, "Gateway error", text, close=True))
+
+    async def _run(self) -> None:
+        if self._gateway.is_own(self.head):
+            self._answer(await self._gateway.own_answer(self.head, await self._form()))
+            return
+        self._passage = await self._gateway.admit(self.head)
+        if rules.find(self.head.headers, b"expect") is not None and not self._body_complete:
+            self._client.send(_CONTINUE)
+        await self._send_on(self._pool.take(self._passage.address))
 
     async def _send_on(self, upstream: Upstream | None) -> None:
         assert self._passage is not None
@@ -112,10 +131,12 @@ class Exchange:
                 raise Refused(page(502, "No answer from the service", text, retry=2)) from error
         self._upstream = upstream
         upstream.begin(self, self._head_bytes(), answers_without_body=self.head.method == b"HEAD")
+        self._client.hold(
+            False
+        )  # before we write: an instance that is slow to read holds it again
         waiting, self._waiting, self._waiting_size = self._waiting, [], 0
         for data in waiting:
             upstream.write(self._framed(data))
-        self._client.hold(False)
         if self._body_complete:
             self._end_body()
 
@@ -140,12 +161,14 @@ class Exchange:
             return
         self._waiting.append(data)
         self._waiting_size += len(data)
+        if self._waiting_size > self._limits.form:
+            self._form_settled.set()
         if self._waiting_size > self._limits.buffered:
             self._client.hold(True)
 
-    def body_complete(self) -> None:
+    def complete_body(self) -> None:
         self._body_complete = True
-        self._body_received.set()
+        self._form_settled.set()
         if self._upstream is not None:
             self._end_body()
 
@@ -161,14 +184,23 @@ class Exchange:
         return data if self.head.length is not None else b"%x\r\n%s\r\n" % (len(data), data)
 
     def _end_body(self) -> None:
-        if self._upstream is not None and self.head.has_body and self.head.length is None:
+        if self._upstream is None:
+            return
+        if self.head.has_body and self.head.length is None:
             self._upstream.write(b"0\r\n\r\n")
+        self._upstream.request_sent()
 
     async def _form(self) -> bytes:
-        if (self.head.length or 0) > self._limits.form:
-            raise Refused(page(413, "Too large", "That form is too large.", close=True))
-        await self._body_received.wait()
-        return b"".join(self._waiting)[: self._limits.form]
+        if (self.head.length or 0) <= self._limits.form:
+            try:
+                async with asyncio.timeout(self._form_deadline):
+                    await self._form_settled.wait()
+            except TimeoutError as error:
+                text = "The form did not come in time."
+                raise Refused(page(408, "Too slow", text, close=True)) from error
+            if self._waiting_size <= self._limits.form:
+                return b"".join(self._waiting)
+        raise Refused(page(413, "Too large", "That form is too large.", close=True))
 
     # --- the answer, from the instance
 
@@ -178,9 +210,8 @@ class Exchange:
         if self._done:
             return
         if rules.is_executable(headers):
-            self._drop_upstream()
             text = "The service's answer is of a type that is not handed out."
-            self._answer(page(403, "Answer refused", text, close=True))
+            self._break_off(page(403, "Answer refused", text, close=True))
             return
         self.answering = True
         lines = [b"HTTP/1.1 %d %s" % (status, reason or _phrase(status))]
@@ -198,10 +229,17 @@ class Exchange:
         lines.append(b"Connection: " + (b"keep-alive" if self._keep else b"close"))
         self._client.send(b"\r\n".join(lines) + b"\r\n\r\n")
 
-    def response_upgraded(self, status: int, headers: list[Header]) -> None:
+    def response_upgraded(self, headers: list[Header]) -> None:
+        if self._done:
+            return
+        if not self.head.upgrade:
+            text = "The service's instance switched to a protocol that nobody asked for."
+            self._break_off(page(502, "No answer from the service", text, close=True))
+            return
         self.answering = True
         lines = [b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade"]
-        lines += [name + b": " + value for name, value in headers if name.lower() != b"connection"]
+        lines.append(b"Upgrade: " + (rules.find(headers, b"upgrade") or b"websocket"))
+        lines += [name + b": " + value for name, value in rules.response_headers(headers)]
         self._client.send(b"\r\n".join(lines) + b"\r\n\r\n")
         self._keep = False
         self._client.tunnelled()
@@ -224,11 +262,10 @@ class Exchange:
         if self._done:
             return
         if self.answering:
-            self._done = True
-            self._client.cut()
+            self._break_off()
         elif reused and self.head.method in _REPEATABLE and not self.head.has_body:
             # It had been closed while it was kept: nobody has seen this request yet.
-            self._task = asyncio.create_task(self._again())
+            self._task = asyncio.create_task(self._answered(lambda: self._send_on(None)))
         else:
             text = "The service's instance closed the connection without an answer."
             self._answer(page(502, "No answer from the service", text))
@@ -236,23 +273,24 @@ class Exchange:
     def upstream_paused(self, paused: bool) -> None:
         self._client.hold(paused)
 
-    async def _again(self) -> None:
-        try:
-            await self._send_on(None)
-        except Refused as refused:
-            self._answer(refused.answer)
-
     # --- ends
 
     def timed_out(self) -> None:
         """Nothing in either direction for too long."""
-        self._drop_upstream()
-        if self.answering:
+        self._stop_working()
+        text = "The service did not answer in time."
+        self._break_off(page(504, "No answer from the service", text, close=True))
+
+    def _break_off(self, answer: Answer | None = None) -> None:
+        """With `answer`, unless another one is already on its way: the client then sees a cut."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()
+        if self.answering or answer is None:
             self._done = True
             self._client.cut()
         else:
-            text = "The service did not answer in time."
-            self._answer(page(504, "No answer from the service", text, close=True))
+            self._answer(answer)
 
     def _answer(self, answer: Answer) -> None:
         if self._done:
@@ -266,11 +304,6 @@ class Exchange:
     def _finish(self, *, keep: bool) -> None:
         self._done = True
         self._client.finished(keep=keep)
-
-    def _drop_upstream(self) -> None:
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            upstream.abandon()
 
 
 def _phrase(status: int) -> bytes:

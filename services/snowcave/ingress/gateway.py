@@ -29,6 +29,8 @@ class Head:
     # None: chunked or none at all; `has_body` tells.
     length: int | None = None
     has_body: bool = False
+    # Of the headers, in bytes.
+    size: int = 0
 
     @property
     def path(self) -> str:

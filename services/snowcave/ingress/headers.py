@@ -1,7 +1,7 @@
 """What the gateway takes from headers and adds to them. Pure. Source: facts on ingress (S0-S4)."""
 
+import re
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 
 Header = tuple[bytes, bytes]
 
@@ -19,6 +19,9 @@ _HOP_BY_HOP = {
     b"transfer-encoding",
     b"upgrade",
 }
+# What a Connection header cannot take away: without them a body would be read as the next request.
+_END_TO_END = {b"host", b"content-length", b"content-type", b"authorization", b"cookie"}
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 # 100-continue is answered by the gateway itself.
 _NEVER_SENT_ON = _HOP_BY_HOP | {
     b"expect",
@@ -92,13 +95,12 @@ def token(headers: Iterable[Header]) -> str | None:
 
 
 def cookie(values: Iterable[bytes], name: str) -> str | None:
+    """Read leniently: another cookie's odd value must not hide ours."""
     for value in values:
-        try:
-            jar = SimpleCookie(value.decode("latin-1"))
-        except CookieError:
-            continue
-        if name in jar:
-            return jar[name].value
+        for crumb in value.decode("latin-1").split(";"):
+            key, separator, text = crumb.partition("=")
+            if separator and key.strip() == name:
+                return text.strip().strip('"')
     return None
 
 
@@ -108,14 +110,16 @@ def request_headers(headers: Iterable[Header], user: str) -> list[Header]:
     kept: list[Header] = []
     for name, value in headers:
         lowered = name.lower()
-        if lowered in _NEVER_SENT_ON or lowered in connection:
+        if lowered in _NEVER_SENT_ON or lowered in connection or _is_forged(lowered):
             continue
-        if lowered.startswith(b"sf-context-") or (lowered == b"authorization" and _is_ours(value)):
+        if lowered == b"authorization" and _is_ours(value):
             continue
         if lowered == b"cookie" and not (value := _without_ours(value)):
             continue
         kept.append((name, value))
-    kept.append((b"Sf-Context-Current-User", user.encode()))
+    # A quoted user name may hold anything, line ends too.
+    safe = _CONTROL.sub(lambda match: b"%%%02X" % match[0][0], user.encode())
+    kept.append((b"Sf-Context-Current-User", safe))
     return kept
 
 
@@ -137,15 +141,22 @@ def is_executable(headers: Iterable[Header]) -> bool:
     return kind is not None and kind.split(b";")[0].strip().lower() in _EXECUTABLE
 
 
+def _is_forged(lowered: bytes) -> bool:
+    """Ours to say. Many servers take `_` in a header's name for `-`."""
+    return lowered.replace(b"_", b"-").startswith(b"sf-context-")
+
+
 def _is_ours(value: bytes) -> bool:
     return value[: len(_TOKEN_SCHEME)].lower() == _TOKEN_SCHEME
 
 
 def _without_ours(value: bytes) -> bytes:
     """The Cookie header less our session, spelling of the others kept."""
-    ours = COOKIE.encode() + b"="
+    ours = COOKIE.encode()
     crumbs = [crumb.strip() for crumb in value.split(b";")]
-    return b"; ".join(crumb for crumb in crumbs if crumb and not crumb.startswith(ours))
+    return b"; ".join(
+        crumb for crumb in crumbs if crumb and crumb.partition(b"=")[0].strip() != ours
+    )
 
 
 def _named_by_connection(headers: Iterable[Header]) -> frozenset[bytes]:
@@ -155,4 +166,4 @@ def _named_by_connection(headers: Iterable[Header]) -> frozenset[bytes]:
         for key, value in headers
         if key.lower() == b"connection"
         for name in value.split(b",")
-    )
+    ) - frozenset(_END_TO_END)

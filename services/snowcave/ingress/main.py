@@ -5,6 +5,8 @@ import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+import structlog
+
 from snowcave.ingress.certificates import HostCertificates, server_context
 from snowcave.ingress.client import ClientConnection
 from snowcave.ingress.gateway import Gateway
@@ -22,6 +24,8 @@ from snowcave.runtime.doorman import Door, open_port
 from snowcave.runtime.identity import open_identity
 from snowcave.runtime.state import open_state
 from snowcave.store.mirror import follow
+
+log = structlog.get_logger()
 
 
 async def build(settings: IngressSettings, parts: Parts) -> None:
@@ -51,29 +55,30 @@ async def serve_gateway(settings: IngressSettings, gateway: Gateway) -> AsyncGen
     pool, clients = Pool(settings), set[ClientConnection]()
 
     def make(freed: Callable[[], None]) -> ClientConnection:
-        def gone() -> None:
-            clients.discard(client)
-            freed()
-
-        client = ClientConnection(gateway, pool, settings, gone)
-        clients.add(client)
-        return client
+        return ClientConnection(gateway, pool, settings, clients, freed)
 
     door = Door(limits.connections, deadlines.head, deadlines.handshake)
     addresses = [(mesh.listen, mesh.port("ingress"))]
     try:
         async with open_port(addresses, make, tls=tls_context(settings), door=door):
             yield
+        await _drain(clients, deadlines.drain)
+    finally:
         for client in list(clients):
-            client.drain()
-        async with asyncio.timeout(deadlines.drain):
+            client.cut()
+        pool.close()
+
+
+async def _drain(clients: set[ClientConnection], deadline: float) -> None:
+    """Returns when every client has its answer, or time is up."""
+    for client in list(clients):
+        client.drain()
+    try:
+        async with asyncio.timeout(deadline):
             while clients:
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        for client in list(clients):
-            client.cut()
-    finally:
-        pool.close()
+        log.warning("exchanges_cut", clients=len(clients))
 
 
 def tls_context(settings: IngressSettings) -> ssl.SSLContext:

@@ -13,6 +13,8 @@ class Limits:
     headers: int = 128
     # Requests read ahead on one connection while an earlier one is answered.
     pipelined: int = 8
+    # More than these in what one read of the socket brings is refused.
+    pipelined_burst: int = 64
     # Body bytes held while there is no way on yet; more wait in the client's kernel.
     buffered: int = 64 << 10
     # Idle connections kept to one instance.

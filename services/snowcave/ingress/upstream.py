@@ -21,7 +21,7 @@ class Receiver(Protocol):
         """`ends`: there is a length or chunking; otherwise the body ends with the connection."""
         ...
 
-    def response_upgraded(self, status: int, headers: list[Header]) -> None:
+    def response_upgraded(self, headers: list[Header]) -> None:
         """101: from now on `response_body` carries raw bytes."""
         ...
 
@@ -46,6 +46,10 @@ class Upstream(asyncio.Protocol):
         self._receiver: Receiver | None = None
         self._reused = False
         self._tunnel = False
+        self._sent = False
+        self._answer_over = False
+        self._overrun = False
+        self._expiry: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -56,7 +60,12 @@ class Upstream(asyncio.Protocol):
         self._bodiless = answers_without_body
         self._begin_response()
         self._answered = False
+        self._sent = False
         self._transport.write(head)
+
+    def request_sent(self) -> None:
+        """The request is whole: only now may another one follow on this connection."""
+        self._sent = True
 
     def write(self, data: bytes) -> None:
         if not self._transport.is_closing():
@@ -80,6 +89,16 @@ class Upstream(asyncio.Protocol):
     def usable(self) -> bool:
         return not self._transport.is_closing()
 
+    def keep_for(self, age: float) -> None:
+        """Wait for another request, reading so that the instance's goodbye is noticed."""
+        self._transport.resume_reading()
+        self._expiry = asyncio.get_running_loop().call_later(age, self.abandon)
+
+    def take_again(self) -> None:
+        self._reused = True
+        if self._expiry is not None:
+            self._expiry.cancel()
+
     # --- what the instance says
 
     def data_received(self, data: bytes) -> None:
@@ -95,16 +114,30 @@ class Upstream(asyncio.Protocol):
             self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._lose()
+        if self._answer_over:
+            self._end_or_keep()
+
+    def _end_or_keep(self) -> None:
+        """Nothing may follow here that belongs to another conversation: half a request, half an answer."""
+        self._answer_over = False
+        whole = self._sent and not self._overrun and not self._transport.get_write_buffer_size()
+        if whole and self._ends and self._parser.should_keep_alive():
+            self._pool.keep(self)
+        else:
+            self._transport.close()
 
     def _upgraded(self, rest: bytes) -> None:
         if self._receiver is None:
             return
         self._tunnel = True
-        self._receiver.response_upgraded(101, self._headers)
-        if rest:
+        self._receiver.response_upgraded(self._headers)
+        # The receiver may have refused, and be gone.
+        if rest and self._receiver is not None:  # pyright: ignore[reportUnnecessaryComparison]
             self._receiver.response_body(rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
         self._pool.forget(self)
         if self._receiver is None:
             return
@@ -139,6 +172,11 @@ class Upstream(asyncio.Protocol):
         self._headers: list[Header] = []
         self._reason = b""
         self._ends = False
+        self._overrun = False
+
+    def on_message_begin(self) -> None:
+        if self._answer_over:
+            self._overrun = True  # an answer that nobody asked for
 
     def on_status(self, status: bytes) -> None:
         self._reason = status
@@ -175,15 +213,8 @@ class Upstream(asyncio.Protocol):
             if status != 101:
                 self._headers = []  # an interim answer; the real one follows
             return
-        keep = self._parser.should_keep_alive() and self._ends
+        self._answer_over = True
         self._finish()
-        if keep:
-            self._pool.keep(self)
-        else:
-            self._transport.close()
-
-    def taken_again(self) -> None:
-        self._reused = True
 
 
 class Pool:
@@ -202,8 +233,10 @@ class Pool:
         now = asyncio.get_running_loop().time()
         while idle:
             upstream = idle.pop()
+            if not idle:
+                del self._idle[address]
             if upstream.usable and now - upstream.kept_at < self._age:
-                upstream.taken_again()
+                upstream.take_again()
                 return upstream
             upstream.abandon()
         return None
@@ -218,12 +251,13 @@ class Pool:
         return upstream
 
     def keep(self, upstream: Upstream) -> None:
-        idle = self._idle.setdefault(upstream.address, deque())
-        if len(idle) >= self._limit or not upstream.usable:
+        kept = self._idle.get(upstream.address, ())
+        if len(kept) >= self._limit or not upstream.usable:
             upstream.abandon()
             return
         upstream.kept_at = asyncio.get_running_loop().time()
-        idle.append(upstream)
+        upstream.keep_for(self._age)
+        self._idle.setdefault(upstream.address, deque()).append(upstream)
 
     def forget(self, upstream: Upstream) -> None:
         self._all.discard(upstream)

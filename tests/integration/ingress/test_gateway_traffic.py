@@ -1,147 +1,19 @@
 """The gateway between real sockets: what reaches an instance, what reaches the client, what never does."""
 
 import asyncio
-import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from snowcave.ingress.gateway import Gateway
-from snowcave.ingress.login import Login
-from snowcave.ingress.main import serve_gateway
-from snowcave.ingress.routes import Route
 from snowcave.ingress.settings import Deadlines, IngressSettings
-from snowcave.model.errors import LoginFailed, SessionExpired, SessionGone, Unavailable
-from snowcave.runtime import tls
-from snowcave.runtime.identity import Principal
-from tests.kit.daemons import a_mesh
-
-HOST = "abc-local-snowcave.localhost"
-OWNER, STRANGER, GRANTEE = 1, 2, 3
-ROUTE = Route(7, "ECHO", OWNER, "web", 0, frozenset({"ALL_ENDPOINTS_USAGE"}), 1)
-
-Backend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@dataclass
-class Routes:
-    """One host, one instance."""
-
-    port: int = 0
-    ready: bool = True
-
-    def find(self, host: str) -> Route | None:
-        return ROUTE if host.partition(":")[0] == HOST else None
-
-    def instance(self, route: Route) -> tuple[str, int] | None:
-        return ("127.0.0.1", self.port) if self.ready else None
-
-    def status(self, route: Route) -> str:
-        return "PENDING"
-
-
-class Access:
-    def service_roles(self, roles: frozenset[int], service: int) -> frozenset[str]:
-        return frozenset({"ALL_ENDPOINTS_USAGE"} if GRANTEE in roles else set())
-
-
-class Identity:
-    access = Access()
-
-    async def by_token(self, token: str) -> Principal:
-        users = {"owner": OWNER, "stranger": STRANGER, "grantee": GRANTEE}
-        if token == "old":
-            raise SessionExpired
-        if token == "dark":
-            raise Unavailable("the store does not answer")
-        if token not in users:
-            raise SessionGone
-        return Principal(9, token.upper(), users[token], "R", frozenset({users[token]}))
-
-
-class Sessions:
-    async def login(self, user: str, password: str) -> str:
-        if password != "right":
-            raise LoginFailed
-        return "owner"
-
-    async def logout(self, token: str) -> None: ...
-
-
-@dataclass
-class Stage:
-    """A gateway with one instance behind it."""
-
-    settings: IngressSettings
-    routes: Routes
-    requests: list[bytes] = field(default_factory=list)
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.settings.mesh.port("ingress"))
-
-    async def ask(self, raw: bytes) -> bytes:
-        """Everything that comes back until the gateway closes."""
-        reader, writer = await self.open()
-        try:
-            writer.write(raw)
-            async with asyncio.timeout(20):
-                return await reader.read()
-        finally:
-            writer.close()
-
-
-def get(path: str = "/", token: str = "owner", extra: str = "", method: str = "GET") -> bytes:
-    credential = f'Authorization: Snowflake Token="{token}"\r\n' if token else ""
-    return (
-        f"{method} {path} HTTP/1.1\r\nHost: {HOST}:8402\r\n{credential}{extra}Connection: close\r\n\r\n"
-    ).encode()
-
-
-async def echo_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers each request with its own head as the body."""
-    while head := await _head(reader):
-        writer.write(b"HTTP/1.1 200 OK\r\nServer: secret\r\nX-Powered-By: secret\r\n")
-        writer.write(b"Access-Control-Allow-Origin: *\r\nContent-Length: %d\r\n\r\n" % len(head))
-        writer.write(head)
-        await writer.drain()
-
-
-async def _head(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return b""
+from tests.kit.gateway import HOST, echo_head, gateway_settings, get, read_head, stage
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> IngressSettings:
-    mesh = a_mesh(tmp_path)
-    tls.ensure(mesh.folder("tls"))
-    return IngressSettings(mesh=mesh)
-
-
-@asynccontextmanager
-async def stage(settings: IngressSettings, backend: Backend) -> AsyncGenerator[Stage]:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await backend(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the gateway cut the conversation, which some tests want
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    routes = Routes(port=server.sockets[0].getsockname()[1])
-    login = Login(Sessions(), 5.0, random.Random(1))
-    gateway = Gateway(settings, routes, Identity(), login)  # type: ignore[arg-type]
-    try:
-        async with serve_gateway(settings, gateway):
-            yield Stage(settings, routes)
-    finally:
-        server.close()
+    return gateway_settings(tmp_path)
 
 
 async def test_a_request_arrives_with_its_user_and_without_its_credential(
@@ -251,7 +123,7 @@ async def test_unknown_hosts_and_blocked_methods_are_refused(settings: IngressSe
 
 async def count_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answers with the size of a chunked or measured body."""
-    head = await _head(reader)
+    head = await read_head(reader)
     size = 0
     if b"chunked" in head:
         while length := int((await reader.readline()).strip(), 16):
@@ -292,7 +164,7 @@ async def test_large_answers_are_streamed_down_to_a_slow_reader(settings: Ingres
 
     async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
-        await _head(reader)
+        await read_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
         for _ in range(size // 65536):
             writer.write(b"y" * 65536)
@@ -339,7 +211,7 @@ async def test_ambiguous_requests_are_refused_and_end_the_connection(
 
     async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal reached
-        while await _head(reader):
+        while await read_head(reader):
             reached += 1
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
@@ -391,7 +263,7 @@ async def test_an_instance_that_dies_in_its_answer_is_seen_by_the_client(
     settings: IngressSettings,
 ):
     async def dies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _head(reader)
+        await read_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         await writer.drain()
         writer.transport.abort()
@@ -410,7 +282,7 @@ async def test_an_instance_that_dies_in_its_answer_is_seen_by_the_client(
 
 async def test_an_instance_that_closes_without_an_answer_gives_502(settings: IngressSettings):
     async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _head(reader)
+        await read_head(reader)
 
     async with stage(settings, closes) as s:
         assert (await s.ask(get())).startswith(b"HTTP/1.1 502 ")
@@ -423,11 +295,11 @@ async def test_a_connection_that_went_stale_is_replaced_for_a_repeatable_request
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal served
-        await _head(reader)
+        await read_head(reader)
         served += 1
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         await writer.drain()
-        await _head(reader)  # the second request of this connection gets no answer
+        await read_head(reader)  # the second request of this connection gets no answer
 
     async with stage(settings, once) as s:
         assert (await s.ask(get())).endswith(b"ok")
@@ -437,7 +309,7 @@ async def test_a_connection_that_went_stale_is_replaced_for_a_repeatable_request
 
 async def test_executable_answers_are_refused(settings: IngressSettings):
     async def program(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _head(reader)
+        await read_head(reader)
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/x-sh\r\nContent-Length: 2\r\n\r\nrm"
         )
@@ -450,7 +322,7 @@ async def test_executable_answers_are_refused(settings: IngressSettings):
 
 async def test_head_requests_get_no_body_and_keep_the_length(settings: IngressSettings):
     async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _head(reader)
+        await read_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n")
 
     async with stage(settings, backend) as s:
@@ -461,7 +333,7 @@ async def test_head_requests_get_no_body_and_keep_the_length(settings: IngressSe
 
 async def test_a_websocket_passes_both_ways(settings: IngressSettings):
     async def socket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await _head(reader)
+        head = await read_head(reader)
         assert b"Upgrade: websocket" in head
         writer.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
@@ -484,8 +356,6 @@ async def test_a_websocket_passes_both_ways(settings: IngressSettings):
 
 
 async def test_tls_and_plain_share_the_port(settings: IngressSettings):
-    import ssl
-
     context = ssl.create_default_context(cafile=str(settings.mesh.folder("tls") / "ca.pem"))
     async with stage(settings, echo_head) as s:
         reader, writer = await asyncio.open_connection(

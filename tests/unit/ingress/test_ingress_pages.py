@@ -1,0 +1,37 @@
+"""The gateway's own answers are whole HTTP messages that show nobody's markup."""
+
+from snowcave.ingress.pages import Answer, login_page, page
+
+
+def test_an_answer_says_its_length_and_that_it_is_not_kept():
+    head, _, body = page(503, "A", "B", retry=2).encode().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"Content-Length: %d\r\n" % len(body) in head
+    assert b"Retry-After: 2\r\n" in head
+    assert b"Cache-Control: no-store" in head
+    assert b"Connection" not in head
+
+
+def test_an_answer_to_head_has_the_length_and_no_body():
+    head, _, body = Answer(200, b"12345").encode(head_only=True).partition(b"\r\n\r\n")
+    assert b"Content-Length: 5" in head
+    assert body == b""
+
+
+def test_the_last_answer_of_a_connection_says_so():
+    assert b"\r\nConnection: close\r\n" in page(400, "A", "B", close=True).encode()
+
+
+def test_text_from_outside_is_no_markup():
+    assert b"<b>" not in page(404, "<b>", "<b>").body
+    shown = login_page('/"><b>', "csrf", "<b>").body
+    assert b"<b>" not in shown
+    assert b"&quot;&gt;" in shown
+
+
+def test_the_login_form_and_its_cookie_hold_the_same_secret():
+    answer = login_page("/", "abc", status=401)
+    assert answer.status == 401
+    assert b'name=csrf value="abc"' in answer.body
+    (cookie,) = [value for name, value in answer.headers if name == b"Set-Cookie"]
+    assert cookie == b"snowcave-ingress-csrf=abc; Path=/sfc-endpoint; HttpOnly; SameSite=Strict"

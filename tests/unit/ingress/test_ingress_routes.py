@@ -1,0 +1,104 @@
+"""Host → endpoint → ready instance, as the mirrors change."""
+
+import random
+from typing import Any
+
+from snowcave.ingress.routes import ALL_ENDPOINTS, Routes, routes_of
+from snowcave.kit.clock import LoopClock
+from snowcave.model import keys
+from snowcave.model.keys import KeySpace
+from snowcave.runtime.mesh import Mesh
+from snowcave.store.api import Change, WatchBatch
+from snowcave.store.mirror import Mirror
+from snowcave.v1 import state_pb2 as state
+
+HOST = "abc-local-snowcave.localhost"
+SERVICES = keys.catalog("service")
+
+
+def a_service(**changes: Any) -> state.Object:
+    spec = state.ServiceSpec(
+        endpoints=[
+            state.EndpointSpec(name="web", port=8080, public=True),
+            state.EndpointSpec(name="inner", port=9090),
+        ],
+        service_roles=[state.ServiceRoleSpec(name="viewer", endpoints=["web"])],
+    )
+    labels = {"web": "abc", "inner": "xyz"}
+    body = state.Service(spec=spec, ingress_labels=labels, **changes)
+    return state.Object(uid=3, name="ECHO", owner_role=1, service=body)
+
+
+class Followed:
+    """Routes over three mirrors that a test feeds."""
+
+    def __init__(self) -> None:
+        clock = LoopClock()
+        self.services = Mirror(SERVICES, clock)
+        self.status = Mirror(keys.SERVICE_STATUS, clock)
+        self.endpoints = Mirror(keys.ENDPOINTS, clock)
+        self.routes = Routes(Mesh(), self.services, self.status, self.endpoints, random.Random(1))
+
+    def put(self, mirror: Mirror[Any], space: KeySpace[Any], message: Any, *parts: object) -> None:
+        value = None if message is None else message.SerializeToString()
+        revision = mirror.revision + 1
+        change = Change(space.key(*parts), value, revision, revision)
+        mirror.apply(WatchBatch(revision, (change,)))
+
+    def instance(self, name: int, address: str, *, ready: bool) -> None:
+        endpoint = state.Endpoint(address=address, ready=ready)
+        self.put(self.endpoints, keys.ENDPOINTS, endpoint, 3, name)
+
+
+def test_only_public_endpoints_of_a_service_that_is_there_have_a_host():
+    service = a_service()
+    assert set(routes_of(service)) == {"abc"}
+    assert routes_of(service)["abc"].roles == {ALL_ENDPOINTS, "VIEWER"}
+    service.dropped_on.GetCurrentTime()
+    assert routes_of(service) == {}
+
+
+async def test_a_host_is_found_whatever_its_case_port_or_final_dot():
+    followed = Followed()
+    followed.put(followed.services, SERVICES, a_service(), 3)
+    for host in (HOST, HOST.upper(), f"{HOST}:8402", f"{HOST}."):
+        route = followed.routes.find(host)
+        assert route is not None
+        assert (route.service, route.port) == (3, 8080)
+    assert followed.routes.find("xyz-local-snowcave.localhost") is None
+    assert followed.routes.find("") is None
+
+
+async def test_a_dropped_service_s_host_is_gone():
+    followed = Followed()
+    followed.put(followed.services, SERVICES, a_service(), 3)
+    followed.put(followed.services, SERVICES, None, 3)
+    assert followed.routes.find(HOST) is None
+
+
+async def test_traffic_goes_to_ready_instances_alone_and_to_each_of_them():
+    followed = Followed()
+    followed.put(followed.services, SERVICES, a_service(), 3)
+    route = followed.routes.find(HOST)
+    assert route is not None
+    followed.instance(0, "10.0.0.1", ready=False)
+    assert followed.routes.instance(route) is None
+    followed.instance(0, "10.0.0.1", ready=True)
+    followed.instance(1, "10.0.0.2", ready=True)
+    followed.instance(2, "10.0.0.3", ready=False)
+    chosen = {followed.routes.instance(route) for _ in range(64)}
+    assert chosen == {("10.0.0.1", 8080), ("10.0.0.2", 8080)}
+    followed.instance(1, "10.0.0.2", ready=False)
+    assert {followed.routes.instance(route) for _ in range(64)} == {("10.0.0.1", 8080)}
+
+
+async def test_a_service_takes_requests_once_enough_instances_are_ready():
+    followed = Followed()
+    followed.put(followed.services, SERVICES, a_service(min_ready_instances=2), 3)
+    route = followed.routes.find(HOST)
+    assert route is not None
+    followed.instance(0, "10.0.0.1", ready=True)
+    assert followed.routes.instance(route) is None
+    assert followed.routes.status(route) == "PENDING"
+    followed.instance(1, "10.0.0.2", ready=True)
+    assert followed.routes.instance(route) is not None
