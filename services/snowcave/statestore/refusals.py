@@ -1,6 +1,11 @@
 """Why the store refuses a request: etcd's statuses and texts, which its clients know."""
 
+from typing import Any
+
 import grpc
+
+# What a request becomes whose bytes are no such message.
+UNREADABLE: Any = object()
 
 
 class Refusal(Exception):
@@ -42,6 +47,10 @@ def too_many(what: str) -> Refusal:
 def invalid(what: str) -> Refusal:
     """`what`: empty key, a duplicate key in a transaction, and the like."""
     return Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"etcdserver: {what}")
+
+
+def unreadable() -> Refusal:
+    return invalid("the request is not a message of this method")
 
 
 def unsupported(what: str) -> Refusal:

@@ -8,10 +8,12 @@ from typing import Any, cast
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from snowcave.model.errors import SnowcaveError
+from snowcave.statestore import refusals
 from snowcave.statestore.access import Access
 from snowcave.statestore.services import KvService, LeaseService, MaintenanceService
 from snowcave.statestore.settings import Limits
@@ -68,10 +70,29 @@ class _ByName:
     """
 
     def __init__(self, server: grpc.aio.Server) -> None:
-        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+        self._server = server
 
-    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
-        """The generic handlers, which come with them, do."""
+    def add_generic_rpc_handlers(self, handlers: object) -> None:
+        """The others, which come with them, are added in their place."""
+
+    def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
+        ours = service.startswith("etcdserverpb.")
+        named = {name: _tolerant(h) if ours else h for name, h in handlers.items()}
+        generic = grpc.method_handlers_generic_handler(service, named)
+        self._server.add_generic_rpc_handlers((generic,))
+
+
+def _tolerant(handler: Any) -> Any:
+    """Hands on bytes that are no message as UNREADABLE; gRPC would log a traceback and say "unknown"."""
+    parse = handler.request_deserializer
+
+    def deserialize(data: bytes) -> Any:
+        try:
+            return parse(data)
+        except DecodeError:
+            return refusals.UNREADABLE
+
+    return handler._replace(request_deserializer=deserialize)
 
 
 def _listen(

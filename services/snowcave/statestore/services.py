@@ -29,6 +29,8 @@ def refusing(method: Method[S, Q, A]) -> Method[S, Q, A]:
     @wraps(method)
     async def call(self: S, request: Q, context: Any) -> A:
         try:
+            if request is refusals.UNREADABLE:
+                raise refusals.unreadable()
             return await method(self, request, context)
         except Refusal as refusal:
             return await context.abort(refusal.status, refusal.text)
@@ -115,6 +117,8 @@ class LeaseService:
         try:
             self._access.role(context)
             async for request in requests:
+                if request is refusals.UNREADABLE:
+                    raise refusals.unreadable()
                 if lease := self._state.leases.get(request.ID):
                     self._access.demand_owner(context, lease.owner, "keep the lease of another")
                 ttl = self._state.renew(request.ID)

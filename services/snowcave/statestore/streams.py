@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 import structlog
 
+from snowcave.statestore import refusals
 from snowcave.statestore.access import Access
 from snowcave.statestore.mvcc import KeyRange
 from snowcave.statestore.refusals import Refusal
@@ -30,8 +31,9 @@ _ANSWERS = 64
 _MESSAGE = 1 << 20
 
 
-class _Ended(Exception):
-    """The stream cannot be sent to any more; the text says why."""
+def _ended(reason: str) -> Refusal:
+    """The stream cannot be sent to any more."""
+    return Refusal(grpc.StatusCode.UNAVAILABLE, reason)
 
 
 class WatchService:
@@ -43,25 +45,27 @@ class WatchService:
         self._progress = progress
 
     async def Watch(self, requests: AsyncIterator[pb.WatchRequest], context: Any) -> None:  # noqa: N802
+        stream = _Stream(self._state, context, self._progress)
+        failure: Refusal | None = None
         try:
             self._access.role(context)
-        except Refusal as refusal:
-            await context.abort(refusal.status, refusal.text)
-        stream = _Stream(self._state, context, self._progress)
-        reason = ""
-        try:
             async with asyncio.TaskGroup() as group:
                 sending = group.create_task(stream.send())
                 async for request in requests:
                     await stream.handle(request)
                 sending.cancel()
-        except* _Ended as ended:
-            reason = str(ended.exceptions[0])
+        except* Refusal as refused:
+            failure = _first(refused)
         finally:
             stream.close()
-        if reason:
-            log.info("watch_stream_ended", peer=context.peer(), reason=reason)
-            await context.abort(grpc.StatusCode.UNAVAILABLE, reason)
+        if failure is not None:
+            log.info("watch_stream_ended", peer=context.peer(), reason=failure.text)
+            await context.abort(failure.status, failure.text)
+
+
+def _first(group: BaseExceptionGroup[Refusal]) -> Refusal:
+    error = group.exceptions[0]
+    return error if isinstance(error, Refusal) else _first(error)
 
 
 class _Stream:
@@ -85,6 +89,8 @@ class _Stream:
     # ------------------------------------------------------------ what the client asks
 
     async def handle(self, request: pb.WatchRequest) -> None:
+        if request is refusals.UNREADABLE:
+            raise refusals.unreadable()
         match request.WhichOneof("request_union"):
             case "create_request":
                 answer = self._create(request.create_request)
@@ -149,7 +155,7 @@ class _Stream:
     # ------------------------------------------------------------ what it is sent
 
     async def send(self) -> None:
-        """Endless; raises _Ended."""
+        """Endless; raises Refusal where the client does not take it."""
         while True:
             if not await self._woken():
                 await self._tell_progress()
@@ -215,6 +221,6 @@ class _Stream:
             async with asyncio.timeout(self._state.limits.stall):
                 await self._context.write(response)
         except TimeoutError as error:
-            raise _Ended("the client does not read") from error
+            raise _ended("the client does not read") from error
         except (grpc.aio.InternalError, grpc.aio.UsageError) as error:
-            raise _Ended("the client has gone") from error
+            raise _ended("the client has gone") from error

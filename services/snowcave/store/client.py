@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 
 from snowcave.kit.clock import Clock, LoopClock, backoff
-from snowcave.model.errors import Unavailable
+from snowcave.model.errors import Exhausted, Unavailable
 from snowcave.model.keys import Role
 from snowcave.store import guard, wire
 from snowcave.store.api import (
@@ -122,13 +122,18 @@ class EtcdStore:
         return wire.key_value(answer.kvs[0]) if answer.kvs else None
 
     async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
+        page = self._settings.page
         while True:
             try:
-                return await self._list(prefix, keys_only)
+                return await self._list(prefix, keys_only, page)
             except CompactedError:
                 continue  # between two pages; the next attempt begins at a newer revision
+            except Exhausted:
+                if page == 1:
+                    raise
+                page = max(1, page // 8)  # the values are so large that an answer is too
 
-    async def _list(self, prefix: str, keys_only: bool) -> Listing:
+    async def _list(self, prefix: str, keys_only: bool, limit: int) -> Listing:
         start, end = wire.prefix_range(prefix)
         revision = 0
         items: list[KeyValue] = []
@@ -138,7 +143,7 @@ class EtcdStore:
                 pb.RangeRequest(
                     key=start,
                     range_end=end,
-                    limit=self._settings.page,
+                    limit=limit,
                     revision=revision,
                     keys_only=keys_only,
                 ),

@@ -164,6 +164,8 @@ class _Candidate:
             for task in (watching, losing):
                 task.cancel()
             await asyncio.wait([watching, losing])
+        if not watching.cancelled():
+            watching.result()  # raises where it was not the key's deletion that ended it
 
     async def _wait_deleted(self, revision: Revision) -> None:
         """Returns when the key is gone; raises Conflict where that cannot be told any more."""

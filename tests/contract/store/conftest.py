@@ -18,8 +18,8 @@ from snowcave.store.settings import StoreSettings
 from tests.kit.memory_store import MemoryBackend, MemoryStore
 from tests.kit.store_processes import StoreProcess, embedded, etcd, running
 
-# Small pages and a short patience, so that paging and reconnecting happen in tests too.
-SETTINGS = StoreSettings(deadline=10.0, page=7, progress=0.5, silence=3.0)
+# Small pages and answers and a short patience, so that paging and reconnecting happen in tests too.
+SETTINGS = StoreSettings(deadline=10.0, page=7, progress=0.5, silence=3.0, max_message=3 << 20)
 
 
 class Raw:

@@ -192,6 +192,14 @@ async def test_big_values_arrive_whole(world, mine):
     assert next(len(b.changes) for b in batches if b.changes) >= 6
 
 
+async def test_a_list_of_values_too_large_for_one_answer_is_complete(world, mine):
+    store = await world.store(Role.API)
+    for number in range(7):
+        await store.put(name_key(mine, number), bytes(1_000_000))
+    listing = await store.list(keys.NAMES.under(mine))
+    assert [len(item.value) for item in listing.items] == [1_000_000] * 7
+
+
 async def test_keys_of_a_lease_go_when_it_is_left(world, mine):
     store = await world.store(Role.API)
     async with store.lease(5) as lease:

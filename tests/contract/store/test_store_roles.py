@@ -1,7 +1,8 @@
 """The embedded store over mTLS: the certificate says who may write what, whatever the client believes."""
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -121,6 +122,36 @@ async def test_methods_that_etcd_has_and_we_have_not_are_unimplemented(secure):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await rpc_pb2_grpc.KVStub(channel).Txn(nested, timeout=10)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_bytes_that_are_no_message_are_refused_without_a_traceback(secure):
+    rubbish = b"\xff\xff\xff\x01rubbish"
+    async with raw_channel(secure, Role.API) as channel:
+        for method in ("KV/Put", "KV/Range", "KV/Txn", "Lease/LeaseGrant", "Maintenance/Status"):
+            call = channel.unary_unary(f"/etcdserverpb.{method}", bytes, bytes)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(rubbish, timeout=10)
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        for method in ("Watch/Watch", "Lease/LeaseKeepAlive"):
+            open_stream: Any = channel.stream_stream(f"/etcdserverpb.{method}", bytes, bytes)
+            stream = open_stream(timeout=10)
+            await stream.write(rubbish)
+            assert await stream.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "Traceback" not in secure.log
+
+
+async def test_what_is_no_grpc_gets_a_closed_connection(secure):
+    host, port = secure.address.split(":")
+    for rubbish in (b"GET / HTTP/1.1\r\n\r\n" * 1000, bytes(100_000)):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        async with asyncio.timeout(30):
+            writer.write(rubbish)
+            with suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+    async with asyncio.timeout(30), connect(secure, Role.API) as api:
+        await api.put(KEY, b"still here")
+    assert "Traceback" not in secure.log
 
 
 async def test_the_command_line_shows_what_is_there(secure):
