@@ -43,6 +43,8 @@ class SessionSettings:
     sweep: float = 60.0
     # Tokens remembered by this replica.
     remembered: int = 4096
+    # The store's answer is waited for so long; then what it said last is taken.
+    lookup: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class QuerySettings:
     hold: float = 40.0
     # A statement that runs longer than this gets its record while it runs.
     record_after: float = 1.0
+    # The record of a finished statement that changed nothing of its session is waited for so long.
+    record_within: float = 1.0
     # How often a running statement's record is looked at for another replica's cancellation.
     look: float = 1.0
     # Life of the records of running statements after their replica died.
@@ -65,8 +69,9 @@ class QuerySettings:
     chunk_rows: int = 20000
     # Rows that api made are kept for RESULT_SCAN up to this number.
     keep_rows: int = 10000
-    # Records of finished statements are kept so long.
+    # Records of finished statements are kept so long, and no more of them than so many.
     retention: float = 86400.0
+    records: int = 20_000
     # At stop, running statements get this long to end.
     drain: float = 5.0
     # Used where STATEMENT_TIMEOUT_IN_SECONDS is not set.

@@ -115,7 +115,7 @@ async def build_front(
     )
     results = StoredResults(queries, records, warehouse, settings.queries, clock)
 
-    book = SessionBook(store, clock, rng, settings.sessions)
+    book = SessionBook(store, mirrors.sessions, clock, rng, settings.sessions)
     directory = Directory(mesh, store, identity, catalog.objects, catalog.names)
     login = Login(directory, book, clock, settings.login)
     ending = SessionEnding(book, queries, warehouse)
@@ -124,6 +124,7 @@ async def build_front(
         clock,
         every=settings.sessions.sweep,
         retention=settings.queries.retention,
+        most=settings.queries.records,
         closed=ending.clear,
     )
     await parts.enter("sweep", background(sweep.run()))

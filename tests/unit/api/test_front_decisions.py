@@ -211,7 +211,7 @@ async def test_the_sweep_removes_what_has_expired_and_tells_of_sessions() -> Non
         keys.QUERIES.key("runs"): state.Query(),
     }
     await store.txn([], [Put(key, one.SerializeToString()) for key, one in kept.items()])
-    sweep = Sweep(store, LoopClock(), every=60.0, retention=50.0, closed=told)
+    sweep = Sweep(store, LoopClock(), every=60.0, retention=50.0, most=9, closed=told)
     await sweep.once()
     left = {
         item.key for prefix in ("session/", "query/") for item in (await store.list(prefix)).items
@@ -222,3 +222,18 @@ async def test_the_sweep_removes_what_has_expired_and_tells_of_sessions() -> Non
         keys.QUERIES.key("old"),
     }
     assert closed == [1]
+
+
+async def test_the_sweep_keeps_no_more_records_than_it_may_and_those_the_newest() -> None:
+    store = MemoryStore(Role.API)
+
+    async def nobody(_session: int) -> None:
+        raise AssertionError("no session ended")
+
+    for number in range(5):
+        ended = state.Query(ended_on=stamp(-number))
+        await store.put(keys.QUERIES.key(f"q{number}"), ended.SerializeToString())
+    await store.put(keys.QUERIES.key("runs"), state.Query().SerializeToString())
+    await Sweep(store, LoopClock(), every=60.0, retention=50.0, most=2, closed=nobody).once()
+    left = {item.key.removeprefix("query/") for item in (await store.list("query/")).items}
+    assert left == {"q0", "q1", "runs"}

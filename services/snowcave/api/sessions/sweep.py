@@ -29,13 +29,18 @@ class Sweep:
         *,
         every: float,
         retention: float,
+        most: int,
         closed: Callable[[int], Awaitable[None]],
     ) -> None:
-        """`closed` is told of each session that ended."""
+        """Ended statements' records are kept for `retention` seconds, and no more than `most` of them.
+
+        `closed` is told of each session that ended.
+        """
         self._store = store
         self._clock = clock
         self._every = every
         self._retention = retention
+        self._most = most
         self._closed = closed
 
     async def run(self) -> None:
@@ -54,7 +59,8 @@ class Sweep:
         ended = list(_expired_sessions(sessions.items, now))
         gone = [key for key, _ in ended]
         gone += _expired_tokens(tokens.items, now)
-        gone += _old_queries(queries.items, now - timedelta(seconds=self._retention))
+        before = now - timedelta(seconds=self._retention)
+        gone += _old_queries(queries.items, before, self._most)
         for start in range(0, len(gone), _BATCH):
             batch = [Delete(key) for key in gone[start : start + _BATCH]]
             await self._store.txn([], batch)
@@ -75,11 +81,14 @@ def _expired_tokens(items: Sequence[KeyValue], now: datetime) -> Iterator[str]:
             yield item.key
 
 
-def _old_queries(items: Sequence[KeyValue], before: datetime) -> Iterator[str]:
-    for item in items:
-        query = state.Query.FromString(item.value)
-        if query.HasField("ended_on") and _at(query.ended_on) <= before:
-            yield item.key
+def _old_queries(items: Sequence[KeyValue], before: datetime, most: int) -> Iterator[str]:
+    """What ended before then, or earlier than the newest `most`."""
+    queries = ((item.key, state.Query.FromString(item.value)) for item in items)
+    ended = [(_at(query.ended_on), key) for key, query in queries if query.HasField("ended_on")]
+    ended.sort(reverse=True)
+    for place, (moment, key) in enumerate(ended):
+        if place >= most or moment <= before:
+            yield key
 
 
 def _at(moment: Timestamp) -> datetime:
