@@ -22,9 +22,9 @@ from snowcave.warehouse import event_table
 from snowcave.warehouse.session import DuckSession
 from snowcave.warehouse.settings import EngineSettings
 
-# fakesnow reads its results this way, and the copy is what keeps a connection free for the next statement.
 # sqlglot says by itself what it did not understand; the client gets an error for it.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+# fakesnow reads its results this way, and the copy is what keeps a connection free for the next statement.
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
 
 _SUFFIX = ".db"

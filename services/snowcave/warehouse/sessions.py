@@ -35,6 +35,11 @@ class Session:
         # query id → the task that runs it, for Cancel.
         self.running: dict[str, asyncio.Task[Any]] = {}
 
+    def interrupt(self) -> None:
+        """Cancel everything that it runs."""
+        for task in list(self.running.values()):
+            task.cancel()
+
 
 class Sessions:
     """Owns the engine's threads. Enter before use; leaving interrupts what still runs."""
@@ -51,8 +56,7 @@ class Sessions:
 
     async def __aexit__(self, *_: object) -> None:
         for session in list(self._open.values()):
-            for task in list(session.running.values()):
-                task.cancel()
+            session.interrupt()
         for number in list(self._open):
             await self.close(number)
         self._pool.shutdown(wait=False)
@@ -76,8 +80,10 @@ class Sessions:
         raise Exhausted("Too many sessions are open in the warehouse.")
 
     async def close(self, number: int) -> None:
+        """What the session runs is cancelled: its client is gone."""
         session = self._open.pop(number, None)
         if session is not None:
+            session.interrupt()
             async with session.turn:
                 await self.thread(session.engine.close)
 

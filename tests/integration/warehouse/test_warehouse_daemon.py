@@ -190,6 +190,18 @@ async def test_a_cancelled_statement_ends_and_the_session_goes_on(tmp_path):
         assert await client.rows("SELECT 1") == [(1,)]
 
 
+async def test_closing_a_session_ends_what_it_runs(tmp_path):
+    async with tutorial(tmp_path) as client:
+        running = asyncio.create_task(client.run(SLOW))
+        async with asyncio.timeout(20):
+            while not running.done():
+                await client.stub.CloseSession(pb.CloseWarehouseSession(session=1))
+        with pytest.raises(SnowcaveError) as cancelled:
+            await running
+        assert (cancelled.value.code, cancelled.value.sqlstate) == (604, "57014")
+        assert await client.rows("SELECT 1") == [(1,)]
+
+
 async def test_a_statement_over_its_limit_is_ended(tmp_path):
     async with tutorial(tmp_path) as client:
         with pytest.raises(SnowcaveError) as late:
