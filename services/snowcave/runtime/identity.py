@@ -108,7 +108,7 @@ class Identity:
             if kept is None:
                 raise SessionGone
             entry = state.SessionToken.FromString(kept.value)
-        if entry.kind == state.SessionToken.MASTER:
+        if entry.kind not in (state.SessionToken.SESSION, state.SessionToken.ISSUED):
             raise SessionGone
         if entry.expires_on.ToDatetime(self._clock.now().tzinfo) <= self._clock.now():
             raise SessionExpired

@@ -127,12 +127,14 @@ class ImageRepository(_message.Message):
     def __init__(self, encryption: _Optional[str] = ...) -> None: ...
 
 class Stage(_message.Message):
-    __slots__ = ("directory", "encryption")
+    __slots__ = ("directory", "encryption", "session")
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     ENCRYPTION_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     directory: bool
     encryption: str
-    def __init__(self, directory: _Optional[bool] = ..., encryption: _Optional[str] = ...) -> None: ...
+    session: int
+    def __init__(self, directory: _Optional[bool] = ..., encryption: _Optional[str] = ..., session: _Optional[int] = ...) -> None: ...
 
 class Service(_message.Message):
     __slots__ = ("compute_pool", "spec_text", "spec", "spec_digest", "min_instances", "max_instances", "min_ready_instances", "auto_resume", "auto_suspend_secs", "suspended", "external_access_integrations", "query_warehouse", "is_job", "is_async_job", "replicas", "resumed_on", "suspended_on", "ingress_labels", "log_level", "cancelled_on")
@@ -454,6 +456,18 @@ class SessionToken(_message.Message):
     user: int
     expires_on: _timestamp_pb2.Timestamp
     def __init__(self, kind: _Optional[_Union[SessionToken.Kind, str]] = ..., session: _Optional[int] = ..., user: _Optional[int] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Transfer(_message.Message):
+    __slots__ = ("stage", "prefix", "upload", "overwrite")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    OVERWRITE_FIELD_NUMBER: _ClassVar[int]
+    stage: int
+    prefix: str
+    upload: bool
+    overwrite: bool
+    def __init__(self, stage: _Optional[int] = ..., prefix: _Optional[str] = ..., upload: _Optional[bool] = ..., overwrite: _Optional[bool] = ...) -> None: ...
 
 class Query(_message.Message):
     __slots__ = ("id", "session", "sql_text", "state", "error_code", "sqlstate", "error_message", "has_result", "rows", "statement_type", "started_on", "ended_on", "request_id", "runner", "user", "chunk_secret", "user_name", "cancel_requested")

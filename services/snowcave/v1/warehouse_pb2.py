@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsnowcave/v1/warehouse.proto\x12\x0bsnowcave.v1\"U\n\x14OpenWarehouseSession\x12\x0f\n\x07session\x18\x01 \x01(\x03\x12,\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x1b.snowcave.v1.SessionContext\"\x1b\n\x19OpenWarehouseSessionReply\"(\n\x15\x43loseWarehouseSession\x12\x0f\n\x07session\x18\x01 \x01(\x03\"\x1c\n\x1a\x43loseWarehouseSessionReply\"\xbf\x02\n\x0eSessionContext\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x11\n\twarehouse\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\x0e\n\x06schema\x18\x05 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x06 \x01(\t\x12\x14\n\x0corganization\x18\x07 \x01(\t\x12?\n\nparameters\x18\x08 \x03(\x0b\x32+.snowcave.v1.SessionContext.ParametersEntry\x12\x12\n\nclient_app\x18\t \x01(\t\x12\x16\n\x0e\x63lient_version\x18\n \x01(\t\x12\x15\n\rlast_query_id\x18\x0b \x01(\t\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf4\x01\n\x0e\x45xecuteRequest\x12\x0f\n\x07session\x18\x01 \x01(\x03\x12\x10\n\x08query_id\x18\x02 \x01(\t\x12\x0b\n\x03sql\x18\x03 \x01(\t\x12,\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1b.snowcave.v1.SessionContext\x12&\n\x08\x62indings\x18\x05 \x03(\x0b\x32\x14.snowcave.v1.Binding\x12/\n\tfunctions\x18\x06 \x03(\x0b\x32\x1c.snowcave.v1.FunctionBinding\x12\x14\n\x0ctimeout_secs\x18\x07 \x01(\x01\x12\x15\n\rdescribe_only\x18\x08 \x01(\x08\"R\n\x07\x42inding\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\'\n\x06values\x18\x02 \x03(\x0b\x32\x17.snowcave.v1.BoundValue\x12\x10\n\x08is_array\x18\x03 \x01(\x08\",\n\nBoundValue\x12\x0f\n\x07is_null\x18\x01 \x01(\x08\x12\r\n\x05value\x18\x02 \x01(\t\"\xb2\x01\n\x0f\x46unctionBinding\x12\x10\n\x08\x66unction\x18\x01 \x01(\x03\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12\x0e\n\x06schema\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x16\n\x0e\x61rgument_types\x18\x05 \x03(\t\x12\x0f\n\x07returns\x18\x06 \x01(\t\x12\x11\n\tspellings\x18\x07 \x03(\t\x12\x0e\n\x06strict\x18\x08 \x01(\x08\x12\x11\n\timmutable\x18\t \x01(\x08\"\x81\x01\n\nColumnType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x10\n\x08nullable\x18\x03 \x01(\x08\x12\x0e\n\x06length\x18\x04 \x01(\x03\x12\x13\n\x0b\x62yte_length\x18\x05 \x01(\x03\x12\x11\n\tprecision\x18\x06 \x01(\x05\x12\r\n\x05scale\x18\x07 \x01(\x05\"\xad\x01\n\x0c\x45xecuteReply\x12(\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x16\n\x0estatement_type\x18\x03 \x01(\x05\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\x0e\n\x06schema\x18\x05 \x01(\t\x12\x14\n\x0c\x61rrow_stream\x18\x06 \x01(\x0c\x12\x15\n\rrows_affected\x18\x07 \x01(\x03\"2\n\rCancelRequest\x12\x0f\n\x07session\x18\x01 \x01(\x03\x12\x10\n\x08query_id\x18\x02 \x01(\t\"\"\n\x0b\x43\x61ncelReply\x12\x13\n\x0bwas_running\x18\x01 \x01(\x08\"W\n\x12\x46\x65tchResultRequest\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x10\n\x08max_rows\x18\x04 \x01(\x03\"a\n\x0bResultBatch\x12(\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x12\n\ntotal_rows\x18\x02 \x01(\x03\x12\x14\n\x0c\x61rrow_stream\x18\x03 \x01(\x0c\"v\n\x11KeepResultRequest\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12(\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x14\n\x0c\x61rrow_stream\x18\x04 \x01(\x0c\"\x11\n\x0fKeepResultReply\"\xc2\x01\n\x0f\x41pplyDdlRequest\x12\x19\n\x0f\x63reate_database\x18\x01 \x01(\tH\x00\x12\x17\n\rdrop_database\x18\x02 \x01(\tH\x00\x12\x30\n\rcreate_schema\x18\x03 \x01(\x0b\x32\x17.snowcave.v1.SchemaNameH\x00\x12.\n\x0b\x64rop_schema\x18\x04 \x01(\x0b\x32\x17.snowcave.v1.SchemaNameH\x00\x12\x0f\n\x07replace\x18\x05 \x01(\x08\x42\x08\n\x06\x63hange\".\n\nSchemaName\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x0e\n\x06schema\x18\x02 \x01(\t\"\x0f\n\rApplyDdlReply2\xaa\x04\n\x10WarehouseService\x12X\n\x0bOpenSession\x12!.snowcave.v1.OpenWarehouseSession\x1a&.snowcave.v1.OpenWarehouseSessionReply\x12[\n\x0c\x43loseSession\x12\".snowcave.v1.CloseWarehouseSession\x1a\'.snowcave.v1.CloseWarehouseSessionReply\x12\x41\n\x07\x45xecute\x12\x1b.snowcave.v1.ExecuteRequest\x1a\x19.snowcave.v1.ExecuteReply\x12>\n\x06\x43\x61ncel\x12\x1a.snowcave.v1.CancelRequest\x1a\x18.snowcave.v1.CancelReply\x12J\n\x0b\x46\x65tchResult\x12\x1f.snowcave.v1.FetchResultRequest\x1a\x18.snowcave.v1.ResultBatch0\x01\x12J\n\nKeepResult\x12\x1e.snowcave.v1.KeepResultRequest\x1a\x1c.snowcave.v1.KeepResultReply\x12\x44\n\x08\x41pplyDdl\x12\x1c.snowcave.v1.ApplyDdlRequest\x1a\x1a.snowcave.v1.ApplyDdlReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsnowcave/v1/warehouse.proto\x12\x0bsnowcave.v1\"U\n\x14OpenWarehouseSession\x12\x0f\n\x07session\x18\x01 \x01(\x03\x12,\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x1b.snowcave.v1.SessionContext\"\x1b\n\x19OpenWarehouseSessionReply\"(\n\x15\x43loseWarehouseSession\x12\x0f\n\x07session\x18\x01 \x01(\x03\"\x1c\n\x1a\x43loseWarehouseSessionReply\"\xbf\x02\n\x0eSessionContext\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x11\n\twarehouse\x18\x03 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\x0e\n\x06schema\x18\x05 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x06 \x01(\t\x12\x14\n\x0corganization\x18\x07 \x01(\t\x12?\n\nparameters\x18\x08 \x03(\x0b\x32+.snowcave.v1.SessionContext.ParametersEntry\x12\x12\n\nclient_app\x18\t \x01(\t\x12\x16\n\x0e\x63lient_version\x18\n \x01(\t\x12\x15\n\rlast_query_id\x18\x0b \x01(\t\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9f\x02\n\x0e\x45xecuteRequest\x12\x0f\n\x07session\x18\x01 \x01(\x03\x12\x10\n\x08query_id\x18\x02 \x01(\t\x12\x0b\n\x03sql\x18\x03 \x01(\t\x12,\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1b.snowcave.v1.SessionContext\x12&\n\x08\x62indings\x18\x05 \x03(\x0b\x32\x14.snowcave.v1.Binding\x12/\n\tfunctions\x18\x06 \x03(\x0b\x32\x1c.snowcave.v1.FunctionBinding\x12\x14\n\x0ctimeout_secs\x18\x07 \x01(\x01\x12\x15\n\rdescribe_only\x18\x08 \x01(\x08\x12)\n\x06stages\x18\t \x03(\x0b\x32\x19.snowcave.v1.StageBinding\"/\n\x0cStageBinding\x12\x10\n\x08spelling\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\x03\"R\n\x07\x42inding\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\'\n\x06values\x18\x02 \x03(\x0b\x32\x17.snowcave.v1.BoundValue\x12\x10\n\x08is_array\x18\x03 \x01(\x08\",\n\nBoundValue\x12\x0f\n\x07is_null\x18\x01 \x01(\x08\x12\r\n\x05value\x18\x02 \x01(\t\"\xb2\x01\n\x0f\x46unctionBinding\x12\x10\n\x08\x66unction\x18\x01 \x01(\x03\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12\x0e\n\x06schema\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x16\n\x0e\x61rgument_types\x18\x05 \x03(\t\x12\x0f\n\x07returns\x18\x06 \x01(\t\x12\x11\n\tspellings\x18\x07 \x03(\t\x12\x0e\n\x06strict\x18\x08 \x01(\x08\x12\x11\n\timmutable\x18\t \x01(\x08\"\x81\x01\n\nColumnType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x10\n\x08nullable\x18\x03 \x01(\x08\x12\x0e\n\x06length\x18\x04 \x01(\x03\x12\x13\n\x0b\x62yte_length\x18\x05 \x01(\x03\x12\x11\n\tprecision\x18\x06 \x01(\x05\x12\r\n\x05scale\x18\x07 \x01(\x05\"\xad\x01\n\x0c\x45xecuteReply\x12(\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x16\n\x0estatement_type\x18\x03 \x01(\x05\x12\x10\n\x08\x64\x61tabase\x18\x04 \x01(\t\x12\x0e\n\x06schema\x18\x05 \x01(\t\x12\x14\n\x0c\x61rrow_stream\x18\x06 \x01(\x0c\x12\x15\n\rrows_affected\x18\x07 \x01(\x03\"2\n\rCancelRequest\x12\x0f\n\x07session\x18\x01 \x01(\x03\x12\x10\n\x08query_id\x18\x02 \x01(\t\"\"\n\x0b\x43\x61ncelReply\x12\x13\n\x0bwas_running\x18\x01 \x01(\x08\"W\n\x12\x46\x65tchResultRequest\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x10\n\x08max_rows\x18\x04 \x01(\x03\"a\n\x0bResultBatch\x12(\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x12\n\ntotal_rows\x18\x02 \x01(\x03\x12\x14\n\x0c\x61rrow_stream\x18\x03 \x01(\x0c\"v\n\x11KeepResultRequest\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12(\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x14\n\x0c\x61rrow_stream\x18\x04 \x01(\x0c\"\x11\n\x0fKeepResultReply\"\xc2\x01\n\x0f\x41pplyDdlRequest\x12\x19\n\x0f\x63reate_database\x18\x01 \x01(\tH\x00\x12\x17\n\rdrop_database\x18\x02 \x01(\tH\x00\x12\x30\n\rcreate_schema\x18\x03 \x01(\x0b\x32\x17.snowcave.v1.SchemaNameH\x00\x12.\n\x0b\x64rop_schema\x18\x04 \x01(\x0b\x32\x17.snowcave.v1.SchemaNameH\x00\x12\x0f\n\x07replace\x18\x05 \x01(\x08\x42\x08\n\x06\x63hange\".\n\nSchemaName\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x0e\n\x06schema\x18\x02 \x01(\t\"\x0f\n\rApplyDdlReply2\xaa\x04\n\x10WarehouseService\x12X\n\x0bOpenSession\x12!.snowcave.v1.OpenWarehouseSession\x1a&.snowcave.v1.OpenWarehouseSessionReply\x12[\n\x0c\x43loseSession\x12\".snowcave.v1.CloseWarehouseSession\x1a\'.snowcave.v1.CloseWarehouseSessionReply\x12\x41\n\x07\x45xecute\x12\x1b.snowcave.v1.ExecuteRequest\x1a\x19.snowcave.v1.ExecuteReply\x12>\n\x06\x43\x61ncel\x12\x1a.snowcave.v1.CancelRequest\x1a\x18.snowcave.v1.CancelReply\x12J\n\x0b\x46\x65tchResult\x12\x1f.snowcave.v1.FetchResultRequest\x1a\x18.snowcave.v1.ResultBatch0\x01\x12J\n\nKeepResult\x12\x1e.snowcave.v1.KeepResultRequest\x1a\x1c.snowcave.v1.KeepResultReply\x12\x44\n\x08\x41pplyDdl\x12\x1c.snowcave.v1.ApplyDdlRequest\x1a\x1a.snowcave.v1.ApplyDdlReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,35 +46,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONCONTEXT_PARAMETERSENTRY']._serialized_start=503
   _globals['_SESSIONCONTEXT_PARAMETERSENTRY']._serialized_end=552
   _globals['_EXECUTEREQUEST']._serialized_start=555
-  _globals['_EXECUTEREQUEST']._serialized_end=799
-  _globals['_BINDING']._serialized_start=801
-  _globals['_BINDING']._serialized_end=883
-  _globals['_BOUNDVALUE']._serialized_start=885
-  _globals['_BOUNDVALUE']._serialized_end=929
-  _globals['_FUNCTIONBINDING']._serialized_start=932
-  _globals['_FUNCTIONBINDING']._serialized_end=1110
-  _globals['_COLUMNTYPE']._serialized_start=1113
-  _globals['_COLUMNTYPE']._serialized_end=1242
-  _globals['_EXECUTEREPLY']._serialized_start=1245
-  _globals['_EXECUTEREPLY']._serialized_end=1418
-  _globals['_CANCELREQUEST']._serialized_start=1420
-  _globals['_CANCELREQUEST']._serialized_end=1470
-  _globals['_CANCELREPLY']._serialized_start=1472
-  _globals['_CANCELREPLY']._serialized_end=1506
-  _globals['_FETCHRESULTREQUEST']._serialized_start=1508
-  _globals['_FETCHRESULTREQUEST']._serialized_end=1595
-  _globals['_RESULTBATCH']._serialized_start=1597
-  _globals['_RESULTBATCH']._serialized_end=1694
-  _globals['_KEEPRESULTREQUEST']._serialized_start=1696
-  _globals['_KEEPRESULTREQUEST']._serialized_end=1814
-  _globals['_KEEPRESULTREPLY']._serialized_start=1816
-  _globals['_KEEPRESULTREPLY']._serialized_end=1833
-  _globals['_APPLYDDLREQUEST']._serialized_start=1836
-  _globals['_APPLYDDLREQUEST']._serialized_end=2030
-  _globals['_SCHEMANAME']._serialized_start=2032
-  _globals['_SCHEMANAME']._serialized_end=2078
-  _globals['_APPLYDDLREPLY']._serialized_start=2080
-  _globals['_APPLYDDLREPLY']._serialized_end=2095
-  _globals['_WAREHOUSESERVICE']._serialized_start=2098
-  _globals['_WAREHOUSESERVICE']._serialized_end=2652
+  _globals['_EXECUTEREQUEST']._serialized_end=842
+  _globals['_STAGEBINDING']._serialized_start=844
+  _globals['_STAGEBINDING']._serialized_end=891
+  _globals['_BINDING']._serialized_start=893
+  _globals['_BINDING']._serialized_end=975
+  _globals['_BOUNDVALUE']._serialized_start=977
+  _globals['_BOUNDVALUE']._serialized_end=1021
+  _globals['_FUNCTIONBINDING']._serialized_start=1024
+  _globals['_FUNCTIONBINDING']._serialized_end=1202
+  _globals['_COLUMNTYPE']._serialized_start=1205
+  _globals['_COLUMNTYPE']._serialized_end=1334
+  _globals['_EXECUTEREPLY']._serialized_start=1337
+  _globals['_EXECUTEREPLY']._serialized_end=1510
+  _globals['_CANCELREQUEST']._serialized_start=1512
+  _globals['_CANCELREQUEST']._serialized_end=1562
+  _globals['_CANCELREPLY']._serialized_start=1564
+  _globals['_CANCELREPLY']._serialized_end=1598
+  _globals['_FETCHRESULTREQUEST']._serialized_start=1600
+  _globals['_FETCHRESULTREQUEST']._serialized_end=1687
+  _globals['_RESULTBATCH']._serialized_start=1689
+  _globals['_RESULTBATCH']._serialized_end=1786
+  _globals['_KEEPRESULTREQUEST']._serialized_start=1788
+  _globals['_KEEPRESULTREQUEST']._serialized_end=1906
+  _globals['_KEEPRESULTREPLY']._serialized_start=1908
+  _globals['_KEEPRESULTREPLY']._serialized_end=1925
+  _globals['_APPLYDDLREQUEST']._serialized_start=1928
+  _globals['_APPLYDDLREQUEST']._serialized_end=2122
+  _globals['_SCHEMANAME']._serialized_start=2124
+  _globals['_SCHEMANAME']._serialized_end=2170
+  _globals['_APPLYDDLREPLY']._serialized_start=2172
+  _globals['_APPLYDDLREPLY']._serialized_end=2187
+  _globals['_WAREHOUSESERVICE']._serialized_start=2190
+  _globals['_WAREHOUSESERVICE']._serialized_end=2744
 # @@protoc_insertion_point(module_scope)
