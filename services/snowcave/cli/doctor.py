@@ -12,9 +12,8 @@ from pathlib import Path
 
 import click
 
-from snowcave.cli.options import home_option
+from snowcave.cli.options import home_option, read_settings
 from snowcave.cli.supervisor import engine, readiness
-from snowcave.runtime import settings
 from snowcave.runtime.mesh import Mesh
 
 
@@ -32,8 +31,7 @@ class Finding:
 @home_option
 def doctor(home: Path | None) -> None:
     """Check the machine: engine, kernel features, ports, names."""
-    mesh = settings.read_mesh(home, settings.environment())
-    findings = list(examine(mesh))
+    findings = list(examine(read_settings(home)))
     for finding in findings:
         mark = "ok  " if not finding.advice else "FAIL" if finding.fatal else "note"
         click.echo(f"{mark}  {finding.subject}: {finding.text}")

@@ -14,12 +14,17 @@ home_option = click.option(
 )
 
 
-def read_home(home: Path | None) -> Mesh:
-    """The mesh of an existing home. Raises ClickException."""
+def read_settings(home: Path | None) -> Mesh:
+    """The mesh of a home that need not be there yet. Raises ClickException."""
     try:
-        mesh = settings.read_mesh(home, settings.environment())
+        return settings.read_mesh(home, settings.environment())
     except settings.SettingsInvalid as error:
         raise click.ClickException(str(error)) from error
+
+
+def read_home(home: Path | None) -> Mesh:
+    """The mesh of an existing home. Raises ClickException."""
+    mesh = read_settings(home)
     if not mesh.home.exists():
         raise click.ClickException(
             f"There is no instance in {mesh.home}: `snowcave up` makes one."

@@ -7,6 +7,7 @@ import json
 import readline
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -57,7 +58,7 @@ def sql(
         text = sys.stdin.read()
     try:
         if text is None:
-            asyncio.run(_shell(mesh, login, style))
+            _shell(mesh, login, style)
         else:
             asyncio.run(_run_all(mesh, login, text, style))
     except SnowcaveError as error:
@@ -83,24 +84,34 @@ async def _run_all(mesh: Mesh, login: v1.LoginRequest, text: str, style: str) ->
             show(await session.execute(statement), style)
 
 
-async def _shell(mesh: Mesh, login: v1.LoginRequest, style: str) -> None:
+def _shell(mesh: Mesh, login: v1.LoginRequest, style: str) -> None:
+    """Lines are read outside of the event loop, so that Ctrl-C ends a line or a statement and no more."""
     history = Path.home() / ".snowcave_history"
     readline.set_history_length(_HISTORY)
     if history.exists():
         readline.read_history_file(history)
-    click.echo("Statements end with ;  Leave with Ctrl-D.")
-    async with open_session(mesh, login) as session:
-        while (text := await asyncio.to_thread(_read_statement)) is not None:
-            readline.write_history_file(history)
-            for statement in split(text):
-                await _show_one(session, statement, style)
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        session = runner.run(stack.enter_async_context(open_session(mesh, login)))
+        click.echo("Statements end with ;  Leave with Ctrl-D.")
+        try:
+            while (text := _read_statement()) is not None:
+                readline.write_history_file(history)
+                run_each(runner, session, text, style)
+        finally:
+            runner.run(stack.aclose())
 
 
-async def _show_one(session: SqlSession, statement: str, style: str) -> None:
-    try:
-        show(await session.execute(statement), style)
-    except SnowcaveError as error:
-        click.secho(describe(error), fg="red", err=True)
+def run_each(runner: asyncio.Runner, session: SqlSession, text: str, style: str) -> None:
+    """The statements of a line; Ctrl-C cancels the one that runs and forgets the others."""
+    for statement in split(text):
+        try:
+            show(runner.run(session.execute(statement)), style)
+        except SnowcaveError as error:
+            click.secho(describe(error), fg="red", err=True)
+        except KeyboardInterrupt:
+            click.secho("Cancelled.", fg="red", err=True)
+            return
 
 
 def _read_statement() -> str | None:

@@ -1,0 +1,66 @@
+"""`snowcave sql` between its prompt and the session."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import cast
+
+import pytest
+from click.testing import CliRunner
+
+from snowcave.cli.doctor import doctor
+from snowcave.cli.session import Result, SqlSession
+from snowcave.cli.sql import run_each, split
+
+
+class Interrupted:
+    """The user loses patience with the statement `wait`."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+
+    async def execute(self, sql: str) -> Result:
+        self.begun.append(sql)
+        if sql == "wait":
+            signal.raise_signal(signal.SIGINT)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.cancelled.append(sql)
+                raise
+        return Result()
+
+
+def test_an_interrupt_cancels_the_statement_and_not_the_shell(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session = Interrupted()
+    with asyncio.Runner() as runner:
+        run_each(runner, cast(SqlSession, session), "one; wait; never;", "table")
+        run_each(runner, cast(SqlSession, session), "next;", "table")
+    assert session.begun == ["one", "wait", "next"]
+    assert session.cancelled == ["wait"]
+    assert "Cancelled." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("select 1; select 2", ["select 1", "select 2"]),
+        ("select ';'; -- ; no\nselect 2;", ["select ';'", "-- ; no\nselect 2"]),
+        ("create $$ a; b $$;;", ["create $$ a; b $$"]),
+        (r"select 'it\'s;'", [r"select 'it\'s;'"]),
+        ("", []),
+    ],
+)
+def test_statements_end_at_semicolons_outside_of_texts(text: str, statements: list[str]) -> None:
+    assert list(split(text)) == statements
+
+
+def test_the_doctor_says_which_setting_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "snowcave.toml").write_text("[mesh]\nno_such = 1\n")
+    said = CliRunner().invoke(doctor, ["--home", str(tmp_path)])
+    assert said.exit_code == 1
+    assert "no_such" in said.output
+    assert "Traceback" not in said.output
