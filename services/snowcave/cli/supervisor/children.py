@@ -22,6 +22,9 @@ log = structlog.get_logger()
 
 # A child that ran this long (seconds) had started well: its next restart is quick again.
 _SETTLED = 20.0
+# Bytes of one generation of a child's log, of which there are two, and how often (seconds) that is looked at.
+_LOG_LIMIT = 50 << 20
+_LOG_LOOK = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Child:
 async def keep_running(mesh: Mesh, *commands: Command) -> AsyncGenerator[tuple[Child, ...]]:
     """Entered at once, not when the children are ready; left when all of them have ended."""
     children = tuple(Child(command) for command in commands)
-    async with background(*(_forever(mesh, child) for child in children)):
+    logs = [log_file(mesh, command.name) for command in commands]
+    async with background(_bound_logs(logs), *(_forever(mesh, child) for child in children)):
         try:
             yield children
         finally:
@@ -93,8 +97,7 @@ async def _run_once(mesh: Mesh, child: Child) -> int:
     command = child.command
     if command.cleanup is not None:
         command.cleanup()
-    path = mesh.folder("log") / f"{command.name}.log"
-    _rotate(path)
+    path = log_file(mesh, command.name)
     with path.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *_dies_with_us(command.arguments),
@@ -126,10 +129,24 @@ def pid_file(mesh: Mesh, name: str) -> Path:
     return mesh.folder("run") / f"{name}.pid"
 
 
-_LOG_LIMIT = 50 << 20
+def log_file(mesh: Mesh, name: str) -> Path:
+    return mesh.folder("log") / f"{name}.log"
 
 
-def _rotate(path: Path) -> None:
-    """Two generations of at most 50 MiB and what one run adds."""
-    if path.exists() and path.stat().st_size > _LOG_LIMIT:
-        path.replace(path.with_suffix(".log.1"))
+async def _bound_logs(paths: Sequence[Path]) -> None:
+    """Endless: no child's log grows much beyond its limit, however long the child runs."""
+    while True:
+        for path in paths:
+            await asyncio.to_thread(rotate, path, _LOG_LIMIT)
+        await asyncio.sleep(_LOG_LOOK)
+
+
+def rotate(path: Path, limit: int) -> None:
+    """Move a log that is over the limit into its older generation.
+
+    It is copied and emptied in place, for its writer has it open and appends; the few lines that come in
+    between are lost.
+    """
+    if path.exists() and path.stat().st_size > limit:
+        shutil.copyfile(path, path.with_suffix(".log.1"))
+        os.truncate(path, 0)
