@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -20,17 +20,24 @@ log = structlog.get_logger()
 _TLS_HANDSHAKE = 0x16
 _BACKLOG = 1024
 
+_TLS_PLEASE = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 27\r\n"
+    b"Connection: close\r\n\r\nTLS is required from here.\n"
+)
+
 # Makes the protocol of a new connection; it has to call its argument once when the connection is lost.
 Factory = Callable[[Callable[[], None]], asyncio.Protocol]
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Bounds. Durations in seconds."""
+    """Bounds, durations in seconds, and where encryption may be left out."""
 
     connections: int = 4096
     first_byte: float = 15.0
     handshake: float = 10.0
+    # Of our own address, where the connection came in.
+    may_be_plain: Callable[[str], bool] = lambda _address: True
 
 
 @asynccontextmanager
@@ -40,17 +47,24 @@ async def open_port(
     *,
     tls: ssl.SSLContext | None,
     door: Door,
-) -> AsyncGenerator[None]:
-    """Left: no new connections; those that are open go on, and are their protocols' business."""
-    sockets = [_bound(address) for address in addresses]
+) -> AsyncGenerator[list[tuple[str, int]]]:
+    """Yields where it is open. Left: no new connections; those that are go on, as their protocols like."""
+    sockets = _all_bound(addresses)
     doorman = _Doorman(factory, tls, door)
     try:
         async with background(*(doorman.accept(one) for one in sockets)):
-            yield
+            yield [one.getsockname()[:2] for one in sockets]
     finally:
         for one in sockets:
             one.close()
         await doorman.close()
+
+
+def _all_bound(addresses: Sequence[tuple[str, int]]) -> list[socket.socket]:
+    with ExitStack() as failed:
+        sockets = [failed.enter_context(_bound(address)) for address in addresses]
+        failed.pop_all()
+    return sockets
 
 
 def _bound(address: tuple[str, int]) -> socket.socket:
@@ -105,6 +119,9 @@ class _Doorman:
                 first = await _first_byte(connection)
             encrypted = first == _TLS_HANDSHAKE
             if first is None or (encrypted and self._tls is None):
+                return
+            if not encrypted and not self._door.may_be_plain(connection.getsockname()[0]):
+                connection.send(_TLS_PLEASE)
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
