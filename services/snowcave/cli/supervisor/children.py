@@ -137,7 +137,10 @@ async def _bound_logs(paths: Sequence[Path]) -> None:
     """Endless: no child's log grows much beyond its limit, however long the child runs."""
     while True:
         for path in paths:
-            await asyncio.to_thread(rotate, path, _LOG_LIMIT)
+            try:
+                await asyncio.to_thread(rotate, path, _LOG_LIMIT)
+            except OSError as error:  # a full disk, which is no reason to stop the daemons
+                log.warning("log_not_kept", path=str(path), error=str(error))
         await asyncio.sleep(_LOG_LOOK)
 
 
@@ -148,5 +151,7 @@ def rotate(path: Path, limit: int) -> None:
     between are lost.
     """
     if path.exists() and path.stat().st_size > limit:
-        shutil.copyfile(path, path.with_suffix(".log.1"))
-        os.truncate(path, 0)
+        try:
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+        finally:
+            os.truncate(path, 0)
