@@ -18,7 +18,9 @@ _READY = 60.0
 
 def free_port_base() -> int:
     """The first of 100 ports of which none is in use."""
-    for base in range(20_000 + (os.getpid() % 80) * 100, 32_000, 100):
+    first = os.getpid() % 120
+    for step in range(120):
+        base = 20_000 + (first + step) % 120 * 100
         if all(_is_free(base + offset) for offset in range(100)):
             return base
     raise RuntimeError("no 100 free ports in a row")
@@ -26,6 +28,8 @@ def free_port_base() -> int:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
+        # As the servers do: a port on which connections have just ended is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
