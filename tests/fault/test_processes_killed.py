@@ -60,7 +60,7 @@ async def test_a_mesh_is_whole_again_after_sigkill_of_an_agent(ground: Ground):
 
 
 async def test_containers_outlive_sigkill_of_our_own_engine(ground: Ground):
-    # Whether it answers again is seen by asking it for its containers. A line that is inside dockerd at that moment dies with it.
+    # A line that is inside dockerd at that moment dies with it.
     await survives(ground, Kill("engine"), missing_lines=2)
 
 

@@ -18,6 +18,7 @@ from typing import cast
 import aiohttp
 from dnslib import DNSRecord
 
+from snowcave.cli.supervisor import engine
 from snowcave.model import keys
 from snowcave.v1 import state_pb2 as state
 from tests.fault.kit import checks, traffic
@@ -122,6 +123,12 @@ class Ground:
             for client in CLIENTS:
                 await traffic.answered(self.history, client, since=so_far)
 
+    async def answered_since(self, client: str, moment: float, *, within: float = 20.0) -> None:
+        """The client has got an answer to a call that it made after that moment."""
+        async with asyncio.timeout(within):
+            while not any(c.start >= moment for c in self.history.of(client, "ok")):
+                await asyncio.sleep(0.05)
+
     async def ingress(self, session: aiohttp.ClientSession) -> traffic.IngressCaller:
         token = await self.sql("token").token()
         headers = {
@@ -140,9 +147,17 @@ class Ground:
     async def broken(self) -> list[str]:
         """What a user would find not working now; each looked at with a call of its own."""
         found = await asyncio.gather(
-            self.view.waiting(), self._function(), self._ingress(), self._dns()
+            self.view.waiting(),
+            self._function(),
+            self._ingress(),
+            self.names_answered(),
+            self._engine(),
         )
         return [one for some in found for one in some]
+
+    async def _engine(self) -> list[str]:
+        answers = await engine.answers(self.snowcave.engine_socket)
+        return [] if answers else ["the container engine does not answer"]
 
     async def _function(self) -> list[str]:
         try:
@@ -162,7 +177,7 @@ class Ground:
         except (OSError, TimeoutError, aiohttp.ClientError) as error:
             return [f"ingress: {error!r}"]
 
-    async def _dns(self) -> list[str]:
+    async def names_answered(self) -> list[str]:
         question = DNSRecord.question(self.dns_name)
         port = self.snowcave.mesh.port("dns")
         try:

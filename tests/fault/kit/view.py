@@ -15,6 +15,7 @@ from snowcave.cli.supervisor import readiness
 from snowcave.cli.supervisor.engine import MACHINE_SOCKET
 from snowcave.cli.supervisor.processes import ProcessId, read_pid
 from snowcave.model import keys
+from snowcave.model.errors import SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
@@ -59,7 +60,11 @@ class MeshView:
 
     async def _waiting_agents(self) -> list[str]:
         waiting: list[str] = []
-        for vm in await self.vms():
+        try:
+            vms = await self.vms()
+        except SnowcaveError as error:
+            return [f"store: {error.message}"]
+        for vm in vms:
             where = (vm.underlay_address, self.mesh.admin_port(Role.AGENT))
             answer = await readiness.ask_at(Role.AGENT, *where)
             if not answer.ready:

@@ -193,13 +193,16 @@ class Queries:
             await self._tell_warehouse(running)
         before = running.statement.context
         after = found.context if isinstance(found, Answer) else before
+        changed = _changed(before, after)
         try:
-            await self._records.ended(
-                running.record, _ending(found, running.reason), before, after
-            )
-        except SnowcaveError as error:
-            log.warning("query_end_not_recorded", error=error.message)
-            if isinstance(found, Answer) and _changed(before, after):
+            # Only what changed the session has not happened before the store knows.
+            async with asyncio.timeout(None if changed else self._settings.record_within):
+                await self._records.ended(
+                    running.record, _ending(found, running.reason), before, after
+                )
+        except (SnowcaveError, TimeoutError) as error:
+            log.warning("query_end_not_recorded", error=str(error))
+            if changed and isinstance(error, SnowcaveError):
                 return Failure(running.id, error)
         return found
 

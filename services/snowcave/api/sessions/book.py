@@ -4,6 +4,7 @@ Everything stands in the store, so any replica serves any session. Tokens are op
 hashes are kept. A session dies with its master token; the sweep removes what has expired.
 """
 
+import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -16,9 +17,10 @@ from snowcave.api.settings import SessionSettings
 from snowcave.kit import ids
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
-from snowcave.model.errors import MasterTokenExpired, SessionExpired, SessionGone
+from snowcave.model.errors import MasterTokenExpired, SessionExpired, SessionGone, Unavailable
 from snowcave.runtime.identity import token_key
 from snowcave.store.api import Compare, Delete, Put, Store, Write
+from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
 
 Kind = state.SessionToken.Kind
@@ -62,9 +64,15 @@ class Found:
 
 class SessionBook:
     def __init__(
-        self, store: Store, clock: Clock, rng: random.Random, settings: SessionSettings
+        self,
+        store: Store,
+        mirror: Mirror[state.Session],
+        clock: Clock,
+        rng: random.Random,
+        settings: SessionSettings,
     ) -> None:
         self._store = store
+        self._mirror = mirror
         self._clock = clock
         self._rng = rng
         self._settings = settings
@@ -104,7 +112,20 @@ class SessionBook:
         return await self.by_id(entry.session, digest)
 
     async def by_id(self, session: int, digest: str = "") -> Found:
-        kept = await self._store.get(keys.SESSIONS.key(session))
+        """Read from the store, for another replica may have changed it a moment ago.
+
+        While the store is away nobody changes it, so then the mirror will do.
+        """
+        try:
+            async with asyncio.timeout(self._settings.lookup):
+                kept = await self._store.get(keys.SESSIONS.key(session))
+        except (Unavailable, TimeoutError) as error:
+            known = self._mirror.entry(session)
+            if known is None:
+                raise Unavailable("The session cannot be looked up now.") from error
+            copied = state.Session()
+            copied.CopyFrom(known.message)
+            return Found(copied, known.mod_revision, digest)
         if kept is None:
             raise SessionGone
         return Found(state.Session.FromString(kept.value), kept.mod_revision, digest)
