@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 # Values of fields with such names never reach a log, whoever passes them.
 _SECRET = re.compile(r"password|secret|token|authorization|credential|private_key", re.IGNORECASE)
@@ -42,6 +43,17 @@ def configure(daemon: str, *, style: str, level: str) -> None:
     structlog.contextvars.bind_contextvars(daemon=daemon)
     # Libraries log through the standard library; only their warnings interest anyone.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(is_worth_telling)
+
+
+def is_worth_telling(record: logging.LogRecord) -> bool:
+    """A request that cannot be parsed is its sender's fault and has been answered with 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError):
+        return True
+    # Its frames would keep what was sent until the collector comes by, megabytes for each.
+    error.__traceback__ = None
+    return False
 
 
 def _redact(
