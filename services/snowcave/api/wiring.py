@@ -1,7 +1,6 @@
 """The front door put together: everything of api but where its store and its statements come from."""
 
 import ipaddress
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +35,7 @@ from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Parts
 from snowcave.runtime.grpc import serve
 from snowcave.runtime.identity import Identity
+from snowcave.runtime.listen import node_addresses
 from snowcave.runtime.mesh import Mesh
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
@@ -146,7 +146,7 @@ async def build_front(
                     partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands),
                 ),
             ],
-            callers=list(Role),
+            callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER],
         ),
     )
     front = Front(settings, book, login, ending, directory, queries, results)
@@ -168,17 +168,5 @@ def addresses(mesh: Mesh) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]
     """Where to listen in the clear, and where with TLS: only loopback is ever served in the clear."""
     loopback = ipaddress.ip_address(mesh.listen).is_loopback
     plain = [(mesh.listen if loopback else "127.0.0.1", mesh.port("api"))]
-    hosts = [mesh.listen]
-    if mesh.listen != "0.0.0.0" and _is_ours(mesh.plan.machine):
-        hosts.append(mesh.plan.machine)
+    hosts = node_addresses(mesh, mesh.listen)
     return plain, [(host, mesh.port("api-tls")) for host in hosts]
-
-
-def _is_ours(address: str) -> bool:
-    """Whether this machine has the address: the fabric may not be there, and need not."""
-    with socket.socket() as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True

@@ -9,6 +9,7 @@ from snowcave.kit.tasks import background
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.daemon import Daemon, Lifecycle, Parts
+from snowcave.runtime.listen import node_addresses
 from snowcave.statestore import server
 from snowcave.statestore.settings import StatestoreSettings
 from snowcave.statestore.state import open_state_file
@@ -29,14 +30,12 @@ async def build(settings: StatestoreSettings, parts: Parts) -> None:
         open_state_file(mesh.folder("state"), limits, LoopClock(), system_random()),
     )
     port = settings.port or mesh.grpc_port(Role.STATESTORE)
-    hosts = ["127.0.0.1"]
     if settings.insecure:
-        credentials = None
+        hosts, credentials = ["127.0.0.1"], None
     else:
         tls.ensure(mesh.folder("tls"))
         credentials = tls.server_credentials(mesh.folder("tls"), Role.STATESTORE)
-        if server.present(mesh.plan.machine):
-            hosts.append(mesh.plan.machine)
+        hosts = node_addresses(mesh)
     addresses = [f"{host}:{port}" for host in hosts]
     serving = server.serve(
         state, addresses, credentials, limits=limits, progress=settings.progress

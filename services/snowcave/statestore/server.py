@@ -1,7 +1,5 @@
 """The port of the state store: etcd's services, health and reflection."""
 
-import errno
-import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -122,15 +120,3 @@ def _options(limits: Limits) -> list[tuple[str, Any]]:
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
     ]
-
-
-def present(address: str) -> bool:
-    """Whether this machine has the address (the fabric link's end, once that is made)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                return False
-            raise
-    return True
