@@ -14,11 +14,12 @@ from urllib.parse import quote, unquote
 
 import duckdb
 import fakesnow.transforms.stage
-from fakesnow import info_schema, macros
+from fakesnow import info_schema
+from fakesnow import macros as fakesnow_macros
 from fakesnow.instance import FakeSnow
 
 from snowcave.model.errors import ObjectExists, ObjectNotFound
-from snowcave.warehouse import event_table
+from snowcave.warehouse import event_table, macros
 from snowcave.warehouse.session import DuckSession
 from snowcave.warehouse.settings import EngineSettings
 
@@ -50,6 +51,7 @@ class DuckEngine:
         )
         self._duck = self._snow.duck_conn
         self._tune(settings, folder)
+        macros.create(self._duck)
         self._attach_all()
         event_table.create_views(self._duck, folder)
         self._lock_down([self._databases, stages, folder / "spill", folder / "events", *folders])
@@ -101,6 +103,8 @@ class DuckEngine:
             ("max_temp_directory_size", settings.spill_limit),
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),
+            # Dividing by zero is an error, not infinity.
+            ("ieee_floating_point_ops", "false"),
         ):
             self._duck.execute(f"SET GLOBAL {name} = '{value}'")
 
@@ -108,6 +112,8 @@ class DuckEngine:
         texts = ", ".join("'" + str(f).replace("'", "''") + "/'" for f in folders)
         self._duck.execute(f"SET GLOBAL allowed_directories = [{texts}]")
         self._duck.execute("SET GLOBAL enable_external_access = false")
+        # A session's own time zone stays its own.
+        self._duck.execute("SET GLOBAL allowed_configs = ['TimeZone']")
         self._duck.execute("SET GLOBAL lock_configuration = true")
 
     def _attach_all(self) -> None:
@@ -125,7 +131,7 @@ class DuckEngine:
             except duckdb.BinderException as error:
                 raise ObjectExists(name) from error
             duck.execute(for_database(info_schema.per_db_creation_sql(_MARK), name))
-            duck.execute(for_database(macros.creation_sql(_MARK), name))
+            duck.execute(for_database(fakesnow_macros.creation_sql(_MARK), name))
 
     def _is_attached(self, name: str) -> bool:
         with self._duck.cursor() as duck:

@@ -91,6 +91,8 @@ def _of_fakesnow(error: snowflake.connector.errors.Error) -> SnowcaveError:
 def _of_duckdb(error: duckdb.Error) -> SnowcaveError:
     text = str(error).split("\n")[0]
     detail = text.split(": ", 1)[-1]
+    if detail.startswith("Division by zero"):
+        return RemoteError(Kind.INVALID, 100051, "22012", "Division by zero")
     match error:
         case duckdb.TransactionException() if "onflict" in text:
             return WriteConflict()

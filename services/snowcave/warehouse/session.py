@@ -19,7 +19,7 @@ from sqlglot import Expr, exp
 from snowcave.model.errors import QueryCancelled
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import bindings as binding
-from snowcave.warehouse import columns, event_table, guard, rewrite
+from snowcave.warehouse import columns, event_table, guard, rewrite, semistructured
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
 
 _SELECT = 0x1000
@@ -150,7 +150,7 @@ class DuckSession:
         self._cancelled.clear()
         self._look_at(context)
         self._register(relations, ())
-        query = rewrite.compare_variants(query, self._json_columns(query, context))
+        query = self._meant(query, context)
         cursor = _Cursor(self._connection, cast(Any, self._duck))
         relation = self._raw.sql(cursor.duckdb_sql(query))
         described = zip(relation.columns, relation.types, strict=True)
@@ -166,7 +166,7 @@ class DuckSession:
         plain = statement.transform(
             lambda node: exp.Null() if isinstance(node, exp.Placeholder) else node
         )
-        plain = rewrite.compare_variants(plain, self._json_columns(plain, context))
+        plain = self._meant(plain, context)
         cursor = _Cursor(self._connection, cast(Any, self._duck))
         rows = self._raw.execute("DESCRIBE " + cursor.duckdb_sql(plain)).fetchall()
         return tuple(columns.column_type(str(row[0]), str(row[1])) for row in rows)
@@ -212,7 +212,7 @@ class DuckSession:
     ) -> Outcome:
         self._look_at(context)
         statement_type = type_id(statement)
-        statement = rewrite.compare_variants(statement, self._json_columns(statement, context))
+        statement = self._meant(statement, context)
         parameters: list[Any] | None = None
         held = list(relations)
         if binding.is_array(bindings):
@@ -269,9 +269,16 @@ class DuckSession:
             connection.database_set = connection.schema_set = False
             self._looking_at = ("", "")
 
+    def _meant(self, statement: Expr, context: Context) -> Expr:
+        """The statement with what Snowflake means by it where fakesnow would not ask."""
+        variants = self._json_columns(statement, context)
+        statement = rewrite.compare_variants(statement, variants)
+        statement = semistructured.calculate(statement, variants)
+        return semistructured.spell_out(statement)
+
     def _json_columns(self, statement: Expr, context: Context) -> frozenset[str]:
         tables = rewrite.tables_of(statement, context)
-        if not tables or not rewrite.mentions_comparison(statement):
+        if not tables:
             return frozenset()
         marks = ", ".join("(?, ?, ?)" for _ in tables)
         found = self._raw.execute(

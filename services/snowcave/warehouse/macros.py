@@ -1,0 +1,93 @@
+"""Snowflake's functions over semi-structured values as DuckDB macros, one set for the whole engine.
+
+They stand in the in-memory catalog, qualified where they are called, so that views which call them still find
+them after a restart. Users cannot name them: `guard` refuses the prefix.
+"""
+
+import duckdb
+from sqlglot import Expr, exp
+
+_PREFIX = "_sc_"
+_HERE = "memory.main." + _PREFIX
+
+# name(parameters): body, where @ stands before the name of another one. Arrays and objects are JSON;
+# `to_json` makes one of whatever DuckDB has instead.
+_MACROS = {
+    "variant(x)": "CASE WHEN x IS NULL THEN NULL ELSE to_json(x) END",
+    "items(a)": "CAST(to_json(a) AS JSON[])",
+    "packed(l)": "CASE WHEN l IS NULL THEN NULL ELSE to_json(l) END",
+    "scalar(v)": "to_json(v) ->> '$'",
+    "kind(v)": "CASE WHEN v IS NULL THEN NULL ELSE json_type(to_json(v)) END",
+    "typeof(v)": """CASE @kind(v)
+        WHEN 'UBIGINT' THEN 'INTEGER' WHEN 'BIGINT' THEN 'INTEGER' WHEN 'HUGEINT' THEN 'INTEGER'
+        WHEN 'DOUBLE' THEN 'DECIMAL' WHEN 'NULL' THEN 'NULL_VALUE' ELSE @kind(v) END""",
+    "is_integer(v)": "@typeof(v) = 'INTEGER'",
+    "is_decimal(v)": "@typeof(v) IN ('INTEGER', 'DECIMAL')",
+    "is_double(v)": "@typeof(v) IN ('INTEGER', 'DECIMAL', 'DOUBLE')",
+    "is_text(v)": "@kind(v) = 'VARCHAR'",
+    "is_boolean(v)": "@kind(v) = 'BOOLEAN'",
+    "is_array(v)": "@kind(v) = 'ARRAY'",
+    "is_object(v)": "@kind(v) = 'OBJECT'",
+    "is_null_value(v)": "@kind(v) = 'NULL'",
+    "strip_null(v)": "CASE WHEN @kind(v) = 'NULL' THEN NULL ELSE to_json(v) END",
+    "as_integer(v)": "CASE WHEN @is_decimal(v) THEN CAST(@scalar(v) AS BIGINT) END",
+    "as_double(v)": "CASE WHEN @is_double(v) THEN CAST(@scalar(v) AS DOUBLE) END",
+    "as_text(v)": "CASE WHEN @is_text(v) THEN @scalar(v) END",
+    "as_boolean(v)": "CASE WHEN @is_boolean(v) THEN CAST(@scalar(v) AS BOOLEAN) END",
+    "as_array(v)": "CASE WHEN @is_array(v) THEN to_json(v) END",
+    "as_object(v)": "CASE WHEN @is_object(v) THEN to_json(v) END",
+    "to_array(v)": """CASE WHEN v IS NULL THEN NULL WHEN @is_array(v) THEN to_json(v)
+        ELSE to_json([to_json(v)]) END""",
+    "array_contains(a, x)": "list_contains(@items(a), @variant(x))",
+    "array_position(a, x)": "list_position(@items(a), @variant(x)) - 1",
+    "array_append(a, x)": "@packed(list_append(@items(a), @variant(x)))",
+    "array_prepend(a, x)": "@packed(list_prepend(@variant(x), @items(a)))",
+    "array_cat(a, b)": """CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE
+        to_json(list_concat(@items(a), @items(b))) END""",
+    "place(a, p)": "CASE WHEN p < 0 THEN greatest(len(@items(a)) + p, 0) ELSE p END",
+    "array_insert(a, p, x)": """@packed(list_concat(
+        @items(a)[:@place(a, p)], [@variant(x)],
+        @items(a)[@place(a, p) + 1:]))""",
+    "array_slice(a, f, t)": """@packed(
+        @items(a)[@place(a, f) + 1:@place(a, t)])""",
+    "array_remove(a, x)": """@packed(
+        list_filter(@items(a), lambda i: i <> @variant(x)))""",
+    "array_compact(a)": """@packed(
+        list_filter(@items(a), lambda i: json_type(i) <> 'NULL'))""",
+    "array_distinct(a)": """@packed(list_filter(@items(a),
+        lambda i, n: list_position(@items(a), i) = n))""",
+    "array_intersection(a, b)": """@packed(list_filter(@items(a),
+        lambda i: list_contains(@items(b), i)))""",
+    "array_except(a, b)": """@packed(list_filter(@items(a),
+        lambda i: NOT list_contains(@items(b), i)))""",
+    "arrays_overlap(a, b)": "list_has_any(@items(a), @items(b))",
+    "array_reverse(a)": "@packed(list_reverse(@items(a)))",
+    "array_to_string(a, s)": """CASE WHEN s IS NULL THEN NULL ELSE array_to_string(
+        list_transform(@items(a), lambda i: coalesce(i ->> '$', '')), s) END""",
+    "member(o, k)": """json_extract(to_json(o), '$."' || k || '"')""",
+    "object_insert(o, k, x)": """CASE WHEN o IS NULL OR k IS NULL THEN NULL
+        WHEN list_contains(json_keys(to_json(o)), k) THEN error('Duplicate field key ''' || k || '''')
+        ELSE @object_update(o, k, x) END""",
+    "object_update(o, k, x)": """CASE WHEN o IS NULL OR k IS NULL THEN NULL ELSE
+        (SELECT coalesce(json_group_object(f, CASE WHEN f = k THEN @variant(x)
+            ELSE @member(o, f) END), '{}'::JSON)
+         FROM (SELECT unnest(list_distinct(list_append(json_keys(to_json(o)), k))) AS f ORDER BY f)
+         WHERE f <> k OR x IS NOT NULL) END""",
+    "object_delete(o, ks)": """CASE WHEN o IS NULL THEN NULL ELSE
+        (SELECT coalesce(json_group_object(f, @member(o, f)), '{}'::JSON)
+         FROM (SELECT unnest(json_keys(to_json(o))) AS f) WHERE NOT list_contains(ks, f)) END""",
+    "object_pick(o, ks)": """CASE WHEN o IS NULL THEN NULL ELSE
+        (SELECT coalesce(json_group_object(f, @member(o, f)), '{}'::JSON)
+         FROM (SELECT unnest(json_keys(to_json(o))) AS f) WHERE list_contains(ks, f)) END""",
+}
+
+
+def create(duck: duckdb.DuckDBPyConnection) -> None:
+    for head, body in _MACROS.items():
+        duck.execute(f"CREATE OR REPLACE MACRO {_HERE}{head} AS ({body.replace('@', _HERE)})")
+
+
+def call(name: str, *arguments: Expr) -> Expr:
+    """A call of one of ours."""
+    function = exp.Anonymous(this=_PREFIX + name, expressions=list(arguments))
+    return exp.Dot.build([exp.to_identifier("memory"), exp.to_identifier("main"), function])

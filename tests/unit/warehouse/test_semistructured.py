@@ -1,0 +1,119 @@
+"""Functions over VARIANT, ARRAY and OBJECT, by what they answer."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from tests.kit.sql_engine import Sql, sql_engine, sql_session
+
+pytestmark = pytest.mark.documented
+
+
+@pytest.fixture(scope="module")
+def sql(tmp_path_factory: pytest.TempPathFactory) -> Generator[Sql]:
+    with sql_session(tmp_path_factory.mktemp("engine")) as sql:
+        sql.rows("CREATE TABLE t (v VARIANT, a ARRAY, o OBJECT)")
+        sql.rows(
+            """INSERT INTO t SELECT PARSE_JSON('{"k":"Snow","n":5,"l":[1,null],"x":null}'),
+            ARRAY_CONSTRUCT(1, 'a', 1), OBJECT_CONSTRUCT('a', 1, 'b.c', 'x')"""
+        )
+        yield sql
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("TYPEOF(v)", "OBJECT"),
+        ("TYPEOF(v:k)", "VARCHAR"),
+        ("TYPEOF(v:n)", "INTEGER"),
+        ("TYPEOF(v:l)", "ARRAY"),
+        ("TYPEOF(v:x)", "NULL_VALUE"),
+        ("TYPEOF(v:missing)", None),
+        ("TYPEOF(PARSE_JSON('-1'))", "INTEGER"),
+        ("TYPEOF(PARSE_JSON('1.5'))", "DECIMAL"),
+        ("TYPEOF(PARSE_JSON('true'))", "BOOLEAN"),
+        ("TYPEOF('abc'::VARIANT)", "VARCHAR"),
+        ("TYPEOF(TO_VARIANT(1))", "INTEGER"),
+        ("'abc'::VARIANT", '"abc"'),
+        ("IS_OBJECT(v) AND IS_ARRAY(a) AND NOT IS_ARRAY(o)", True),
+        ("IS_NULL_VALUE(v:x)", True),
+        ("STRIP_NULL_VALUE(v:x)", None),
+        ("IS_INTEGER(v:n)", True),
+        ("IS_VARCHAR(v:n)", False),
+        ("AS_INTEGER(v:n)", 5),
+        ("AS_VARCHAR(v:n)", None),
+        ("AS_VARCHAR(v:k)", "Snow"),
+    ],
+)
+def test_types_of_values(sql: Sql, expression: str, expected: Any) -> None:
+    assert sql.value(f"SELECT {expression} FROM t") == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("ARRAY_CONTAINS(1::VARIANT, a)", True),
+        ("ARRAY_CONTAINS('a'::VARIANT, a)", True),
+        ("ARRAY_CONTAINS('1'::VARIANT, a)", False),
+        ("ARRAY_CONTAINS('Snow'::VARIANT, ARRAY_CONSTRUCT(v:k))", True),
+        ("ARRAY_POSITION('a'::VARIANT, a)", 1),
+        ("ARRAY_POSITION('z'::VARIANT, a)", None),
+        ("ARRAY_TO_STRING(a, '-')", "1-a-1"),
+        ("ARRAY_TO_STRING(v:l, ',')", "1,"),
+        ("ARRAY_APPEND(a, 'z')", '[1,"a",1,"z"]'),
+        ("ARRAY_PREPEND(a, 0)", '[0,1,"a",1]'),
+        ("ARRAY_CAT(a, ARRAY_CONSTRUCT(2))", '[1,"a",1,2]'),
+        ("ARRAY_CAT(a, NULL)", None),
+        ("ARRAY_INSERT(a, 1, 'new')", '[1,"new","a",1]'),
+        ("ARRAY_SLICE(a, 0, 2)", '[1,"a"]'),
+        ("ARRAY_SLICE(a, 0, -1)", '[1,"a"]'),
+        ("ARRAY_REMOVE(a, 1::VARIANT)", '["a"]'),
+        ("ARRAY_COMPACT(v:l)", "[1]"),
+        ("ARRAY_DISTINCT(a)", '[1,"a"]'),
+        ("ARRAY_INTERSECTION(a, ARRAY_CONSTRUCT('a'))", '["a"]'),
+        ("ARRAY_EXCEPT(a, ARRAY_CONSTRUCT(1))", '["a"]'),
+        ("ARRAYS_OVERLAP(a, ARRAY_CONSTRUCT(3))", False),
+        ("ARRAY_REVERSE(ARRAY_CONSTRUCT(1, 2))", "[2,1]"),
+        ("ARRAY_SIZE(a)", 3),
+        ("TO_ARRAY(1)", "[1]"),
+        ("TO_ARRAY(a)", '[1,"a",1]'),
+    ],
+)
+def test_arrays(sql: Sql, expression: str, expected: Any) -> None:
+    assert sql.value(f"SELECT {expression} FROM t") == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("OBJECT_INSERT(o, 'z', 2)", '{"a":1,"b.c":"x","z":2}'),
+        ("OBJECT_INSERT(o, 'a', 'new', TRUE)", '{"a":"new","b.c":"x"}'),
+        ("OBJECT_DELETE(o, 'a', 'none')", '{"b.c":"x"}'),
+        ("OBJECT_PICK(o, 'a')", '{"a":1}'),
+        ("OBJECT_KEYS(o)", '["a","b.c"]'),
+    ],
+)
+def test_objects(sql: Sql, expression: str, expected: Any) -> None:
+    assert sql.value(f"SELECT {expression} FROM t") == expected
+
+
+def test_a_key_is_not_inserted_twice(sql: Sql) -> None:
+    assert "Duplicate field key 'a'" in sql.error("SELECT OBJECT_INSERT(o, 'a', 2) FROM t").message
+
+
+def test_semistructured_numbers_can_be_calculated_with(sql: Sql) -> None:
+    assert sql.row("SELECT v:n + 1, 10 / v:n, v:n * v:n FROM t") == (6, 2, 25)
+
+
+def test_views_that_use_these_functions_outlive_the_engine(tmp_path: Any) -> None:
+    with sql_session(tmp_path) as sql:
+        sql.rows("CREATE VIEW w AS SELECT TYPEOF(PARSE_JSON('[]')) AS kind")
+    with sql_engine(tmp_path) as engine:
+        again = Sql(engine.open_session(2))
+        assert again.value("SELECT kind FROM w") == "ARRAY"
+        again.session.close()
+
+
+def test_nobody_calls_the_macros_by_their_own_names(sql: Sql) -> None:
+    assert sql.error("SELECT memory.main._sc_typeof('1')").code == 2140
