@@ -79,10 +79,9 @@ async def open_mirrors(store: Store, parts: Parts) -> Mirrors:
         assignments=await parts.enter("assignments", follow(store, keys.ASSIGNMENTS)),
         nodes=await parts.enter("nodes", follow(store, keys.NODES)),
     )
+    followed = (*vars(mirrors.catalog).items(), *vars(mirrors).items())
     parts.health.mirrors.update(
-        catalog=mirrors.catalog.objects.digest,
-        names=mirrors.catalog.names.digest,
-        grants=mirrors.catalog.grants.digest,
+        {name: mirror.digest for name, mirror in followed if isinstance(mirror, Mirror)}
     )
     return mirrors
 
