@@ -23,6 +23,7 @@ from tests.kit.mesh import Snowcave, rows, snowcave, until
 pytestmark = pytest.mark.docker
 
 PUBLIC = endpoint("ui", 8000, public=True)
+# A container that has answered once has also learned to end when it is told to.
 PROBE = "    readinessProbe:\n      port: 8000\n      path: {}\n"
 
 
@@ -89,12 +90,8 @@ def test_a_missing_image_has_its_error_and_leaves_nothing(fleet: Fleet):
 def keys(cave: Snowcave) -> set[str]:
     """What the store holds of services."""
     prefixes = ("catalog/service/", "name/service/", "status/service/", "assign/")
-    listed = [
-        line.split()[1]
-        for prefix in prefixes
-        for line in snowcave(cave.mesh.home, "state ls", prefix).splitlines()
-    ]
-    return set(listed)
+    listed = (line.split()[1] for line in snowcave(cave.mesh.home, "state ls").splitlines())
+    return {key for key in listed if key.startswith(prefixes)}
 
 
 @pytest.mark.documented
@@ -130,7 +127,9 @@ def test_a_dropped_service_leaves_no_container_and_no_key(fleet: Fleet, dropped:
     session, cave = fleet.session, fleet.cave
     keys_before, containers_before = keys(cave), names_on_engine(cave)
     dropped.append("short_lived")
-    session.cursor().execute(service_sql("short_lived", probe_container(), PUBLIC))
+    session.cursor().execute(
+        service_sql("short_lived", probe_container(more=PROBE.format("/up")), PUBLIC)
+    )
     wait_ready(session, "short_lived")
     # A sandbox and a container.
     assert len(names_on_engine(cave) - containers_before) == 2
@@ -186,7 +185,7 @@ def test_a_pool_suspends_its_services_and_resumes(tutorial: Snowcave, fleet: Fle
         grant = "GRANT USAGE, MONITOR, OPERATE ON COMPUTE POOL brief_pool TO ROLE test_role"
         admin.cursor().execute(grant)
         try:
-            sql = service_sql("lodger", probe_container(), PUBLIC)
+            sql = service_sql("lodger", probe_container(more=PROBE.format("/up")), PUBLIC)
             session.cursor().execute(sql.replace("wide_pool", "brief_pool"))
             wait_ready(session, "lodger")
             session.cursor().execute("ALTER COMPUTE POOL brief_pool SUSPEND")
