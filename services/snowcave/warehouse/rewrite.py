@@ -263,11 +263,6 @@ _TEXT_ONLY = (
 )
 
 
-def mentions_comparison(statement: Expr) -> bool:
-    """Whether `compare_variants` could have anything to do."""
-    return statement.find(*_COMPARE, *_TEXT_ONLY, exp.Cast) is not None
-
-
 def compare_variants(statement: Expr, json_columns: Collection[str]) -> Expr:
     """Semi-structured values compare by their content where the other side is a text or a number.
 
