@@ -4,7 +4,8 @@ The front door (sessions, protocol, query life) knows no statement; the statemen
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -78,6 +79,8 @@ class QueryHandle:
     timeout: float = 0.0
     bindings: tuple[warehouse_pb2.Binding, ...] = ()
     describe_only: bool = False
+    # Entered while the statement does nothing but wait: its place among those that run is free meanwhile.
+    aside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
 

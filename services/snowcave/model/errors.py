@@ -108,6 +108,17 @@ class SpecInvalid(SnowcaveError):
         super().__init__(f"Invalid spec: {what}")
 
 
+class TemplateFailed(SnowcaveError):
+    """395069: a specification's template could not be rendered, or not be read."""
+
+    kind = Kind.INVALID
+    code = 395069
+    sqlstate = "23001"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Unable to render service spec from given template: {why}")
+
+
 class ObjectNotFound(SnowcaveError):
     kind = Kind.NOT_FOUND
     code = 2003
@@ -348,6 +359,32 @@ class ServiceFunctionFailed(SnowcaveError):
             f"Request failed for service function {function}: {reason}; "
             f"requests batch-id: {batch_id}; request batch size: {rows} rows; "
             f"request retries: {retries}"
+        )
+
+
+class JobFailed(SnowcaveError):
+    """A job that was waited for did not come to DONE. Wording and number ours: no source found."""
+
+    kind = Kind.INVALID
+    code = 395092
+    sqlstate = "22000"
+
+    def __init__(self, job: str, status: str, reason: str) -> None:
+        tail = f" {reason.rstrip('.')}." if reason else ""
+        super().__init__(f"Job {job} failed with status: {status}.{tail}")
+        self.status = status
+
+
+class ServiceNotReached(SnowcaveError):
+    """Somebody waited for a status in vain. Wording and number ours: no source found."""
+
+    kind = Kind.INVALID
+    code = 395093
+    sqlstate = "22000"
+
+    def __init__(self, service: str, wanted: str, status: str) -> None:
+        super().__init__(
+            f"Service '{service}' has not reached status {wanted}: its status is {status}."
         )
 
 

@@ -159,7 +159,6 @@ def test_other_statements_are_left_to_the_warehouse(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "EXECUTE JOB SERVICE IN COMPUTE POOL p FROM SPECIFICATION $$ $$",
         'CREATE SNAPSHOT n FROM SERVICE s VOLUME "v" INSTANCE 0',
         "CREATE SERVICE s IN COMPUTE POOL p FROM SPECIFICATION_TEMPLATE $$ $$ USING (a=>1)",
         "CREATE SERVICE s IN COMPUTE POOL p FROM SPECIFICATION $$ $$ USING (a=>1)",

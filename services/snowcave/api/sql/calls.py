@@ -17,6 +17,8 @@ FUNCTIONS = frozenset(
         "SYSTEM$GET_COMPUTE_POOL_STATUS",
         "SYSTEM$REGISTRY_LIST_IMAGES",
         "SYSTEM$CANCEL_QUERY",
+        "SYSTEM$CANCEL_JOB",
+        "SYSTEM$WAIT_FOR_SERVICES",
     }
 )
 
@@ -71,10 +73,11 @@ def placed_calls(sql: str) -> Iterator[Placed]:
 
 def _call(cursor: Cursor) -> tuple[str, tuple[Literal, ...]]:
     function = cursor.take().value
-    return function, cursor.in_parentheses(lambda: _literal(cursor))
+    return function, cursor.in_parentheses(lambda: literal(cursor))
 
 
-def _literal(cursor: Cursor) -> Literal:
+def literal(cursor: Cursor) -> Literal:
+    """An argument that is written out; anything else raises SyntaxInvalid."""
     token = cursor.peek()
     if token.kind is Kind.STRING:
         return cursor.take().value

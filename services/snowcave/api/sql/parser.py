@@ -11,10 +11,10 @@ from snowcave.api.sql.calls import parse_system_call
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.ddl import parse_alter, parse_create, parse_describe, parse_drop
 from snowcave.api.sql.grants import parse_grant
+from snowcave.api.sql.jobs import at_service_call, execute_job, service_call
 from snowcave.api.sql.session import parse_alter_session, parse_use
 from snowcave.api.sql.shows import parse_show
 from snowcave.api.sql.tree import Statement
-from snowcave.model.errors import Unsupported
 
 
 def _alter(cursor: Cursor) -> Statement | None:
@@ -23,8 +23,12 @@ def _alter(cursor: Cursor) -> Statement | None:
 
 def _execute(cursor: Cursor) -> Statement | None:
     if cursor.at("EXECUTE", "JOB", "SERVICE"):
-        raise Unsupported("EXECUTE JOB SERVICE")
+        return execute_job(cursor)
     return None
+
+
+def _call(cursor: Cursor) -> Statement | None:
+    return service_call(cursor) if at_service_call(cursor) else parse_system_call(cursor)
 
 
 _FAMILIES: dict[str, Callable[[Cursor], Statement | None]] = {
@@ -38,7 +42,7 @@ _FAMILIES: dict[str, Callable[[Cursor], Statement | None]] = {
     "REVOKE": parse_grant,
     "USE": parse_use,
     "SELECT": parse_system_call,
-    "CALL": parse_system_call,
+    "CALL": _call,
     "EXECUTE": _execute,
 }
 

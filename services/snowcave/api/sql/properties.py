@@ -36,6 +36,14 @@ SERVICE: dict[str, Reader] = {
     "EXTERNAL_ACCESS_INTEGRATIONS": read_names,
     **_COMMENT,
 }
+JOB: dict[str, Reader] = {
+    "NAME": read_name,
+    "ASYNC": read_boolean,
+    "REPLICAS": read_integer,
+    "QUERY_WAREHOUSE": read_name,
+    "EXTERNAL_ACCESS_INTEGRATIONS": read_names,
+    **_COMMENT,
+}
 FUNCTION: dict[str, Reader] = {
     "SERVICE": read_name,
     "ENDPOINT": read_text,

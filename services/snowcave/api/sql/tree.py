@@ -50,6 +50,16 @@ class CreateService:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecuteJob:
+    """No name: one is made of the statement's query id."""
+
+    name: ObjectName | None
+    compute_pool: str
+    source: SpecSource
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
 class CreateFunction:
     name: ObjectName
     existing: Existing
@@ -216,9 +226,19 @@ class SystemCall:
     column: str
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceCall:
+    """CALL service!SPCS_…(…)."""
+
+    service: ObjectName
+    function: str
+    arguments: tuple[Literal, ...]
+
+
 Statement = (
     Create
     | CreateService
+    | ExecuteJob
     | CreateFunction
     | Alter
     | Drop
@@ -233,4 +253,5 @@ Statement = (
     | UnsetParameters
     | ShowParameters
     | SystemCall
+    | ServiceCall
 )

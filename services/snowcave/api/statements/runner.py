@@ -29,11 +29,13 @@ from snowcave.api.statements import (
     functions,
     grants,
     image_repositories,
+    jobs,
     roles,
     service_shows,
     services,
     session,
     system_functions,
+    waiting,
     warehouses,
 )
 from snowcave.api.statements.caller import caller_of
@@ -106,6 +108,7 @@ _SHOW: dict[str, Handler] = {
 }
 _OTHERS: dict[type, Handler] = {
     tree.CreateService: services.create_service,
+    tree.ExecuteJob: jobs.execute_job,
     tree.CreateFunction: functions.create_function,
     tree.GrantPrivileges: grants.grant_privileges,
     tree.GrantRole: grants.grant_role,
@@ -116,8 +119,9 @@ _OTHERS: dict[type, Handler] = {
     tree.UnsetParameters: session.unset_parameters,
     tree.ShowParameters: session.show_parameters,
     tree.SystemCall: system_functions.call,
+    tree.ServiceCall: waiting.call,
 }
-_QUERIES = (tree.SystemCall,)
+_QUERIES = (tree.SystemCall, tree.ServiceCall)
 
 
 def handler_of(statement: tree.Statement) -> Handler:
@@ -163,7 +167,7 @@ class Runner:
     async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
         statement = parse(sql)
         if statement is None or self._is_foreign(statement, context):
-            return await self._to_warehouse(sql, context, describing=query.describe_only)
+            return await self._to_warehouse(sql, context, query)
         if query.describe_only and not isinstance(statement, (tree.Show, tree.Describe)):
             # Nothing is done for a client that only asks what the columns would be.
             return Done(Rows(()), context)
@@ -175,27 +179,31 @@ class Runner:
             done = Done(rows, work.context)
             return Done(rows, work.context, kind) if kind else done
 
-        return await self._attempts(context, attempt)
+        return await self._attempts(context, query, attempt)
 
     async def _attempts(
-        self, context: SessionContext, attempt: Callable[[Work], Awaitable[T]]
+        self,
+        context: SessionContext,
+        query: QueryHandle,
+        attempt: Callable[[Work], Awaitable[T]],
     ) -> T:
         pause = self._settings.pause
         for _ in range(self._settings.attempts - 1):
             try:
-                return await attempt(self._work(context))
+                return await attempt(self._work(context, query))
             except Moved:
                 # The mirrors are behind what the store already knows; full jitter keeps rivals apart.
                 await self._clock.sleep(self._rng.uniform(0, pause))
                 pause *= 2
-        return await attempt(self._work(context))
+        return await attempt(self._work(context, query))
 
-    def _work(self, context: SessionContext) -> Work:
+    def _work(self, context: SessionContext, query: QueryHandle) -> Work:
         own = context.copy()
         return Work(
             self._catalog,
             caller_of(self._catalog, own),
             own,
+            query,
             self._ports,
             self._mesh,
             self._settings,
@@ -212,9 +220,9 @@ class Runner:
         return not any(one.name == statement.name.name for one in self._catalog.all("function"))
 
     async def _to_warehouse(
-        self, sql: str, context: SessionContext, *, describing: bool
+        self, sql: str, context: SessionContext, query: QueryHandle
     ) -> ToWarehouse:
-        work = self._work(context)
+        work, describing = self._work(context, query), query.describe_only
         sql = await self._filled_in(sql, work, describing=describing)
         return ToWarehouse(sql, context, await bindings(sql, work, describing=describing))
 

@@ -33,7 +33,7 @@ async def create_service(statement: CreateService, work: Work) -> Rows:
     if taken(work, "service", schema.message.uid, name) and statement.existing is Existing.KEEP:
         return kept(name)
     work.caller.need("CREATE SERVICE", schema.message)
-    _check_name(name)
+    check_name(name)
     pool = work.caller.find("compute_pool", names.ObjectName(statement.compute_pool))
     work.caller.need("USAGE", pool.message)
     made = work.new(name, schema.message.uid, statement.options.text("COMMENT"))
@@ -43,17 +43,18 @@ async def create_service(statement: CreateService, work: Work) -> Rows:
     least = _count(statement.options, "MIN_INSTANCES", 1, 1)
     service.min_instances = service.max_instances = service.min_ready_instances = least
     _apply(service, statement.options)
-    await _specify(work, made, statement.source)
+    await specify(work, made, statement.source)
     service.resumed_on.CopyFrom(made.created_on)
     change = Change()
     create(work, change, made, statement.existing)
     change.stands(schema)
-    _wake_pool(work, change, pool)
+    wake_pool(work, change, pool)
     await work.catalog.commit(change)
     return status(f"Service {name} successfully created.")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises ValueInvalid: a service is known by its name in DNS, too."""
     label = names.dns_label(name)
     if not names.is_unquoted(name) or name != name.upper():
         raise ValueInvalid(
@@ -68,7 +69,7 @@ def _check_name(name: str) -> None:
         )
 
 
-def _wake_pool(work: Work, change: Change, pool: Entry[state.Object]) -> None:
+def wake_pool(work: Work, change: Change, pool: Entry[state.Object]) -> None:
     """A suspended pool is resumed by what needs it, where it lets itself be."""
     if not pool.message.compute_pool.suspended:
         change.stands(pool)
@@ -84,7 +85,7 @@ def _wake_pool(work: Work, change: Change, pool: Entry[state.Object]) -> None:
     change.update(pool, woken)
 
 
-async def _specify(work: Work, found: state.Object, source: SpecSource) -> None:
+async def specify(work: Work, found: state.Object, source: SpecSource) -> None:
     """Validate the specification, pin its images, name its public endpoints."""
     if source.file:
         raise Unsupported("SPECIFICATION_FILE; give the text with FROM SPECIFICATION $$ … $$")
@@ -186,7 +187,7 @@ async def alter_service(statement: Alter, work: Work) -> Rows:
             resume(work, change, changed)
         case Action.FROM_SPECIFICATION:
             work.caller.need("OPERATE", found)
-            await _specify(work, changed, statement.source or SpecSource())
+            await specify(work, changed, statement.source or SpecSource())
         case Action.SET | Action.UNSET:
             work.caller.need_ownership(found)
             _set(changed, statement)
@@ -204,7 +205,7 @@ def resume(work: Work, change: Change, changed: state.Object) -> None:
         raise ValueInvalid(
             f"Cannot resume service '{changed.name}': its compute pool has been dropped."
         )
-    _wake_pool(work, change, pool)
+    wake_pool(work, change, pool)
     if changed.service.suspended:
         changed.service.suspended = False
         changed.service.resumed_on.CopyFrom(changed.updated_on)

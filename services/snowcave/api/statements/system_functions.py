@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from snowcave.api.contract import LogRequest, Rows
 from snowcave.api.sql.cursor import parse_name
 from snowcave.api.sql.tree import Literal, SystemCall
+from snowcave.api.statements import jobs, waiting
 from snowcave.api.statements.filters import columns
 from snowcave.api.statements.image_repositories import path_of
 from snowcave.api.statements.service_shows import image_url, status_of
@@ -247,6 +248,27 @@ async def _cancel_query(arguments: Arguments, work: Work) -> str:
     )
 
 
+async def _cancel_job(arguments: Arguments, work: Work) -> str:
+    arguments.between(1, 1)
+    found = _service(arguments, work, "OWNERSHIP", "OPERATE")
+    if not found.service.is_job:
+        raise ValueInvalid(f"Service '{found.name}' is not a job.")
+    known = status_of(found, work)
+    if jobs.has_ended(known):
+        return f"Job {found.name} has already ended with status {known.status}."
+    await jobs.cancel(work, found.uid)
+    return f"Job {found.name} is being cancelled."
+
+
+async def _wait_for_services(arguments: Arguments, work: Work) -> str:
+    arguments.between(2, 256)
+    seconds = waiting.checked_seconds(arguments.integer(0))
+    names = [arguments.text(at) for at in range(1, len(arguments.values))]
+    found = [work.caller.find("service", parse_name(name)).message for name in names]
+    await waiting.wait_for(work, {one.uid: "RUNNING" for one in found}, seconds)
+    return "All services are running."
+
+
 _HANDLERS: dict[str, Handler] = {
     "SYSTEM$CLIENT_VERSION_INFO": _client_version_info,
     "SYSTEM$GET_SERVICE_STATUS": _service_status,
@@ -255,4 +277,6 @@ _HANDLERS: dict[str, Handler] = {
     "SYSTEM$GET_COMPUTE_POOL_STATUS": _pool_status,
     "SYSTEM$REGISTRY_LIST_IMAGES": _list_images,
     "SYSTEM$CANCEL_QUERY": _cancel_query,
+    "SYSTEM$CANCEL_JOB": _cancel_job,
+    "SYSTEM$WAIT_FOR_SERVICES": _wait_for_services,
 }

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.api.catalog.catalog import Catalog
-from snowcave.api.contract import Ddl, LogReader, Resolver, Results, SessionContext
+from snowcave.api.contract import (
+    Ddl,
+    LogReader,
+    QueryHandle,
+    Resolver,
+    Results,
+    SessionContext,
+)
 from snowcave.api.statements.caller import Caller
 from snowcave.kit import ids
 from snowcave.kit.clock import Clock
@@ -22,6 +29,8 @@ class StatementSettings:
     attempts: int = 8
     # Seconds before the second attempt; it doubles from there.
     pause: float = 0.02
+    # Seconds that an aborted statement may take to call its job off.
+    call_off: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ class Work:
     catalog: Catalog
     caller: Caller
     context: SessionContext
+    query: QueryHandle
     ports: Ports
     mesh: Mesh
     settings: StatementSettings
