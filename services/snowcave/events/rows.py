@@ -14,6 +14,7 @@ from snowcave.v1 import events_pb2 as v1
 compute: Any = pyarrow.compute
 
 _HOUR_MICROS = 3_600_000_000
+_LAST_SECOND = 253_402_300_800  # the year 10000
 
 # Stored columns of the event table; the warehouse makes the documented ones of them.
 STORED = pa.schema(
@@ -83,6 +84,11 @@ def attributes(resource: v1.Resource) -> str:
         "snow.containers.instance.id": str(resource.instance_id),
     }
     return orjson.dumps({k: v for k, v in values.items() if v not in ("", 0)}).decode()
+
+
+def is_storable(row: v1.EventRow) -> bool:
+    """A moment outside these has no hour folder, and would stop the log from ever being rolled."""
+    return 0 <= row.timestamp.seconds < _LAST_SECOND and 0 <= row.timestamp.nanos < 10**9
 
 
 def is_new(mark: Mark | None, row: v1.EventRow) -> bool:

@@ -2,7 +2,7 @@
 
     <home>/events/wal/<segment>.log            not yet rolled; a restart reads it again
     <home>/events/parquet/<hour>/<segment>.parquet
-    <home>/events/marks.json                   how far each container run is stored in Parquet
+    <home>/events/marks.json                   how far each container run is stored, and when it last moved
 
 A segment's name is its number; it is unique, so a roll that was interrupted is simply done again.
 Everything here blocks: the writer calls it in its one thread.
@@ -47,26 +47,30 @@ class Snapshot:
 
 
 class Segments:
-    """All files of one event table. `now` is a monotonic time given by the caller."""
+    """All files of one event table. `now` is a monotonic time given by the caller, `today` a day number."""
 
-    def __init__(self, folder: Path, now: float) -> None:
+    def __init__(self, folder: Path, now: float, today: int = 0) -> None:
         self._log = folder / "wal"
         self._parquet = folder / "parquet"
         self._marks_file = folder / "marks.json"
         for path in (self._log, self._parquet):
             path.mkdir(parents=True, exist_ok=True)
-        self.marks: Marks = self._read_marks()
+        self.marks: Marks = {}
+        # Day on which each run's mark was last moved.
+        self._moved_on: dict[str, int] = {}
         self.sealed: list[Segment] = []
-        self._recover(now)
+        self._read_marks()
+        self._recover(now, today)
         self._next = 1 + max((int(one.name) for one in self.sealed), default=self._last_rolled())
         self.open = self._new_segment(now)
 
-    def append(self, appended: list[frames.Frame], moved: Marks) -> None:
+    def append(self, appended: list[frames.Frame], moved: Marks, today: int = 0) -> None:
         """On disk when it returns. Raises OSError (a full disk), after which nothing is kept of it."""
         position = self._file.tell()
         try:
-            self._file.write(b"".join(frames.encode(frame) for frame in appended))
-            self._file.flush()
+            left = memoryview(b"".join(frames.encode(frame) for frame in appended))
+            while left:
+                left = left[self._file.write(left) :]
             os.fdatasync(self._file.fileno())
         except OSError:
             self._file.seek(position)
@@ -75,7 +79,20 @@ class Segments:
         for resources, logged in appended:
             self.open.batches.append(rows.stored(resources, logged))
             self.open.rows += logged.num_rows
+        self._move(moved, today)
+
+    def _move(self, moved: Marks, today: int) -> None:
         self.marks.update(moved)
+        self._moved_on.update(dict.fromkeys(moved, today))
+
+    def forget_runs(self, oldest_day: int) -> int:
+        """Forget the marks that no row has moved since that day: those containers are long gone."""
+        gone = [run for run, day in self._moved_on.items() if day < oldest_day]
+        for run in gone:
+            del self.marks[run], self._moved_on[run]
+        if gone:
+            self._write_marks()
+        return len(gone)
 
     def seal(self, now: float) -> None:
         """Close the open segment and begin another."""
@@ -87,13 +104,14 @@ class Segments:
         self.open = self._new_segment(now)
 
     def roll(self, segment: Segment) -> None:
-        """Parquet first, all of it durable; then the marks; then the log file goes."""
+        """Parquet first, all of it durable. May run beside appends; `finish` may not."""
         for hour, table in rows.by_hour(rows.concat(segment.batches)).items():
             self._write_parquet(self._parquet / hour, segment.name, table)
+
+    def finish(self, segment: Segment) -> None:
+        """After `roll`: its rows count as those of the Parquet files."""
         self._write_marks()
         segment.path.unlink(missing_ok=True)
-
-    def forget(self, segment: Segment) -> None:
         self.sealed.remove(segment)
 
     def snapshot(self) -> Snapshot:
@@ -122,11 +140,12 @@ class Segments:
         name = f"{self._next:012d}"
         self._next += 1
         path = self._log / f"{name}.log"
-        self._file = path.open("xb")
+        # Unbuffered: what a full disk refused must not be written by a later append.
+        self._file = path.open("xb", buffering=0)
         _sync_folder(self._log)
         return Segment(name, path, now)
 
-    def _recover(self, now: float) -> None:
+    def _recover(self, now: float, today: int) -> None:
         for path in sorted(self._log.glob("*.log")):
             whole, _ = frames.read(path)
             if not whole:
@@ -136,30 +155,34 @@ class Segments:
             for resources, logged in whole:
                 segment.batches.append(rows.stored(resources, logged))
                 segment.rows += logged.num_rows
-                self.marks.update(rows.marks_of(resources))
+                self._move(rows.marks_of(resources), today)
             self.sealed.append(segment)
 
     def _last_rolled(self) -> int:
         return max((int(path.stem) for path in self._parquet.glob("*/*.parquet")), default=0)
 
     def _write_parquet(self, folder: Path, name: str, table: pa.Table) -> None:
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():
+            folder.mkdir()
+            _sync_folder(self._parquet)
         temporary = folder / f".{name}.tmp"
         pq.write_table(table, temporary, compression="zstd", row_group_size=_ROW_GROUP)
         _sync_file(temporary)
         temporary.replace(folder / f"{name}.parquet")
         _sync_folder(folder)
 
-    def _read_marks(self) -> Marks:
+    def _read_marks(self) -> None:
         try:
             kept = orjson.loads(self._marks_file.read_bytes())
         except FileNotFoundError:
-            return {}
-        return {run: (generation, offset) for run, (generation, offset) in kept.items()}
+            return
+        for run, (generation, offset, day) in kept.items():
+            self._move({run: (generation, offset)}, day)
 
     def _write_marks(self) -> None:
         temporary = self._marks_file.with_suffix(".tmp")
-        temporary.write_bytes(orjson.dumps(self.marks))
+        kept = {run: (*mark, self._moved_on[run]) for run, mark in self.marks.items()}
+        temporary.write_bytes(orjson.dumps(kept))
         _sync_file(temporary)
         temporary.replace(self._marks_file)
         _sync_folder(self._marks_file.parent)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snowcave.events.rows import STORED, compute
+from snowcave.events.rows import STORED, compute, is_storable
 from snowcave.events.segments import Snapshot
 from snowcave.events.writer import Writer
 from snowcave.model.errors import ValueInvalid
@@ -27,6 +27,8 @@ class EventService(events_pb2_grpc.EventServiceServicer):
         async for request in request_iterator:
             if any(row.resource >= len(request.resources) for row in request.rows):
                 raise ValueInvalid("A row names a resource that the append does not hold.")
+            if not all(is_storable(row) for row in request.rows):
+                raise ValueInvalid("A row has a timestamp that no calendar has.")
             await self._writer.append(request)
             yield v1.AppendReply(sequence=request.sequence)
 

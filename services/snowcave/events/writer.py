@@ -65,8 +65,8 @@ class Writer:
 
     async def open(self) -> None:
         folder = self._settings.mesh.folder("events")
-        now = self._clock.monotonic()
-        self._segments = await self._on_disk(lambda: Segments(folder, now))
+        now, today = self._clock.monotonic(), self._today()
+        self._segments = await self._on_disk(lambda: Segments(folder, now, today))
         log.info("segments_recovered", segments=len(self._segments.sealed))
         self._roll.set()
 
@@ -87,14 +87,15 @@ class Writer:
         appended: list[frames.Frame] = []
         moved: Marks = {}
         for one in waiting:
-            fresh, marks = rows.select_new(one.request, {**self._files.marks, **moved})
+            fresh, marks = rows.select_new(one.request, self._marks_of(one.request, moved))
             DOUBLED_ROWS.inc(len(one.request.rows) - len(fresh))
             if fresh:
                 moved.update(marks)
                 appended.append(rows.to_batches(one.request.resources, fresh, marks))
+        today = self._today()
         try:
             if appended:
-                await self._on_disk(lambda: self._files.append(appended, moved))
+                await self._on_disk(lambda: self._files.append(appended, moved, today))
                 STORED_ROWS.inc(sum(batch.num_rows for _, batch in appended))
         except OSError as error:
             log.warning("append_failed", error=str(error))
@@ -106,6 +107,11 @@ class Writer:
         for one in waiting:
             if not one.stored.done():  # its sender may have gone away
                 one.stored.set_result(None)
+
+    def _marks_of(self, request: v1.AppendRequest, moved: Marks) -> Marks:
+        """Of the request's runs alone: there are many others."""
+        marks, runs = self._files.marks, [one.container_run_id for one in request.resources]
+        return {run: mark for run in runs if (mark := moved.get(run) or marks.get(run))}
 
     async def roll_forever(self) -> None:
         """Turns sealed segments into Parquet; a failure (full disk) is tried again."""
@@ -123,19 +129,31 @@ class Writer:
                 try:
                     # In a thread of its own: appends go on meanwhile.
                     await asyncio.to_thread(self._files.roll, segment)
+                    await self._on_disk(lambda done=segment: self._files.finish(done))
                 except OSError as error:
                     log.warning("roll_failed", segment=segment.name, error=str(error))
                     break
-                await self._on_disk(lambda done=segment: self._files.forget(done))
                 log.info("segment_rolled", segment=segment.name, rows=segment.rows)
 
     async def expire_forever(self) -> None:
         while True:
-            oldest = self._clock.now() - timedelta(seconds=self._settings.retention)
-            gone = await asyncio.to_thread(self._files.expire, oldest.strftime("%Y-%m-%dT%H"))
-            if gone:
-                log.info("hours_expired", hours=gone)
+            try:
+                await self._expire()
+            except OSError as error:
+                log.warning("expiry_failed", error=str(error))
             await self._clock.sleep(self._settings.retention_check)
+
+    async def _expire(self) -> None:
+        oldest = self._clock.now() - timedelta(seconds=self._settings.retention)
+        gone = await asyncio.to_thread(self._files.expire, oldest.strftime("%Y-%m-%dT%H"))
+        if gone:
+            log.info("hours_expired", hours=gone)
+        forgotten = await self._on_disk(lambda: self._files.forget_runs(oldest.toordinal()))
+        if forgotten:
+            log.info("runs_forgotten", runs=forgotten)
+
+    def _today(self) -> int:
+        return self._clock.now().toordinal()
 
     async def _seal(self) -> None:
         now = self._clock.monotonic()  # the loop's time: not to be asked for in the disk's thread

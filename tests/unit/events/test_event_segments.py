@@ -1,6 +1,8 @@
 """What the event table promises of its files: acknowledged is kept, once, in order."""
 
 import random
+import resource
+import signal
 import tempfile
 from pathlib import Path
 
@@ -26,11 +28,17 @@ def append(run: str, first: int, count: int, hour: int = 0) -> v1.AppendRequest:
     return request
 
 
-def store(segments: Segments, request: v1.AppendRequest) -> int:
+def store(segments: Segments, request: v1.AppendRequest, today: int = 0) -> int:
     fresh, moved = rows.select_new(request, segments.marks)
     if fresh:
-        segments.append([rows.to_batches(request.resources, fresh, moved)], moved)
+        segments.append([rows.to_batches(request.resources, fresh, moved)], moved, today)
     return len(fresh)
+
+
+def roll(segments: Segments, index: int = 0) -> None:
+    segment = segments.sealed[index]
+    segments.roll(segment)
+    segments.finish(segment)
 
 
 def values(segments: Segments) -> list[str]:
@@ -82,7 +90,7 @@ def test_rolling_moves_rows_to_the_folders_of_their_hours(tmp_path: Path):
     segments.seal(1.0)
     (sealed,) = segments.sealed
     segments.roll(sealed)
-    segments.forget(sealed)
+    segments.finish(sealed)
     assert [path.name for path in sorted((tmp_path / "parquet").iterdir())] == [
         "2023-11-14T22",
         "2023-11-15T00",
@@ -104,7 +112,7 @@ def test_a_roll_interrupted_before_the_log_went_doubles_nothing(tmp_path: Path):
     again = Segments(tmp_path, 0.0)
     assert again.snapshot().files == []  # its rows come from the log, so its file does not count
     assert values(again) == [f'"a-{n}"' for n in range(3)]
-    again.roll(again.sealed[0])
+    roll(again)
     assert len(parquet_values(tmp_path)) == 3
 
 
@@ -112,8 +120,52 @@ def test_marks_outlive_the_log(tmp_path: Path):
     segments = Segments(tmp_path, 0.0)
     store(segments, append("a", 0, 3))
     segments.seal(1.0)
-    segments.roll(segments.sealed[0])
+    roll(segments)
     assert store(Segments(tmp_path, 0.0), append("a", 0, 3)) == 0
+
+
+def test_marks_of_runs_that_ended_long_ago_are_forgotten_for_good(tmp_path: Path):
+    segments = Segments(tmp_path, 0.0, today=100)
+    store(segments, append("old", 0, 3))
+    store(segments, append("running", 0, 3), today=100)
+    segments.seal(1.0)
+    roll(segments)
+    store(segments, append("running", 3, 1), today=114)
+    segments.seal(2.0)
+    roll(segments)
+    assert segments.forget_runs(101) == 1
+    assert set(segments.marks) == {"running"}
+    again = Segments(tmp_path, 0.0, today=115)
+    assert again.marks == {"running": (0, 3)}
+    assert again.forget_runs(114) == 0
+    assert again.forget_runs(115) == 1
+
+
+def test_rows_of_no_day_are_not_storable():
+    row = append("a", 0, 1).rows[0]
+    assert rows.is_storable(row)
+    row.timestamp.seconds = 10**15
+    assert not rows.is_storable(row)
+    row.timestamp.seconds = -1
+    assert not rows.is_storable(row)
+
+
+def test_nothing_of_a_refused_write_comes_with_a_later_one(tmp_path: Path):
+    """A real full disk: the file may grow to a few bytes more than the first append."""
+    segments = Segments(tmp_path, 0.0)
+    store(segments, append("a", 0, 2))
+    size = segments.open.path.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            store(segments, append("a", 2, 50))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    store(segments, append("a", 2, 1))
+    assert values(Segments(tmp_path, 0.0)) == ['"a-0"', '"a-1"', '"a-2"']
 
 
 def test_a_full_disk_keeps_nothing_of_the_failed_append(
@@ -140,7 +192,7 @@ def test_segment_numbers_are_never_used_twice(tmp_path: Path):
         store(segments, append(f"r{random.random()}", 0, 1))
         names.append(segments.open.name)
         segments.seal(1.0)
-        segments.roll(segments.sealed[-1])
+        roll(segments, -1)
     assert len(set(names)) == 4
 
 
@@ -149,7 +201,7 @@ def test_old_hours_are_deleted_and_newer_ones_stay(tmp_path: Path):
     store(segments, append("a", 0, 1))
     store(segments, append("b", 0, 1, hour=5))
     segments.seal(1.0)
-    segments.roll(segments.sealed[0])
+    roll(segments)
     assert segments.expire("2023-11-15T00") == ["2023-11-14T22"]
     assert len(parquet_values(tmp_path)) == 1
 
