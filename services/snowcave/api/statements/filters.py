@@ -55,9 +55,14 @@ def columns(*specs: str) -> tuple[Column, ...]:
 
 
 def filtered(
-    show: Show, shape: tuple[Column, ...], rows: Iterable[tuple[Cell, ...]], *, key: str = "name"
+    show: Show,
+    shape: tuple[Column, ...],
+    rows: Iterable[tuple[Cell, ...]],
+    *,
+    key: str = "name",
+    ordered: bool = True,
 ) -> Rows:
-    """The rows whose `key` column passes the filters, in its order."""
+    """The rows whose `key` column passes the filters, in its order; `ordered` False: in the given one."""
     at = next(index for index, column in enumerate(shape) if column.name == key)
     kept = [
         row
@@ -65,7 +70,8 @@ def filtered(
         if matches(str(row[at]), show.like)
         and (show.starts_with is None or str(row[at]).startswith(show.starts_with))
     ]
-    kept.sort(key=lambda row: str(row[at]))
+    if ordered:
+        kept.sort(key=lambda row: str(row[at]))
     if show.from_name is not None:
         kept = [row for row in kept if str(row[at]) > show.from_name]
     limit = _MOST if show.limit is None else max(0, min(show.limit, _MOST))

@@ -219,7 +219,7 @@ async def show_instances(statement: Show, work: Work) -> Rows:
         )
         for instance in sorted(known.instances, key=lambda one: one.instance_id)
     ]
-    return filtered(statement, _INSTANCES, rows, key="instance_id")
+    return filtered(statement, _INSTANCES, rows, key="instance_id", ordered=False)
 
 
 def _head(found: state.Object, work: Work) -> tuple[str, str, str, str]:
@@ -241,7 +241,8 @@ async def show_containers(statement: Show, work: Work) -> Rows:
         ]
     if not rows:
         rows.append((*head, *(None,) * (len(_CONTAINERS) - len(head))))
-    return filtered(statement, _CONTAINERS, rows, key="container_name")
+    # Instance by instance, and in each as the specification lists them.
+    return filtered(statement, _CONTAINERS, rows, key="container_name", ordered=False)
 
 
 def _container(
