@@ -6,10 +6,18 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Show
-from snowcave.api.statements.existing import create, kept, retire, taken
+from snowcave.api.statements.existing import (
+    EXECUTED,
+    already_dropped,
+    create,
+    kept,
+    retire,
+    sought,
+    taken,
+)
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.work import Work, moment
-from snowcave.model.errors import ObjectNotFound, OptionMissing, Unsupported, ValueInvalid
+from snowcave.model.errors import OptionMissing, Unsupported, ValueInvalid
 from snowcave.model.families import FAMILIES
 from snowcave.model.names import ObjectName
 from snowcave.v1 import state_pb2 as state
@@ -56,7 +64,6 @@ _FAMILIES = columns(
 _AUTO_SUSPEND = 3600
 _MOST_NODES = 1000
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_EXECUTED = "Statement executed successfully."
 
 
 async def create_compute_pool(statement: Create, work: Work) -> Rows:
@@ -123,19 +130,16 @@ def _family(name: str) -> str:
 
 
 async def alter_compute_pool(statement: Alter, work: Work) -> Rows:
-    try:
-        entry = work.caller.find("compute_pool", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status(_EXECUTED)
-        raise
+    entry = sought(statement, lambda: work.caller.find("compute_pool", statement.name))
+    if entry is None:
+        return status(EXECUTED)
     found, change = entry.message, Change()
     changed = work.changed(found)
     match statement.action:
         case Action.SUSPEND:
             work.caller.need("OPERATE", found)
             if found.compute_pool.suspended:
-                return status(_EXECUTED)
+                return status(EXECUTED)
             changed.compute_pool.suspended = True
             _suspend_services(work, change, found.uid)
         case Action.RESUME:
@@ -157,7 +161,7 @@ async def alter_compute_pool(statement: Alter, work: Work) -> Rows:
     if statement.action is not Action.STOP_ALL:
         change.update(entry, changed)
     await work.catalog.commit(change)
-    return status(_EXECUTED)
+    return status(EXECUTED)
 
 
 def _set(changed: state.Object, statement: Alter, work: Work) -> None:
@@ -210,13 +214,10 @@ def _drop_services(work: Work, change: Change, pool: int) -> None:
 
 async def drop_compute_pool(statement: Drop, work: Work) -> Rows:
     """Refused while something in it may run; suspended services stay behind and can be dropped."""
+    entry = sought(statement, lambda: work.caller.find("compute_pool", statement.name))
+    if entry is None:
+        return already_dropped(statement)
     name = statement.name.name
-    try:
-        entry = work.caller.find("compute_pool", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status(f"Drop statement executed successfully ({name} already dropped).")
-        raise
     work.caller.need_ownership(entry.message)
     running = [one for one in services_in(work, entry.message.uid) if not one.service.suspended]
     if running:

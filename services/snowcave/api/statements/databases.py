@@ -8,7 +8,16 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.domains import label
 from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing, Show
-from snowcave.api.statements.existing import create, is_fixed, kept, remove, retire, taken
+from snowcave.api.statements.existing import (
+    EXECUTED,
+    create,
+    is_fixed,
+    kept,
+    remove,
+    retire,
+    sought,
+    taken,
+)
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.work import Work, moment
 from snowcave.kit import ids
@@ -170,12 +179,9 @@ async def alter(statement: Alter, work: Work) -> Rows:
     """Only the comment can change."""
     if statement.action not in (Action.SET, Action.UNSET):
         raise Unsupported(f"ALTER {statement.domain.upper()} {statement.action.name}")
-    try:
-        entry = work.caller.find(statement.domain, statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status("Statement executed successfully.")
-        raise
+    entry = sought(statement, lambda: work.caller.find(statement.domain, statement.name))
+    if entry is None:
+        return status(EXECUTED)
     work.caller.need_ownership(entry.message)
     changed = work.changed(entry.message)
     if "COMMENT" in statement.options or "COMMENT" in statement.unset:
@@ -183,7 +189,7 @@ async def alter(statement: Alter, work: Work) -> Rows:
     change = Change()
     change.update(entry, changed)
     await work.catalog.commit(change)
-    return status("Statement executed successfully.")
+    return status(EXECUTED)
 
 
 async def show_databases(statement: Show, work: Work) -> Rows:

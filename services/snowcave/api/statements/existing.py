@@ -1,13 +1,21 @@
-"""What CREATE does with a name: free, taken and refused, kept, or replaced."""
+"""What CREATE does with a name: free, taken and refused, kept, or replaced; and how objects are dropped."""
+
+from collections.abc import Callable
 
 from snowcave.api.catalog.change import Change, domain_of, name_of
 from snowcave.api.contract import Rows, status
-from snowcave.api.sql.tree import Existing
+from snowcave.api.sql.tree import Alter, Drop, Existing
 from snowcave.api.statements.caller import SYSTEM_DATABASE
 from snowcave.api.statements.work import Work
-from snowcave.model.errors import NotAuthorized, ObjectExists
+from snowcave.model.errors import NotAuthorized, ObjectExists, ObjectNotFound
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
+
+# How most statements answer that change something.
+EXECUTED = "Statement executed successfully."
+
+Find = Callable[[], Entry[state.Object]]
+End = Callable[[Work, Change, Entry[state.Object]], None]
 
 
 def taken(work: Work, made_domain: str, parent: int, name: str) -> Entry[state.Object] | None:
@@ -69,3 +77,30 @@ def retire(work: Work, change: Change, entry: Entry[state.Object]) -> None:
     change.update(entry, gone)
     for grant in work.catalog.grants_about(found):
         change.revoke(grant)
+
+
+def sought(statement: Alter | Drop, find: Find) -> Entry[state.Object] | None:
+    """What `find` finds; None where there is no such object and the statement says IF EXISTS."""
+    try:
+        return find()
+    except ObjectNotFound:
+        if statement.if_exists:
+            return None
+        raise
+
+
+def already_dropped(statement: Drop) -> Rows:
+    name = statement.name.name
+    return status(f"Drop statement executed successfully ({name} already dropped).")
+
+
+async def drop(statement: Drop, work: Work, find: Find, end: End = remove) -> Rows:
+    """DROP by the owner of what nothing else hangs on."""
+    entry = sought(statement, find)
+    if entry is None:
+        return already_dropped(statement)
+    work.caller.need_ownership(entry.message)
+    change = Change()
+    end(work, change, entry)
+    await work.catalog.commit(change)
+    return status(f"{statement.name.name} successfully dropped.")

@@ -7,7 +7,7 @@ from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, CreateFunction, Describe, Drop, Existing, Show
 from snowcave.api.sql.types import base_of, signature
-from snowcave.api.statements.existing import create, kept, remove
+from snowcave.api.statements.existing import EXECUTED, create, drop, kept, sought
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.scopes import within
 from snowcave.api.statements.service_shows import ALL_ENDPOINTS
@@ -184,12 +184,9 @@ def find_function(
 async def alter_function(statement: Alter, work: Work) -> Rows:
     if statement.action is not Action.SET:
         raise Unsupported(f"ALTER FUNCTION {statement.action.name}")
-    try:
-        entry = find_function(work, statement.name, statement.arguments)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status("Statement executed successfully.")
-        raise
+    entry = sought(statement, lambda: find_function(work, statement.name, statement.arguments))
+    if entry is None:
+        return status(EXECUTED)
     work.caller.need_ownership(entry.message)
     changed = work.changed(entry.message)
     _apply(work, changed.function, statement.options)
@@ -198,22 +195,13 @@ async def alter_function(statement: Alter, work: Work) -> Rows:
     change = Change()
     change.update(entry, changed)
     await work.catalog.commit(change)
-    return status("Statement executed successfully.")
+    return status(EXECUTED)
 
 
 async def drop_function(statement: Drop, work: Work) -> Rows:
-    name = statement.name.name
-    try:
-        entry = find_function(work, statement.name, statement.arguments)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status(f"Drop statement executed successfully ({name} already dropped).")
-        raise
-    work.caller.need_ownership(entry.message)
-    change = Change()
-    remove(work, change, entry)
-    await work.catalog.commit(change)
-    return status(f"{name} successfully dropped.")
+    return await drop(
+        statement, work, lambda: find_function(work, statement.name, statement.arguments)
+    )
 
 
 async def show_functions(statement: Show, work: Work) -> Rows:

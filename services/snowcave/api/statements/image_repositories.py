@@ -4,12 +4,12 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import invalid_value
 from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing, Show
-from snowcave.api.statements.existing import create, kept, remove, taken
+from snowcave.api.statements.existing import EXECUTED, create, drop, kept, sought, taken
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.scopes import within
 from snowcave.api.statements.work import Work, moment
 from snowcave.model import names
-from snowcave.model.errors import ObjectNotFound, Unsupported, ValueInvalid
+from snowcave.model.errors import Unsupported, ValueInvalid
 from snowcave.model.names import ObjectName
 from snowcave.v1 import state_pb2 as state
 
@@ -66,34 +66,22 @@ def _encryption(statement: Create) -> str:
 async def alter_image_repository(statement: Alter, work: Work) -> Rows:
     if statement.action is not Action.SET:
         raise Unsupported(statement.action.name)
-    try:
-        entry = work.caller.find("image_repository", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status("Statement executed successfully.")
-        raise
+    entry = sought(statement, lambda: work.caller.find("image_repository", statement.name))
+    if entry is None:
+        return status(EXECUTED)
     work.caller.need_ownership(entry.message)
     changed = work.changed(entry.message)
     changed.comment = statement.options.text("COMMENT")
     change = Change()
     change.update(entry, changed)
     await work.catalog.commit(change)
-    return status("Statement executed successfully.")
+    return status(EXECUTED)
 
 
 async def drop_image_repository(statement: Drop, work: Work) -> Rows:
-    name = statement.name.name
-    try:
-        entry = work.caller.find("image_repository", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status(f"Drop statement executed successfully ({name} already dropped).")
-        raise
-    work.caller.need_ownership(entry.message)
-    change = Change()
-    remove(work, change, entry)
-    await work.catalog.commit(change)
-    return status(f"{name} successfully dropped.")
+    return await drop(
+        statement, work, lambda: work.caller.find("image_repository", statement.name)
+    )
 
 
 def path_of(found: state.Object, work: Work) -> str:

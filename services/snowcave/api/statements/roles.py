@@ -8,10 +8,19 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Show
-from snowcave.api.statements.existing import create, is_fixed, kept, remove, taken
+from snowcave.api.statements.existing import (
+    EXECUTED,
+    already_dropped,
+    create,
+    is_fixed,
+    kept,
+    remove,
+    sought,
+    taken,
+)
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.work import Work, moment
-from snowcave.model.errors import NotAuthorized, ObjectNotFound, Unsupported
+from snowcave.model.errors import NotAuthorized, Unsupported
 from snowcave.model.names import ObjectName
 from snowcave.v1 import state_pb2 as state
 
@@ -111,12 +120,9 @@ _DEFAULTS = {
 async def alter_user(statement: Alter, work: Work) -> Rows:
     if statement.action not in (Action.SET, Action.UNSET):
         raise Unsupported(f"ALTER USER {statement.action.name}")
-    try:
-        entry = work.caller.find("user", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status("Statement executed successfully.")
-        raise
+    entry = sought(statement, lambda: work.caller.find("user", statement.name))
+    if entry is None:
+        return status(EXECUTED)
     own_password = entry.message.uid == work.context.user_uid and set(statement.options) == {
         "PASSWORD"
     }
@@ -132,18 +138,15 @@ async def alter_user(statement: Alter, work: Work) -> Rows:
     change = Change()
     change.update(entry, changed)
     await work.catalog.commit(change)
-    return status("Statement executed successfully.")
+    return status(EXECUTED)
 
 
 async def drop(statement: Drop, work: Work) -> Rows:
     """A role or a user; what a dropped role owned belongs to the role that dropped it."""
+    entry = sought(statement, lambda: work.caller.find(statement.domain, statement.name))
+    if entry is None:
+        return already_dropped(statement)
     name = statement.name.name
-    try:
-        entry = work.caller.find(statement.domain, statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status(f"Drop statement executed successfully ({name} already dropped).")
-        raise
     found = entry.message
     work.caller.need_ownership(found)
     if is_fixed(work, found):

@@ -4,13 +4,12 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, CreateService, Drop, Existing, SpecSource
-from snowcave.api.statements.existing import create, kept, retire, taken
+from snowcave.api.statements.existing import EXECUTED, create, drop, kept, retire, sought, taken
 from snowcave.api.statements.images import pin_images
 from snowcave.api.statements.work import Work
 from snowcave.kit import ids
 from snowcave.model import names, spec
 from snowcave.model.errors import (
-    ObjectNotFound,
     SpecInvalid,
     Unsupported,
     ValueInvalid,
@@ -19,7 +18,6 @@ from snowcave.model.families import FAMILIES
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
 
-_EXECUTED = "Statement executed successfully."
 _MOST_INSTANCES = 1000
 _LEAST_AUTO_SUSPEND = 300
 _LABEL_LENGTH = 8
@@ -165,12 +163,9 @@ def _combination(service: state.Service, low: str, high: str) -> ValueInvalid:
 
 
 async def alter_service(statement: Alter, work: Work) -> Rows:
-    try:
-        entry = work.caller.find("service", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status(_EXECUTED)
-        raise
+    entry = sought(statement, lambda: work.caller.find("service", statement.name))
+    if entry is None:
+        return status(EXECUTED)
     found = entry.message
     if found.service.is_job:
         raise ValueInvalid(f"Cannot alter job service '{found.name}'.")
@@ -179,7 +174,7 @@ async def alter_service(statement: Alter, work: Work) -> Rows:
         case Action.SUSPEND:
             work.caller.need("OPERATE", found)
             if found.service.suspended:
-                return status(_EXECUTED)
+                return status(EXECUTED)
             changed.service.suspended = True
             changed.service.suspended_on.CopyFrom(changed.updated_on)
         case Action.RESUME:
@@ -195,7 +190,7 @@ async def alter_service(statement: Alter, work: Work) -> Rows:
             raise Unsupported(f"ALTER SERVICE {statement.action.name}")
     change.update(entry, changed)
     await work.catalog.commit(change)
-    return status(_EXECUTED)
+    return status(EXECUTED)
 
 
 def resume(work: Work, change: Change, changed: state.Object) -> None:
@@ -241,15 +236,4 @@ def _set(changed: state.Object, statement: Alter) -> None:
 
 
 async def drop_service(statement: Drop, work: Work) -> Rows:
-    name = statement.name.name
-    try:
-        entry = work.caller.find("service", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status(f"Drop statement executed successfully ({name} already dropped).")
-        raise
-    work.caller.need_ownership(entry.message)
-    change = Change()
-    retire(work, change, entry)
-    await work.catalog.commit(change)
-    return status(f"{name} successfully dropped.")
+    return await drop(statement, work, lambda: work.caller.find("service", statement.name), retire)

@@ -4,10 +4,10 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Show
-from snowcave.api.statements.existing import create, kept, remove, taken
+from snowcave.api.statements.existing import EXECUTED, create, drop, kept, sought, taken
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.work import Work, moment
-from snowcave.model.errors import ObjectNotFound, Unsupported
+from snowcave.model.errors import Unsupported
 from snowcave.model.names import ObjectName
 from snowcave.v1 import state_pb2 as state
 
@@ -99,12 +99,9 @@ def _apply(warehouse: state.Warehouse, options: Options) -> None:
 
 
 async def alter_warehouse(statement: Alter, work: Work) -> Rows:
-    try:
-        entry = work.caller.find("warehouse", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status("Statement executed successfully.")
-        raise
+    entry = sought(statement, lambda: work.caller.find("warehouse", statement.name))
+    if entry is None:
+        return status(EXECUTED)
     changed = work.changed(entry.message)
     match statement.action:
         case Action.SUSPEND | Action.RESUME | Action.ABORT_ALL:
@@ -121,24 +118,15 @@ async def alter_warehouse(statement: Alter, work: Work) -> Rows:
     change = Change()
     change.update(entry, changed)
     await work.catalog.commit(change)
-    return status("Statement executed successfully.")
+    return status(EXECUTED)
 
 
 async def drop_warehouse(statement: Drop, work: Work) -> Rows:
     name = statement.name.name
-    try:
-        entry = work.caller.find("warehouse", statement.name)
-    except ObjectNotFound:
-        if statement.if_exists:
-            return status(f"Drop statement executed successfully ({name} already dropped).")
-        raise
-    work.caller.need_ownership(entry.message)
-    change = Change()
-    remove(work, change, entry)
-    await work.catalog.commit(change)
+    dropped = await drop(statement, work, lambda: work.caller.find("warehouse", statement.name))
     if work.context.warehouse == name:
         work.context.warehouse = ""
-    return status(f"{name} successfully dropped.")
+    return dropped
 
 
 async def show_warehouses(statement: Show, work: Work) -> Rows:
