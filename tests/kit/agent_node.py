@@ -215,7 +215,8 @@ async def running_node(
     store, clock = MemoryStore(Role.AGENT, backend), clock or LoopClock()
     rng = random.Random(7)
     network, sink = QuietNetwork(), collector or Events()
-    await node_part.prepare_engine(engine, clock)
+    async with node_part.prepared_engine(engine, clock):
+        pass
     async with (
         follow(store, keys.ASSIGNMENTS, NODE) as assigned,
         follow(MemoryStore(Role.ADMIN, backend), keys.REPORTS, NODE) as told,

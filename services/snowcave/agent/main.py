@@ -49,7 +49,7 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
         address=store_address or mesh.grpc_address_from_node(Role.STATESTORE),
     )
     engine = await parts.enter("engine", open_engine(settings))
-    info = await node_part.prepare_engine(engine, clock)
+    info = await parts.enter("engine_awaited", node_part.prepared_engine(engine, clock))
     assigned = await parts.enter("assignments", follow(store, keys.ASSIGNMENTS, settings.node))
     endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
     parts.health.mirrors |= {"assign": assigned.digest, "endpoint": endpoints.digest}

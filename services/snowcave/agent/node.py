@@ -107,8 +107,13 @@ def _keeper(
     return Keeper(assigned, steps, probes, around.reports, pace.policy, pace.keeper, changed)
 
 
-async def prepare_engine(engine: Engine, clock: Clock) -> EngineInfo:
-    """Wait until the engine answers and see to it that it has the sandbox's image."""
+@asynccontextmanager
+async def prepared_engine(engine: Engine, clock: Clock) -> AsyncGenerator[EngineInfo]:
+    """Entered when the engine answers and has the sandbox's image: until then /readyz names this part."""
+    yield await _prepare(engine, clock)
+
+
+async def _prepare(engine: Engine, clock: Clock) -> EngineInfo:
     while True:
         try:
             info = await engine.info()

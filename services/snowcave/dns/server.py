@@ -16,6 +16,7 @@ from snowcave.dns import responder
 from snowcave.dns.responder import Responder
 from snowcave.dns.settings import DnsSettings
 from snowcave.dns.upstream import Upstream
+from snowcave.runtime.listen import bound
 
 log = structlog.get_logger()
 
@@ -198,32 +199,14 @@ async def serve_dns(
     """Both transports on every address; gives the port, for a `port` of 0 the one that was free."""
     async with AsyncExitStack() as stack:
         for address in addresses:
-            udp_socket = stack.enter_context(_bound(socket.SOCK_DGRAM, address, port))
+            # The fabric link may be made after us, or anew: its address is ours all the same.
+            udp_socket = stack.enter_context(bound(address, port, socket.SOCK_DGRAM, early=True))
+            udp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             port = udp_socket.getsockname()[1]
             listener = UdpListener(udp_socket, cache, judge, upstream, settings.batch)
-            tcp_socket = stack.enter_context(_bound(socket.SOCK_STREAM, address, port))
+            tcp_socket = stack.enter_context(bound(address, port, early=True))
             tcp = TcpListener(judge, upstream, settings)
             await stack.enter_async_context(listener.listening())
             await stack.enter_async_context(tcp.listening(tcp_socket))
         log.info("dns_listening", addresses=list(addresses), port=port)
         yield port
-
-
-def _bound(kind: socket.SocketKind, address: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, kind)
-    sock.setblocking(False)
-    if kind == socket.SOCK_DGRAM:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    else:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # The fabric link may be made after us, or anew: its address is ours all the same.
-    sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
-    try:
-        sock.bind((address, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-_IP_FREEBIND = 15

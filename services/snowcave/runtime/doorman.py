@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from snowcave.kit.tasks import background
+from snowcave.runtime.listen import bound
 
 log = structlog.get_logger()
 
@@ -62,22 +63,11 @@ async def open_port(
 
 def _all_bound(addresses: Sequence[tuple[str, int]]) -> list[socket.socket]:
     with ExitStack() as failed:
-        sockets = [failed.enter_context(_bound(address)) for address in addresses]
+        sockets = [failed.enter_context(bound(*address)) for address in addresses]
+        for one in sockets:
+            one.listen(_BACKLOG)
         failed.pop_all()
     return sockets
-
-
-def _bound(address: tuple[str, int]) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    one = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        one.bind(address)
-        one.listen(_BACKLOG)
-    except OSError:
-        one.close()
-        raise
-    return one
 
 
 class _Doorman:

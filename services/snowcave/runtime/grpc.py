@@ -175,6 +175,8 @@ def _guarded(handler: Any, callers: frozenset[Role] | None) -> Any:
             return await (handler.unary_unary or handler.stream_unary)(request, context)
         except SnowcaveError as error:
             await _abort(context, error)
+        except TimeoutError:
+            await _abort(context, DeadlinePassed("The call took too long."))
 
     async def stream(request: Any, context: Any) -> AsyncGenerator[Any]:
         await admit(context)
@@ -184,6 +186,8 @@ def _guarded(handler: Any, callers: frozenset[Role] | None) -> Any:
                 yield answer
         except SnowcaveError as error:
             await _abort(context, error)
+        except TimeoutError:
+            await _abort(context, DeadlinePassed("The call took too long."))
 
     make, behaviour = {
         (False, False): (grpc.unary_unary_rpc_method_handler, unary),

@@ -133,6 +133,7 @@ class Shipper:
     async def run(self) -> None:
         delays = backoff(self._rng, cap=self._settings.retry_cap)
         log.info("log_shipping_began", sources=len(self._sources))
+        told = ""
         while True:
             shipped = self._acknowledged_sequence
             try:
@@ -140,7 +141,10 @@ class Shipper:
             except SnowcaveError as error:
                 if self._acknowledged_sequence != shipped:
                     delays = backoff(self._rng, cap=self._settings.retry_cap)
-                    log.info("log_shipping_waits", error=error.message)
+                    told = ""
+                if error.message != told:  # not at every attempt, but never in silence
+                    told = error.message
+                    log.info("log_shipping_waits", error=told)
             for source in self._sources.values():
                 self._rewind(source)
             await self._clock.sleep(next(delays))
