@@ -7,11 +7,18 @@ import asyncio
 import re
 import socket
 import statistics
-import sys
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+
+from snowcave.model import keys
+from snowcave.model.keys import KeySpace, M, Role
+from snowcave.runtime.daemon import Health, Parts
+from snowcave.runtime.state import open_state
+from snowcave.store.api import Store
+from snowcave.v1 import state_pb2 as state
+from tests.kit.daemons import a_mesh, running
 
 NAMES = 100
 CLIENTS = 4
@@ -19,7 +26,6 @@ SECONDS = 2
 TARGET = 0.7
 ZONE = "bench.svc.spcs.internal"
 _LOOPBACK = "127.0.0.1"
-_CHILD = Path(__file__).with_name("dns_child.py")
 
 
 async def run(rounds: int) -> list[dict[str, object]]:
@@ -27,9 +33,10 @@ async def run(rounds: int) -> list[dict[str, object]]:
     ours: list[float] = []
     peer: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        questions = Path(folder) / "questions"
+        home, questions = Path(folder) / "home", Path(folder) / "questions"
+        home.mkdir()
         questions.write_text("".join(f"{name(n)} A\n{name(n)} AAAA\n" for n in range(NAMES)))
-        async with _ours() as our_port, _unbound(Path(folder)) as peer_port:
+        async with _ours(home) as our_port, _unbound(Path(folder)) as peer_port:
             for _ in range(rounds):
                 ours.append(await _measure(our_port, questions))
                 peer.append(await _measure(peer_port, questions))
@@ -92,13 +99,36 @@ async def _running(*command: str) -> AsyncGenerator[asyncio.subprocess.Process]:
 
 
 @asynccontextmanager
-async def _ours() -> AsyncGenerator[int]:
-    """Our server as a process of its own, with the same names."""
-    async with _running(sys.executable, str(_CHILD), ZONE, str(NAMES)) as process:
-        assert process.stdout is not None
-        async with asyncio.timeout(30):
-            port = int(await process.stdout.readline())
-        yield port
+async def _ours(home: Path) -> AsyncGenerator[int]:
+    """Our daemon, which has the names from a state store as it would in a mesh."""
+    mesh = a_mesh(home)
+    async with running(mesh, "statestore"), AsyncExitStack() as stack:
+        parts = Parts(stack, Health())
+        await _fill(
+            await open_state(mesh, Role.API, parts), await open_state(mesh, Role.SCHEDULER, parts)
+        )
+        async with running(mesh, "dns"):
+            await _answering(mesh.port("dns"))
+            yield mesh.port("dns")
+
+
+async def _fill(api: Store, scheduler: Store) -> None:
+    """Each role writes what is its own: the service, and the address it was given."""
+    schema = state.Schema(dns_hash=ZONE.partition(".")[0])
+    await _put(api, keys.catalog("database"), state.Object(uid=1, name="BENCH"), 1)
+    await _put(
+        api, keys.catalog("schema"), state.Object(uid=2, name="PUBLIC", parent=1, schema=schema), 2
+    )
+    for number in range(NAMES):
+        uid = 100 + number
+        service = state.Object(uid=uid, name=f"SVC_{number}", parent=2, service=state.Service())
+        await _put(api, keys.catalog("service"), service, uid)
+        status = state.ServiceStatus(service_address=f"10.245.1.{number + 1}")
+        await _put(scheduler, keys.SERVICE_STATUS, status, uid)
+
+
+async def _put(store: Store, space: KeySpace[M], message: M, *parts: object) -> None:
+    await store.put(space.key(*parts), message.SerializeToString())
 
 
 @asynccontextmanager

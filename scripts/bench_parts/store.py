@@ -17,7 +17,7 @@ from tests.kit.store_processes import embedded, etcd, running
 TARGET_PUTS = 0.5
 TARGET_LAG = 20.0
 SECONDS = 2.0
-_CHILD = Path(__file__).with_name("store_child.py")
+_CHILD = Path(__file__).with_name("_store_child.py")
 
 
 async def run(rounds: int) -> list[dict[str, object]]:
