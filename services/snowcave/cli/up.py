@@ -64,19 +64,8 @@ def require_platform() -> None:
 def _run(mesh: Mesh) -> None:
     configure("up", style=mesh.log_format, level=mesh.log_level)
 
-    def say(line: str) -> None:
-        click.echo(line)
-
-    async def body() -> None:
-        watcher = asyncio.create_task(_welcome_when_ready(mesh))
-        try:
-            await supervise.supervise(mesh, say)
-        finally:
-            watcher.cancel()
-            await asyncio.gather(watcher, return_exceptions=True)
-
     try:
-        asyncio.run(body())
+        asyncio.run(supervise.supervise(mesh, click.echo, welcome(mesh)))
     except AlreadyRunning as error:
         raise click.ClickException(
             f"This home is in use already ({error}). `snowcave status` shows it; "
@@ -84,13 +73,6 @@ def _run(mesh: Mesh) -> None:
         ) from error
     except NotReady as error:
         raise click.ClickException(str(error)) from error
-
-
-async def _welcome_when_ready(mesh: Mesh) -> None:
-    marker = mesh.folder("run") / "ready"
-    while not marker.exists():
-        await asyncio.sleep(0.1)
-    click.echo(welcome(mesh))
 
 
 def _detach(mesh: Mesh) -> None:

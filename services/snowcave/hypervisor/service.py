@@ -1,4 +1,4 @@
-"""HypervisorService: which VMs run on this machine, for tests and `snowcave status`."""
+"""HypervisorService: which VMs run on this machine, for operators and tests."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -29,10 +29,12 @@ class NotReady(Exception):
     """Some daemons did not become ready; the text names them and their logs."""
 
 
-async def supervise(mesh: Mesh, say: Say) -> None:
-    """Runs until SIGTERM or SIGINT. Raises AlreadyRunning, NotReady."""
+async def supervise(mesh: Mesh, say: Say, welcome: str) -> None:
+    """Runs until SIGTERM or SIGINT. Says `welcome` once all is ready. Raises AlreadyRunning, NotReady."""
     stop = stop_on_signals()
     with only_supervisor(mesh):
+        # One that was killed leaves its mark behind, and nothing is ready yet.
+        (mesh.folder("run") / "ready").unlink(missing_ok=True)
         await teardown.end_leftovers(mesh)
         say("Preparing the network fabric")
         if conflicts := await fabric.plan_conflicts(mesh):
@@ -58,6 +60,7 @@ async def supervise(mesh: Mesh, say: Say) -> None:
                     keep_running(mesh, *_commands(mesh, _FRONT, socket))
                 )
                 if await _became_ready(mesh, stop, say):
+                    say(welcome)
                     (mesh.folder("run") / "ready").touch()
                     await stop.wait()
                     say("Stopping")
