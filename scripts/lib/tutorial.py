@@ -205,7 +205,9 @@ def main() -> None:
     parser.add_argument("--how-to-go-on", action="store_true")
     options = parser.parse_args()
     # The connector would send requests for this machine through the shell's proxy.
-    os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost,.localhost")
+    for name in ("NO_PROXY", "no_proxy"):
+        own = [os.environ[name]] if os.environ.get(name) else []
+        os.environ[name] = ",".join([*own, "127.0.0.1", "localhost", ".localhost"])
     os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"
     mesh = read_mesh(options.home, {})
     if options.how_to_go_on:
