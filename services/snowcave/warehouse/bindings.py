@@ -107,7 +107,7 @@ def order(statement: Expr, given: Sequence[Any]) -> list[Any]:
     for index, mark in enumerate(marks):
         name = str(mark.this) if mark.this else ""
         position = int(name) - 1 if name.isdigit() else index
-        if position >= len(given):
+        if not 0 <= position < len(given):
             raise ValueInvalid(f"SQL compilation error:\nBind variable :{position + 1} not set.")
         ordered.append(given[position])
         if name:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snowcave.model.errors import SnowcaveError, SyntaxInvalid
-from snowcave.warehouse import rewrite
+from snowcave.warehouse import bindings, rewrite
 from snowcave.warehouse.engine import Context
 
 
@@ -111,3 +111,10 @@ def test_result_scans_become_relations():
     tree = rewrite.parse("SELECT * FROM TABLE(RESULT_SCAN('a')) x JOIN TABLE(RESULT_SCAN('b'))")
     assert rewrite.take_result_scans(tree) == {"_SC_RESULT_0": "a", "_SC_RESULT_1": "b"}
     assert "TEMP.MAIN._SC_RESULT_0 AS x" in tree.sql()
+
+
+@pytest.mark.parametrize("mark", [":0", ":3"])
+def test_a_variable_that_was_not_bound_is_named(mark):
+    statement = rewrite.parse(f"SELECT {mark}, :1")
+    with pytest.raises(SnowcaveError, match=f"Bind variable {mark} not set"):
+        bindings.order(statement, ["a", "b"])
