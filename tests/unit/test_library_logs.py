@@ -16,13 +16,10 @@ def a_record(error: Exception) -> logging.LogRecord:
         return logging.LogRecord("aiohttp.server", 40, "", 0, "failed", None, sys.exc_info())
 
 
-def test_a_request_that_cannot_be_parsed_is_not_told_and_its_frames_are_let_go():
-    error = LineTooLong(b"GET /" + b"a" * 100)
-    assert not is_worth_telling(a_record(error))
-    assert error.__traceback__ is None
+def test_a_request_that_cannot_be_parsed_is_not_told():
+    assert not is_worth_telling(a_record(LineTooLong(b"GET /" + b"a" * 100)))
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), ConnectionResetError()])
 def test_a_failure_of_ours_is_told(error: Exception):
     assert is_worth_telling(a_record(error))
-    assert error.__traceback__ is not None

@@ -7,6 +7,7 @@ import prometheus_client
 from aiohttp import web
 
 from snowcave.runtime.daemon import Health
+from snowcave.runtime.http import AppRunner
 
 # An idle connection, or one on which a request's head does not come to its end, is closed after this.
 _KEEP_ALIVE = 30.0
@@ -38,7 +39,7 @@ async def serve_admin(host: str, port: int, health: Health) -> AsyncGenerator[No
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/debug/mirror", mirror)
-    runner = web.AppRunner(
+    runner = AppRunner(
         app,
         access_log=None,
         handle_signals=False,

@@ -49,11 +49,7 @@ def configure(daemon: str, *, style: str, level: str) -> None:
 def is_worth_telling(record: logging.LogRecord) -> bool:
     """A request that cannot be parsed is its sender's fault and has been answered with 400."""
     error = record.exc_info[1] if record.exc_info else None
-    if not isinstance(error, HttpProcessingError):
-        return True
-    # Its frames would keep what was sent until the collector comes by, megabytes for each.
-    error.__traceback__ = None
-    return False
+    return not isinstance(error, HttpProcessingError)
 
 
 def _redact(

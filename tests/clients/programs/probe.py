@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     # The first process of a container has to ask for it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     address = sys.argv[2] if len(sys.argv) > 2 else "0.0.0.0"
     print(f"probe listens on {address}:{sys.argv[1]}", flush=True)
     ThreadingHTTPServer((address, int(sys.argv[1])), Handler).serve_forever()

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from snowcave.api.http import reply
 from snowcave.api.settings import HttpSettings
+from snowcave.runtime.http import AppRunner
 
 
 @asynccontextmanager
@@ -31,7 +32,7 @@ async def serve(
     )
     app.router.add_routes(routes)
     app.router.add_get("/", _root)
-    runner = web.AppRunner(
+    runner = AppRunner(
         app,
         access_log=None,
         handle_signals=False,

@@ -12,6 +12,7 @@ from aiohttp import web
 from snowcave.model.keys import Role
 from snowcave.registry import metrics
 from snowcave.registry.settings import RegistrySettings
+from snowcave.runtime import http
 from snowcave.runtime.doorman import Door, open_port
 
 # A refused body is read for this long before the connection is closed, so that the answer is seen.
@@ -19,7 +20,7 @@ _LINGER = 2.0
 _DRAIN = 5.0
 
 
-class Server(web.Server):
+class Server(http.Server):
     """Says when a connection is over."""
 
     _freed: Callable[[], None]
