@@ -50,6 +50,11 @@ class Agent:
     def heal(self) -> None:
         self.store.reachable = True
 
+    async def end(self, one: state.Assignment, status: str) -> None:
+        """The instance comes to its end, as a job's does."""
+        self.stuck[one.instance_id] = status
+        await self._report(one, status, 0)
+
     async def run(self) -> None:
         """Endless: with a lease, until it is lost; then anew."""
         while True:

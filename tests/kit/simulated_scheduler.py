@@ -21,6 +21,7 @@ from snowcave.scheduler.world import World
 from snowcave.store.api import Delete
 from snowcave.store.election import Reign, campaign
 from snowcave.v1 import state_pb2 as state
+from tests.kit.agent_node import VirtualClock
 from tests.kit.memory_store import MemoryBackend, MemoryStore
 
 PLAN = AddressPlan()
@@ -98,6 +99,7 @@ class Catalog:
         cpu_milli: int = 500,
         suspended: bool = False,
         is_job: bool = False,
+        cancelled: bool = False,
     ) -> None:
         service = state.Object(uid=uid, name=f"SVC_{uid}", parent=SCHEMA, owner_role=ROLE)
         service.service.CopyFrom(
@@ -112,6 +114,8 @@ class Catalog:
                 replicas=count if is_job else 0,
             )
         )
+        if cancelled:
+            service.service.cancelled_on.GetCurrentTime()
         await self.put("service", service)
 
     async def put(self, domain: str, made: state.Object) -> None:
@@ -152,7 +156,7 @@ async def simulated_scheduler(
         world = World(mirrors, LoopClock(), 15.0)
         await parts.enter("world", world.watching())
         reign = await parts.enter("campaign", campaign(store, Role.SCHEDULER, CAMPAIGN))
-        views = Views(world, PLAN, LoopClock(), 300.0)
+        views = Views(world, PLAN, VirtualClock(), 300.0, 60.0)
         ledger = Ledger(store, reign, own(mirrors), 5.0)
         placing = Placing(views, ledger, catalog.forget, resync)
         await parts.enter("listening", placing.listening(reign))

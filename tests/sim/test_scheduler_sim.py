@@ -307,9 +307,75 @@ def test_a_job_ends_and_its_instances_are_not_run_again():
         assert [row.status for row in world.status().instances] == ["SUCCEEDED", "SUCCEEDED"]
         # What has ended takes no room.
         await world.catalog.service(SERVICE + 1, POOL, 1, cpu_milli=900)
-        await until(lambda: len(world.status(SERVICE + 1).instances[0].node) > 0)
+        await until(lambda: any(row.node for row in world.status(SERVICE + 1).instances))
 
     scenario(5, job, most_nodes=1)
+
+
+@pytest.mark.parametrize("ends", ["SUCCEEDED", "FAILED"])
+def test_a_job_that_has_ended_gives_back_everything_but_its_story(ends: str):
+    async def job(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 1)
+        await until(lambda: len(world.host.agents) == 1)
+        next(iter(world.host.agents.values())).stuck.update({0: ends, 1: "SUCCEEDED"})
+        await world.catalog.service(SERVICE, POOL, 2, is_job=True)
+        await until(lambda: world.status().HasField("ended_on"))
+        await until(lambda: (world.pool().state, world.pool().jobs) == ("IDLE", 0))
+        assert len(world.assignments()) == 2
+        await until(lambda: world.assignments() == [])
+        told = world.status()
+        assert told.status == ("DONE" if ends == "SUCCEEDED" else "FAILED")
+        assert [row.status for row in told.instances] == [ends, "SUCCEEDED"]
+        await world.catalog.pool(POOL, 1, 1, suspended=True)
+        await until(lambda: world.pool().state == "SUSPENDED")
+        assert world.status() == told
+
+    scenario(6, job, most_nodes=1)
+
+
+def test_a_pool_that_is_suspended_waits_for_its_jobs_and_for_nothing_else():
+    async def job(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 1)
+        await until(lambda: len(world.host.agents) == 1)
+        agent = next(iter(world.host.agents.values()))
+        await world.catalog.service(SERVICE, POOL, 1, is_job=True, cpu_milli=100)
+        await world.catalog.service(SERVICE + 1, POOL, 1, cpu_milli=100)
+        await until(lambda: world.is_running(1) and world.is_running(1, SERVICE + 1))
+        await world.catalog.pool(POOL, 1, 1, suspended=True)
+        await until(lambda: world.status(SERVICE + 1).status == "SUSPENDED")
+        await asyncio.sleep(100)
+        assert (world.status().status, world.pool().state) == ("RUNNING", "STOPPING")
+        (mine,) = world.assignments()
+        await agent.end(mine, "SUCCEEDED")
+        await until(lambda: world.pool().state == "SUSPENDED")
+        assert world.status().status == "DONE"
+
+    scenario(7, job, most_nodes=1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_cancelled_job_stops_and_does_not_come_back(seed: int):
+    async def job(world: Ground, scheduler: Scheduler) -> None:
+        seen: list[str] = []
+        await world.catalog.pool(POOL, 1, 2)
+        await world.catalog.service(SERVICE, POOL, 2, is_job=True)
+        await asyncio.sleep(world.rng.uniform(0, 10))
+        await world.catalog.service(SERVICE, POOL, 2, is_job=True, cancelled=True)
+
+        def note() -> bool:
+            seen.append(world.status().status)
+            return seen[-1] == "CANCELLED"
+
+        await until(note)
+        assert "CANCELLING" in seen
+        assert world.assignments() == []
+        await asyncio.sleep(200)
+        assert world.status().status == "CANCELLED"
+        await world.catalog.drop("service", SERVICE)
+        await world.catalog.drop("compute_pool", POOL)
+        await until(lambda: world.leftovers() == [])
+
+    scenario(seed, job)
 
 
 def test_the_same_seed_is_the_same_run():

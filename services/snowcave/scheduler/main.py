@@ -44,7 +44,7 @@ async def build(settings: SchedulerSettings, parts: Parts) -> None:
     api = await parts.enter(
         "api", connect(mesh.grpc_address(Role.API), tls, me=Role.SCHEDULER, to=Role.API)
     )
-    views = Views(world, mesh.plan, LoopClock(), settings.idle_node)
+    views = Views(world, mesh.plan, LoopClock(), settings.idle_node, settings.job_linger)
     placing = Placing(
         views,
         Ledger(store, reign, own(mirrors), settings.catch_up),

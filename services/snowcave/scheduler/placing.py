@@ -53,16 +53,18 @@ class Placing:
             await self._forget(target.uid)
         if step.more:
             return Done(again_in=0.0)
-        return Done(again_in=self._again_in(target))
+        waits = [step.again_in, self._next_loss(target)]
+        return Done(
+            again_in=min((one + _MARGIN for one in waits if one is not None), default=None)
+        )
 
     def _decide(self, target: Target, book: state.SchedulerLedger) -> Step:
         if target.kind == "pool":
             return pool_step.next_step(self._views.pool(target.uid), book)
         return service_step.next_step(self._views.service(target.uid), book)
 
-    def _again_in(self, target: Target) -> float | None:
-        loss = self._views.next_loss(target.uid) if target.kind == "service" else None
-        return None if loss is None else loss + _MARGIN
+    def _next_loss(self, target: Target) -> float | None:
+        return self._views.next_loss(target.uid) if target.kind == "service" else None
 
     async def _all(self) -> Iterable[Target]:
         return self._targets()

@@ -34,6 +34,8 @@ class Want:
     is_job: bool = False
     # Ids of a job that have come to their end, or were lost with their node: never run again.
     finished: Collection[int] = ()
+    # Those of them whose containers nobody needs any more.
+    clear: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ def plan(want: Want, have: Sequence[Have]) -> Plan:
     gone = [one for one in have if one.lost or (one.stopping and one.reported == GONE)]
     left = [one for one in have if one not in gone]
     live = [one for one in left if not one.stopping]
-    surplus = [one for one in live if one.ordinal >= want.count] + _doubles(live, want.count)
+    unwanted = [one for one in live if one.ordinal >= want.count or one.ordinal in want.clear]
+    surplus = unwanted + _doubles(live, want.count)
     taken = {one.ordinal for one in left}
     missing = [
         ordinal

@@ -42,6 +42,8 @@ class ServiceView:
     service_addresses: Callable[[], Set[str]]
     plan: AddressPlan
     now: datetime
+    # Seconds that a job's containers stay after its end.
+    job_linger: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Step:
     forget: bool = False
     # There is more to do as soon as these writes are done.
     more: bool = False
+    # Seconds after which time alone may change the decision.
+    again_in: float | None = None
 
 
 def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
@@ -73,7 +77,7 @@ def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
     elif told != view.before:
         writes.append(Put(keys.SERVICE_STATUS.key(view.uid), told.SerializeToString()))
     forgotten = view.service is not None and told.status == status.DELETED
-    return Step(writes, forget=forgotten, more=bool(writes))
+    return Step(writes, forget=forgotten, more=bool(writes), again_in=_until_clear(view) or None)
 
 
 def _want(view: ServiceView) -> rollout.Want:
@@ -82,12 +86,18 @@ def _want(view: ServiceView) -> rollout.Want:
     service = view.service.service
     finished = [row.instance_id for row in view.before.instances if row.status in rollout.FINISHED]
     # A suspension that has begun comes to its end, even if it is taken back meanwhile.
-    resting = _is_dropped(view) or _is_suspended(view) or view.before.status == status.SUSPENDING
+    resting = (
+        _is_dropped(view)
+        or _is_suspended(view)
+        or _is_cancelled(view)
+        or view.before.status == status.SUSPENDING
+    )
     return rollout.Want(
         count=0 if resting else _count(service),
         digest=service.spec_digest,
         is_job=service.is_job,
         finished=finished if service.is_job else (),
+        clear=finished if _until_clear(view) == 0.0 else (),
     )
 
 
@@ -105,6 +115,20 @@ def _is_suspended(view: ServiceView) -> bool:
     # A job goes on to its end; its pool waits for it.
     released = view.pool_released and not view.service.service.is_job
     return view.service.service.suspended or released
+
+
+def _is_cancelled(view: ServiceView) -> bool:
+    if view.service is None or not view.service.service.HasField("cancelled_on"):
+        return False
+    return not status.is_over(view.before)
+
+
+def _until_clear(view: ServiceView) -> float | None:
+    """Seconds until the containers of a job that has ended may go; None for all that has not ended."""
+    if not view.before.HasField("ended_on") or not view.assignments:
+        return None
+    ended = view.now - view.before.ended_on.ToDatetime(view.now.tzinfo)
+    return max(0.0, view.job_linger - ended.total_seconds())
 
 
 def _have(view: ServiceView, one: state.Assignment) -> rollout.Have:
@@ -198,6 +222,7 @@ def _status(
     goal = status.goal_of(
         dropped=_is_dropped(view),
         suspended=_is_suspended(view),
+        cancelled=_is_cancelled(view),
         remaining=len(after),
         is_job=want.is_job,
         min_ready=_min_ready(view, want.count),
@@ -205,7 +230,7 @@ def _status(
     )
     before = view.before.status
     have = [_have(view, one) for one in after]
-    return state.ServiceStatus(
+    told = state.ServiceStatus(
         status=status.step(before, status.held(before, goal, len(after))),
         service_address=view.before.service_address or _new_address(view, book),
         current_instances=sum(not one.stopping for one in after),
@@ -214,6 +239,11 @@ def _status(
         is_upgrading=not want.is_job and rollout.is_upgrading(want, have),
         instances=rows,
     )
+    if view.before.HasField("ended_on"):
+        told.ended_on.CopyFrom(view.before.ended_on)
+    elif want.is_job and (status.is_over(told) or told.status == status.CANCELLED):
+        told.ended_on.FromDatetime(view.now)
+    return told
 
 
 def _min_ready(view: ServiceView, count: int) -> int:
@@ -237,7 +267,7 @@ def _rows(
 ) -> list[state.InstanceStatus]:
     before = {row.instance_id: row for row in view.before.instances}
     rows = {
-        one.instance_id: status.instance_row(
+        one.instance_id: _row_on_node(
             one, view.reports.get(one.instance), before.get(one.instance_id)
         )
         for one in after
@@ -246,6 +276,16 @@ def _rows(
         if ordinal not in rows:
             rows[ordinal] = _row_without_node(view, want, ordinal, before, waiting)
     return [rows[ordinal] for ordinal in sorted(rows)]
+
+
+def _row_on_node(
+    one: state.Assignment,
+    report: state.InstanceReport | None,
+    before: state.InstanceStatus | None,
+) -> state.InstanceStatus:
+    if one.is_job and before is not None and before.status in rollout.FINISHED:
+        return before  # whatever becomes of its containers
+    return status.instance_row(one, report, before)
 
 
 def _row_without_node(

@@ -14,6 +14,8 @@ class SchedulerSettings:
     node_grace: float = 15.0
     # A node without instances, beyond MIN_NODES, is given back after this time.
     idle_node: float = 300.0
+    # The containers of a job that has ended stay for this long, for those who read their logs.
+    job_linger: float = 60.0
     # Everything is looked at again this often, whatever was heard.
     resync: float = 60.0
     # Until our own write shows in our mirrors.

@@ -6,6 +6,7 @@ The status moves along the documented graph, one step a write.
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
+from snowcave.scheduler.rollout import FINISHED
 from snowcave.v1 import state_pb2 as state
 
 PENDING, RUNNING, FAILED, DONE = "PENDING", "RUNNING", "FAILED", "DONE"
@@ -17,7 +18,7 @@ GRAPH: Mapping[str, tuple[str, ...]] = {
     "": (PENDING,),
     PENDING: (RUNNING, FAILED, DONE, SUSPENDING, CANCELLING, DELETING),
     RUNNING: (PENDING, FAILED, DONE, SUSPENDING, CANCELLING, DELETING),
-    FAILED: (PENDING, RUNNING, SUSPENDING, DELETING),
+    FAILED: (PENDING, RUNNING, SUSPENDING, CANCELLING, DELETING),
     SUSPENDING: (SUSPENDED, DELETING),
     SUSPENDED: (PENDING, DELETING),
     CANCELLING: (CANCELLED, DELETING),
@@ -47,6 +48,7 @@ def goal_of(
     *,
     dropped: bool,
     suspended: bool,
+    cancelled: bool,
     remaining: int,
     is_job: bool,
     min_ready: int,
@@ -58,6 +60,8 @@ def goal_of(
         return DELETING if remaining else DELETED
     if suspended:
         return SUSPENDING if remaining else SUSPENDED
+    if cancelled:
+        return CANCELLING if remaining else CANCELLED
     if is_job:
         return _job_goal(statuses)
     if statuses and statuses.count("READY") >= min_ready:
@@ -71,6 +75,13 @@ def _job_goal(statuses: Sequence[str]) -> str:
     if statuses and all(status == "SUCCEEDED" for status in statuses):
         return DONE
     return RUNNING if "READY" in statuses else PENDING
+
+
+def is_over(job: state.ServiceStatus) -> bool:
+    """Whether all that the job should do has been done, well or not: there is nothing to cancel."""
+    if job.status == FAILED:
+        return all(row.status in FINISHED for row in job.instances)
+    return job.status == DONE
 
 
 def held(before: str, goal: str, remaining: int) -> str:

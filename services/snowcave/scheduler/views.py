@@ -20,6 +20,7 @@ class Views:
     plan: AddressPlan
     clock: Clock
     idle_node: float
+    job_linger: float
 
     # ---- services
 
@@ -50,6 +51,7 @@ class Views:
             },
             plan=self.plan,
             now=self.clock.now(),
+            job_linger=self.job_linger,
         )
 
     def next_loss(self, uid: int) -> float | None:
@@ -100,7 +102,7 @@ class Views:
         )
 
     def _pool_vm(self, vm: state.Vm) -> PoolVm:
-        instances = len(self.world.assignments_on(vm.node))
+        instances = len(self.world.live_on(vm.node))
         return PoolVm(
             node=vm.node,
             up=self.world.is_up(vm.node),

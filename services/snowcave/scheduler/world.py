@@ -126,6 +126,11 @@ class World:
     def assignments_on(self, node: str) -> list[state.Assignment]:
         return [one for _, one in self.mirrors.assignments.items(node)]
 
+    def live_on(self, node: str) -> list[state.Assignment]:
+        """Without the instances of jobs that have come to their end: nothing of them runs."""
+        held = self.assignments_on(node)
+        return [one for one in held if not (one.is_job and self._has_ended(one))]
+
     def room_on(self, vm: state.Vm) -> Room:
         size = Need(vm.cpu_milli, vm.memory_bytes, vm.gpu)
         free, family = size, FAMILIES[vm.instance_family]

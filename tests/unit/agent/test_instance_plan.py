@@ -141,6 +141,18 @@ def test_a_finished_job_is_left_as_it_is():
         assert plan(job, seen, READY, POLICY, NOW) == Plan()
 
 
+def test_a_job_whose_sandbox_died_is_not_run_twice():
+    job = assignment("7-0-1", spec("main"), spec("side"), is_job=True)
+    seen = view(
+        container("sandbox", Phase.EXITED),
+        container("main", Phase.RUNNING),
+        container("side", Phase.EXITED),
+    )
+    assert plan(job, seen, READY, POLICY, NOW).actions == (Kill(ContainerId("main.0")),)
+    seen.put(container("main", Phase.EXITED))
+    assert plan(job, seen, READY, POLICY, NOW) == Plan()
+
+
 def test_stopping_is_polite_for_the_grace_and_then_is_not():
     stopping = assignment("7-0-1", spec("main"), stopping=True)
     seen = view(container("sandbox", Phase.RUNNING), container("main", Phase.RUNNING))

@@ -134,6 +134,22 @@ async def test_a_job_runs_once(
         assert verbs(engine, "start") == ["start sandbox", "start main"]
 
 
+async def test_a_job_has_ended_when_the_last_of_its_containers_has(
+    engine: SimulatedEngine, tmp_path: Path
+):
+    side = reference("side")
+    engine.behaviours[WEB] = Behaviour(exits_after=5.0, exit_code=1)
+    engine.behaviours[side] = Behaviour(exits_after=50.0)
+    async with running_node(engine, tmp_path) as node:
+        two = (spec("main"), spec("side", "side"))
+        await node.assign(assignment("7-0-1", *two, is_job=True, jobs_count=1))
+        message = "User application error, check container logs"
+        await node.until_message("7-0-1", message)
+        assert node.report("7-0-1").status == "READY"
+        await node.until("7-0-1", "FAILED", 120.0)
+        assert node.statuses("7-0-1")["side"] == ("DONE", "Completed successfully")
+
+
 async def test_a_stubborn_container_is_killed_after_the_grace(
     engine: SimulatedEngine, tmp_path: Path
 ):

@@ -120,7 +120,7 @@ def plan(
     if want is None or want.stopping:
         return _withdraw(seen, policy, now)
     if _sandbox_lost(want, seen):
-        return Plan(tuple(Remove(c.id) for c in seen.all()))
+        return _without_sandbox(want, seen)
     steps = [
         _container_steps(want, spec, seen, images, policy, now) for spec in want.spec.containers
     ]
@@ -160,6 +160,15 @@ def _sandbox_lost(want: state.Assignment, seen: View) -> bool:
         for spec in want.spec.containers
     )
     return not finished
+
+
+def _without_sandbox(want: state.Assignment, seen: View) -> Plan:
+    """A service begins anew. A job that has begun is not run twice: it ends here."""
+    mine = [seen.containers.get(spec.name) for spec in want.spec.containers]
+    begun = [c for c in mine if c is not None and c.phase in (Phase.RUNNING, Phase.EXITED)]
+    if want.is_job and len(begun) == len(mine):
+        return Plan(tuple(Kill(c.id) for c in begun if c.phase is Phase.RUNNING))
+    return Plan(tuple(Remove(c.id) for c in seen.all()))
 
 
 def _sandbox_steps(seen: View, policy: Policy, now: datetime) -> Plan:

@@ -73,14 +73,20 @@ def _instance_status(want: state.Assignment, seen: View, statuses: list[str]) ->
     if want.stopping:
         return GONE if seen.empty else TERMINATING
     if want.is_job:
-        if all(status == DONE for status in statuses):
-            return SUCCEEDED
-        if FAILED in statuses:
-            return FAILED
-        return READY if all(status in (READY, DONE) for status in statuses) else PENDING
+        return _job_status(want, seen, statuses)
     if all(status == READY for status in statuses):
         return READY
     return FAILED if FAILED in statuses else PENDING
+
+
+def _job_status(want: state.Assignment, seen: View, statuses: list[str]) -> str:
+    """It has ended when all its containers have; a failure before then shows in the container alone."""
+    found = [seen.containers.get(spec.name) for spec in want.spec.containers]
+    over = [container is not None and ended(container) for container in found]
+    if all(over):
+        return FAILED if FAILED in statuses else SUCCEEDED
+    going = [status for status, is_over in zip(statuses, over, strict=True) if not is_over]
+    return READY if all(status == READY for status in going) else PENDING
 
 
 def _container(
