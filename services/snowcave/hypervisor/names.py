@@ -24,6 +24,12 @@ def vm_port(node: str) -> str:
     return "vm" + hashlib.sha256(node.encode()).hexdigest()[:10]
 
 
+def router_mac(mesh_id: str) -> str:
+    """The switch's own address, locally administered."""
+    digits = hashlib.sha256(f"router {mesh_id}".encode()).hexdigest()
+    return ":".join(["02", *(digits[i : i + 2] for i in range(0, 10, 2))])
+
+
 def root_table(mesh_id: str) -> str:
     """Our table in the root namespace, in family inet."""
     return f"snowcave_{mesh_id}"

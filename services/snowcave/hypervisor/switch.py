@@ -19,6 +19,9 @@ async def ensure(mesh: Mesh) -> None:
     await namespaces.batch(
         fabric,
         [
+            # Left to itself a bridge takes the lowest address of its ports: with a new VM it may change,
+            # and everybody who knows the router by the old one loses it.
+            f"link set {names.BRIDGE} address {names.router_mac(mesh.id)}",
             f"link set {names.BRIDGE} up",
             f"addr replace {addresses.underlay_address(names.ROUTER)}/16 dev {names.BRIDGE}",
             f"route replace default via {addresses.machine} dev {names.BRIDGE}",

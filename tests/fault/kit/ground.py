@@ -1,6 +1,6 @@
 """A mesh with everything that fault tests need in it: a function, tables, an endpoint, numbered lines.
 
-Two nodes; the echo service has an instance on each, so that calls are balanced.
+The echo service has an instance on each of two nodes, so that calls are balanced; there may be a third.
 """
 
 import asyncio
@@ -36,21 +36,21 @@ CREATE DATABASE fault_db
 CREATE SCHEMA fault_db.data
 CREATE WAREHOUSE fault_wh
 CREATE IMAGE REPOSITORY fault_db.data.images
-CREATE COMPUTE POOL fault_pool MIN_NODES = 2 MAX_NODES = 2 INSTANCE_FAMILY = CPU_X64_XS
+CREATE COMPUTE POOL fault_pool MIN_NODES = 2 MAX_NODES = 3 INSTANCE_FAMILY = CPU_X64_XS
 CREATE TABLE fault_db.data.words (id INT, word VARCHAR)
 INSERT INTO fault_db.data.words VALUES (1, 'one'), (2, 'two'), (3, 'three')
 CREATE TABLE fault_db.data.written (n INT)
 """
 
 ECHO = f"""CREATE SERVICE fault_db.data.echo IN COMPUTE POOL fault_pool
-MIN_INSTANCES = {INSTANCES} MAX_INSTANCES = {INSTANCES} FROM SPECIFICATION $$
+MIN_INSTANCES = {INSTANCES} MAX_INSTANCES = {INSTANCES} MIN_READY_INSTANCES = 1 FROM SPECIFICATION $$
 spec:
   containers:
   - name: echo
     image: /{IMAGE}
     env: {{SERVER_PORT: 8000}}
     readinessProbe: {{port: 8000, path: /healthcheck}}
-    resources: {{requests: {{cpu: 0.3}}}}
+    resources: {{requests: {{cpu: 0.6}}}}
   endpoints:
   - {{name: main, port: 8000, public: true}}
 $$"""
@@ -144,6 +144,24 @@ class Ground:
         found = (await self.view.dump(keys.ENDPOINTS.prefix)).values()
         return sum(cast(state.Endpoint, endpoint).ready for endpoint in found)
 
+    async def nodes_in_use(self) -> set[str]:
+        """Where instances should run."""
+        found = (await self.view.dump(keys.ASSIGNMENTS.prefix)).values()
+        return {cast(state.Assignment, one).node for one in found}
+
+    async def node_without_lines(self) -> str:
+        """A node with an echo instance, away from the container that prints the lines."""
+        found = (await self.view.dump(keys.ASSIGNMENTS.prefix)).values()
+        assigned = [cast(state.Assignment, one) for one in found]
+        lines = {one.node for one in assigned if one.identity.service_name == "LINES"}
+        return next(one.node for one in assigned if one.node not in lines)
+
+    async def tidy(self, *, containers: int, within: float = 20.0) -> None:
+        """Exactly so many containers are left, each instance's only once."""
+        async with asyncio.timeout(within):
+            while len(await asyncio.to_thread(self.view.containers)) != containers:
+                await asyncio.sleep(0.2)
+
     async def broken(self) -> list[str]:
         """What a user would find not working now; each looked at with a call of its own."""
         found = await asyncio.gather(
@@ -188,15 +206,25 @@ class Ground:
         return [] if len(answers) == 1 else [f"dns: {answers}"]
 
     async def whole_again(
-        self, since: float, *, within: float, healed: Callable[[], bool] = lambda: True
+        self,
+        since: float,
+        *,
+        within: float,
+        healed: Callable[[], bool] = lambda: True,
+        ready: bool = False,
     ) -> float:
-        """Seconds from `since` until `healed` holds and nothing is broken any more."""
+        """Seconds from `since` until `healed` holds and nothing is broken any more.
+
+        `ready`: and every instance is, though the others might do without it.
+        """
         broken = ["not looked at"]
         while broken:
             if time.monotonic() - since > within:
                 raise AssertionError(f"after {within:g} s there is still: {broken}")
             await asyncio.sleep(0.05)
             broken = await self.broken() if healed() else ["the fault itself"]
+            if ready and not broken and (number := await self.ready_instances()) <= INSTANCES:
+                broken = [f"only {number} instances are ready"]
         return time.monotonic() - since
 
     def note(self, fault: str, seconds: float) -> None:

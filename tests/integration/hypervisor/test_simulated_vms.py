@@ -216,6 +216,24 @@ async def test_a_link_that_was_cut_stays_cut_when_the_vm_is_looked_at(host: Mach
     assert "UP" not in flags
 
 
+async def test_the_router_keeps_its_address_whatever_port_comes_to_the_switch(host: Machine):
+    def router() -> str:
+        inside = ("ip", "-n", host.mesh.fabric_namespace)
+        shown = subprocess.run(
+            [*inside, "-json", "link", "show", names.BRIDGE], check=True, capture_output=True
+        )
+        return json.loads(shown.stdout)[0]["address"]
+
+    def ip(*command: str) -> None:
+        subprocess.run(("ip", "-n", host.mesh.fabric_namespace, *command), check=True)
+
+    before = router()
+    # Lower than any other: what a bridge would take for its own.
+    ip("link", "add", "low0", "address", "02:00:00:00:00:01", "type", "veth", "peer", "low1")
+    ip("link", "set", "low0", "master", names.BRIDGE)
+    assert router() == before
+
+
 async def test_agents_outlive_the_hypervisor_and_are_adopted(host: Machine):
     await host.want(host.vm)
     async with host.hypervisor():
