@@ -84,7 +84,7 @@ async def _drain(clients: set[ClientConnection], deadline: float) -> None:
 def tls_context(settings: IngressSettings) -> ssl.SSLContext:
     """The configured certificate, or one of the cluster's authority for each host."""
     if settings.certificate:
-        return server_context(settings.certificate, settings.private_key)
+        return server_context(settings.certificate, settings.private_key or None)
     folder = settings.mesh.folder("tls")
     own = (folder / f"{Role.INGRESS}.pem", folder / f"{Role.INGRESS}.key")
     context = server_context(str(own[0]), str(own[1]))
