@@ -22,6 +22,9 @@ _KEEPERS = ("events", "registry", "warehouse")
 _FRONT = ("hypervisor", "scheduler", "functions", "api", "dns", "ingress")
 
 _ENGINE_START = 30.0
+# A mesh that is broken is wanted back soon, and every daemon survives being killed. Draining would wait
+# for the agents' streams, which do not end.
+_LEFTOVERS = 2.0
 _READY = 90.0
 
 
@@ -35,7 +38,7 @@ async def supervise(mesh: Mesh, say: Say, welcome: str) -> None:
     with only_supervisor(mesh):
         # One that was killed leaves its mark behind, and nothing is ready yet.
         (mesh.folder("run") / "ready").unlink(missing_ok=True)
-        await teardown.end_leftovers(mesh)
+        await teardown.end_leftovers(mesh, grace=_LEFTOVERS)
         say("Preparing the network fabric")
         if conflicts := await fabric.plan_conflicts(mesh):
             raise NotReady(

@@ -14,14 +14,14 @@ from snowcave.runtime.mesh import Mesh
 _GRACE = 25.0
 
 
-async def end_leftovers(mesh: Mesh, *, keep: Collection[str] = ()) -> None:
+async def end_leftovers(mesh: Mesh, *, keep: Collection[str] = (), grace: float = _GRACE) -> None:
     """Daemons of a killed supervisor drain by themselves; wait for them, then insist.
 
     Agents and containers stay: the new hypervisor adopts the agents, they their containers.
     """
     names = {*(str(role) for role in Role), "engine"} - set(keep)
     found = [processes.read_pid(pid_file(mesh, name)) for name in names]
-    await asyncio.gather(*(processes.end(one, _GRACE) for one in found if one is not None))
+    await asyncio.gather(*(processes.end(one, grace) for one in found if one is not None))
 
 
 async def remove_instances(mesh: Mesh, socket: Path) -> None:
