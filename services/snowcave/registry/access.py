@@ -70,9 +70,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node's engine, that may pull from one repository."""
+    """A node's engine, that may pull from one repository, until `ends` (seconds since 1970)."""
 
     repository: str
+    ends: float
 
 
 Caller = User | Node
@@ -144,11 +145,15 @@ class Gate:
             raise from_snowcave(error) from error
 
     async def login(self, header: str | None) -> tuple[str, float]:
-        """A bearer for Basic credentials, and its life in seconds."""
+        """A bearer for Basic credentials, and its life in seconds. No token lengthens its own life."""
+        found = credential(header)
+        if found is not None and found.scheme == "bearer":
+            raise Unauthorized("a bearer is had for a user and a password")
         caller = await self.caller(header)
         seconds = self._tokens.bearer
         match caller:
-            case Node(repository):
+            case Node(repository, ends):
+                seconds = min(seconds, self._sealer.seconds_left(ends))
                 return self._sealer.for_node(repository, seconds), seconds
             case User(uid, _, _, session):
                 return self._sealer.for_user(uid, session, seconds), seconds
@@ -168,7 +173,7 @@ class Gate:
 
     def allows(self, caller: Caller, repository: Repository, action: Action) -> bool:
         match caller:
-            case Node(path):
+            case Node(path, _):
                 return action is Action.PULL and path == repository.path
             case User(_, _, roles, _):
                 holds = self._identity.access.holds
@@ -192,7 +197,7 @@ class Gate:
     async def _by_bearer(self, secret: str) -> Caller:
         token = self._sealer.open(secret)
         if isinstance(token, NodeToken):
-            return Node(token.repository)
+            return Node(token.repository, token.ends)
         user = self._repositories.user(token.user)
         if user is None:
             raise Unauthorized("the token's user may not log in any more")

@@ -52,9 +52,10 @@ class UserToken:
 
 @dataclass(frozen=True, slots=True)
 class NodeToken:
-    """Lets a node pull from one repository."""
+    """Lets a node pull from one repository, until `ends` (seconds since 1970)."""
 
     repository: str
+    ends: float
 
 
 class Sealer:
@@ -70,6 +71,9 @@ class Sealer:
     def for_node(self, repository: str, seconds: float) -> str:
         return self._dated({"r": repository}, seconds)
 
+    def seconds_left(self, ends: float) -> float:
+        return max(0.0, ends - self._clock.now().timestamp())
+
     def open(self, text: str) -> UserToken | NodeToken:
         """Raises Unauthorized where it is not ours or has ended."""
         fields = self.unseal("token", text)
@@ -78,7 +82,7 @@ class Sealer:
         if float(fields["e"]) <= self._clock.now().timestamp():
             raise Unauthorized("the token has expired")
         if "r" in fields:
-            return NodeToken(str(fields["r"]))
+            return NodeToken(str(fields["r"]), float(fields["e"]))
         return UserToken(int(fields["u"]), int(fields["s"]))
 
     def seal(self, purpose: str, fields: dict[str, Any]) -> str:

@@ -489,6 +489,8 @@ async def test_a_bearer_from_login_opens_what_its_user_may(http: ClientSession):
         assert response.status == 200
     async with http.post(f"{HERE}/blobs/uploads/", headers=bearer) as response:
         assert response.status == 403
+    async with http.get("/login", headers=bearer) as response:
+        assert response.status == 401  # else nobody would ever have to log in again
     broken = {"Authorization": f"Bearer {given['token'][:-2]}xx"}
     async with http.get(f"{HERE}/manifests/v1", headers=broken) as response:
         assert response.status == 401

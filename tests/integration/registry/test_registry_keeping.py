@@ -240,7 +240,10 @@ async def test_a_node_pulls_from_its_repository_alone(registry: Registry, http: 
     assert (given.username, given.expires_in_secs) == ("0node", 600)
     node = basic(given.username, given.password)
     async with http.get("/login", headers=node) as response:
-        bearer = {"Authorization": f"Bearer {(await response.json())['token']}"}
+        token = (await response.json())["token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+    async with http.get("/login", headers=basic("0node", token)) as response:
+        assert (await response.json())["expires_in"] <= 300  # of that token, not anew
     for who in (node, bearer):
         async with http.get(f"/v2/{PATH}/echo/manifests/v1", headers=who) as response:
             assert response.status == 200

@@ -32,9 +32,11 @@ def test_a_token_opens_until_it_ends():
     clock = SetClock()
     sealer = Sealer(KEY, clock)
     user, node = sealer.for_user(7, 8, 60.0), sealer.for_node("d/s/r", 60.0)
+    ends = clock.at.timestamp() + 60.0
     clock.at += timedelta(seconds=59)
     assert sealer.open(user) == UserToken(7, 8)
-    assert sealer.open(node) == NodeToken("d/s/r")
+    assert sealer.open(node) == NodeToken("d/s/r", ends)
+    assert sealer.seconds_left(ends) == 1.0
     clock.at += timedelta(seconds=2)
     for token in (user, node):
         with pytest.raises(Unauthorized, match="expired"):
