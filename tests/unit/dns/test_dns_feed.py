@@ -2,12 +2,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.dns.directory import Directory, Found
 from snowcave.dns.feed import Mirrors, feeding
-from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
-from snowcave.model.keys import KeySpace, M
-from snowcave.store.api import Change, WatchBatch
-from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
+from tests.kit.fed_mirrors import mirror, put
 
 ECHO = ("echo-service", "k3m6", "svc", "spcs", "internal")
 INSTANCES = ("instances", *ECHO)
@@ -58,14 +55,3 @@ async def test_the_directory_follows_every_mirror_and_says_when_answers_change()
         service.dropped_on.CopyFrom(Timestamp(seconds=1))
         put(mirrors.services, keys.catalog("service"), service, 3)
         assert directory.lookup(ECHO) is None
-
-
-def mirror(space: KeySpace[M]) -> Mirror[M]:
-    return Mirror(space, LoopClock())
-
-
-def put(mirror: object, space: KeySpace[M], message: M | None, *parts: object) -> None:
-    assert isinstance(mirror, Mirror)
-    value = message.SerializeToString() if message is not None else None
-    change = Change(space.key(*parts), value, mirror.revision + 1)
-    mirror.apply(WatchBatch(mirror.revision + 1, (change,)))

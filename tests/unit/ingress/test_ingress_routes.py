@@ -4,13 +4,10 @@ import random
 from typing import Any
 
 from snowcave.ingress.routes import ALL_ENDPOINTS, Routes, routes_of
-from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
-from snowcave.model.keys import KeySpace
 from snowcave.runtime.mesh import Mesh
-from snowcave.store.api import Change, WatchBatch
-from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
+from tests.kit.fed_mirrors import mirror, put
 
 HOST = "abc-local-snowcave.localhost"
 SERVICES = keys.catalog("service")
@@ -33,21 +30,17 @@ class Followed:
     """Routes over three mirrors that a test feeds."""
 
     def __init__(self) -> None:
-        clock = LoopClock()
-        self.services = Mirror(SERVICES, clock)
-        self.status = Mirror(keys.SERVICE_STATUS, clock)
-        self.endpoints = Mirror(keys.ENDPOINTS, clock)
-        self.routes = Routes(Mesh(), self.services, self.status, self.endpoints, random.Random(1))
+        self.services = mirror(SERVICES)
+        self.endpoints = mirror(keys.ENDPOINTS)
+        status = mirror(keys.SERVICE_STATUS)
+        self.routes = Routes(Mesh(), self.services, status, self.endpoints, random.Random(1))
 
-    def put(self, mirror: Mirror[Any], space: KeySpace[Any], message: Any, *parts: object) -> None:
-        value = None if message is None else message.SerializeToString()
-        revision = mirror.revision + 1
-        change = Change(space.key(*parts), value, revision, revision)
-        mirror.apply(WatchBatch(revision, (change,)))
+    def service(self, service: state.Object | None) -> None:
+        put(self.services, SERVICES, service, 3)
 
     def instance(self, name: int, address: str, *, ready: bool) -> None:
         endpoint = state.Endpoint(address=address, ready=ready)
-        self.put(self.endpoints, keys.ENDPOINTS, endpoint, 3, name)
+        put(self.endpoints, keys.ENDPOINTS, endpoint, 3, name)
 
 
 def test_only_public_endpoints_of_a_service_that_is_there_have_a_host():
@@ -60,7 +53,7 @@ def test_only_public_endpoints_of_a_service_that_is_there_have_a_host():
 
 async def test_a_host_is_found_whatever_its_case_port_or_final_dot():
     followed = Followed()
-    followed.put(followed.services, SERVICES, a_service(), 3)
+    followed.service(a_service())
     for host in (HOST, HOST.upper(), f"{HOST}:8402", f"{HOST}."):
         route = followed.routes.find(host)
         assert route is not None
@@ -71,14 +64,14 @@ async def test_a_host_is_found_whatever_its_case_port_or_final_dot():
 
 async def test_a_dropped_service_s_host_is_gone():
     followed = Followed()
-    followed.put(followed.services, SERVICES, a_service(), 3)
-    followed.put(followed.services, SERVICES, None, 3)
+    followed.service(a_service())
+    followed.service(None)
     assert followed.routes.find(HOST) is None
 
 
 async def test_traffic_goes_to_ready_instances_alone_and_to_each_of_them():
     followed = Followed()
-    followed.put(followed.services, SERVICES, a_service(), 3)
+    followed.service(a_service())
     route = followed.routes.find(HOST)
     assert route is not None
     followed.instance(0, "10.0.0.1", ready=False)
@@ -94,7 +87,7 @@ async def test_traffic_goes_to_ready_instances_alone_and_to_each_of_them():
 
 async def test_a_service_takes_requests_once_enough_instances_are_ready():
     followed = Followed()
-    followed.put(followed.services, SERVICES, a_service(min_ready_instances=2), 3)
+    followed.service(a_service(min_ready_instances=2))
     route = followed.routes.find(HOST)
     assert route is not None
     followed.instance(0, "10.0.0.1", ready=True)
