@@ -89,8 +89,9 @@ def _plain(column: pa.ChunkedArray, is_variant: bool) -> pa.ChunkedArray:
     if types.is_interval(kind):
         texts = [None if v is None else str(v) for v in column.to_pylist()]
         return pa.chunked_array([pa.array(texts, pa.string())])
-    if types.is_timestamp(kind) and kind.unit in ("s", "ms"):
-        return column.cast(pa.timestamp("us", kind.tz))
+    if types.is_timestamp(kind):
+        unit = "us" if kind.unit in ("s", "ms") else kind.unit
+        return column.cast(pa.timestamp(unit, "UTC" if kind.tz else None))
     return column
 
 

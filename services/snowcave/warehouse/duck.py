@@ -19,7 +19,7 @@ from fakesnow import macros as fakesnow_macros
 from fakesnow.instance import FakeSnow
 
 from snowcave.model.errors import ObjectExists, ObjectNotFound
-from snowcave.warehouse import event_table, macros
+from snowcave.warehouse import event_table, macros, objects
 from snowcave.warehouse.session import DuckSession
 from snowcave.warehouse.settings import EngineSettings
 
@@ -103,6 +103,8 @@ class DuckEngine:
             ("max_temp_directory_size", settings.spill_limit),
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),
+            # A session's own is set when it runs a statement.
+            ("TimeZone", "UTC"),
             # Dividing by zero is an error, not infinity.
             ("ieee_floating_point_ops", "false"),
         ):
@@ -132,6 +134,7 @@ class DuckEngine:
                 raise ObjectExists(name) from error
             duck.execute(for_database(info_schema.per_db_creation_sql(_MARK), name))
             duck.execute(for_database(fakesnow_macros.creation_sql(_MARK), name))
+            duck.execute(objects.creation_sql(_quoted(name)))
 
     def _is_attached(self, name: str) -> bool:
         with self._duck.cursor() as duck:

@@ -21,6 +21,8 @@ _NO_FUNCTION = re.compile(
 _NO_COLUMN = re.compile(
     r'Referenced column "(.+?)" (?:was )?not found|does not have a column named "(.+?)"'
 )
+_EXISTS = re.compile(r"with name \"?(.+?)\"? already exists")
+_ARGUMENTS = re.compile(r"(\w+)\(\) does not support the supplied arguments")
 _NEAR = re.compile(r'syntax error at or near "(.*?)"')
 _NOT_NUMBER = re.compile(
     r"Could not convert string ['\"](.*?)['\"] to (?:INT|DECIMAL|DOUBLE|BIGINT|HUGE)"
@@ -129,8 +131,8 @@ def _of_catalog(detail: str) -> SnowcaveError:
         return RemoteError(Kind.NOT_FOUND, 2003, "42S02", missing.message)
     if found := _NO_FUNCTION.search(detail):
         return _compilation(Kind.INVALID, 2140, "42601", f"Unknown function {found[1].upper()}.")
-    if "already exists" in detail:
-        return _compilation(Kind.EXISTS, 2002, "42710", detail.split("!")[0] + ".")
+    if found := _EXISTS.search(detail):
+        return _compilation(Kind.EXISTS, 2002, "42710", f"Object '{found[1]}' already exists.")
     if "does not exist" in detail:
         return _compilation(Kind.NOT_FOUND, 2003, "02000", detail)
     return _compilation(Kind.INVALID, 2003, "42S02", detail)
@@ -140,6 +142,9 @@ def _of_binder(detail: str) -> SnowcaveError:
     if found := _NO_COLUMN.search(detail):
         name = found[1] or found[2]
         return _compilation(Kind.INVALID, 904, "42000", f"error: invalid identifier '{name}'")
+    if found := _ARGUMENTS.search(detail):
+        text = f"Invalid argument types for function '{found[1]}'"
+        return _compilation(Kind.INVALID, 1044, "42P13", text)
     if "Duplicate struct entry name" in detail or "Duplicate named argument" in detail:
         return RemoteError(Kind.INVALID, 100103, "22000", detail)
     if "Catalog" in detail and "does not exist" in detail:

@@ -101,7 +101,7 @@ def _definition(statement: exp.Create | exp.Drop) -> None:
     if kind in {"DATABASE", "SCHEMA"}:
         # Both live in the catalog first; api applies them here by ApplyDdl.
         raise _unsupported(f"{statement.key.upper()} {kind} in this form")
-    if kind in {"MACRO", "TYPE", "SECRET", "FUNCTION", "PROCEDURE"}:
+    if kind in {"MACRO", "TYPE", "SECRET", "PROCEDURE"}:
         raise _unsupported(f"{statement.key.upper()} {kind}")
     if kind == "STAGE" and re.search(
         r"\bURL\b\s*=", statement.sql(dialect="snowflake"), re.IGNORECASE

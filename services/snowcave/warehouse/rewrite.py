@@ -342,13 +342,17 @@ def _is_key(node: Expr) -> bool:
 
 def tables_of(statement: Expr, context: Context) -> list[tuple[str, str, str]]:
     """(database, schema, name) of every table that the statement reads, folded."""
-    found: list[tuple[str, str, str]] = []
-    for table in statement.find_all(exp.Table):
-        if isinstance(table.this, exp.Identifier):
-            database = _fold(table.args.get("catalog")) or context.database
-            schema = _fold(table.args.get("db")) or context.schema
-            found.append((database, schema, _fold(table.this)))
-    return found
+    tables = [t for t in statement.find_all(exp.Table) if isinstance(t.this, exp.Identifier)]
+    return [place_of(table, context) for table in tables]
+
+
+def place_of(table: Expr | None, context: Context) -> tuple[str, str, str]:
+    """(database, schema, name) as DuckDB has them, with the session's where the statement names none."""
+    if table is None:
+        return context.database, context.schema, ""
+    database = _fold(table.args.get("catalog")) or context.database
+    schema = _fold(table.args.get("db")) or context.schema
+    return database, schema, _fold(table.this)
 
 
 def _fold(identifier: object) -> str:

@@ -19,12 +19,23 @@ from sqlglot import Expr, exp
 from snowcave.model.errors import QueryCancelled
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import bindings as binding
-from snowcave.warehouse import columns, event_table, guard, rewrite, semistructured
+from snowcave.warehouse import (
+    columns,
+    event_table,
+    guard,
+    rewrite,
+    semistructured,
+    shows,
+    timestamps,
+    udfs,
+)
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
+from snowcave.warehouse.own import OwnStatements
 
 _SELECT = 0x1000
 _OTHER = 0x6000
 _BOUND = "_SC_BOUND"
+_UTC = "UTC"
 _NUMERIC = (exp.Sum, exp.Avg, exp.Median)
 
 
@@ -109,7 +120,9 @@ class DuckSession:
             create_schema=False,
             paramstyle="qmark",
         )
+        self._answers = OwnStatements(duck, self._translated)
         self._looking_at = ("", "")
+        self._time_zone = _UTC
         self._cancelled = Event()
         self._in_transaction = False
         # Names of the Arrow functions that the running statement brought along.
@@ -121,11 +134,14 @@ class DuckSession:
 
     def parse(self, sql: str, context: Context) -> Expr:
         """Raises SnowcaveError. The tree is checked and filled in, but not yet bound to any rows."""
-        filled = rewrite.fill_variables(sql, self._connection.variables._variables)  # pyright: ignore[reportPrivateUsage]
-        statement = rewrite.parse(filled)
+        filled = rewrite.fill_variables(sql, self._answers.variables)
+        definition = udfs.read(filled)
+        statement = udfs.as_create(definition) if definition else rewrite.parse(filled)
         guard.check(statement)
-        statement = rewrite.name_columns(statement, filled)
-        return rewrite.fill_context(statement, context)
+        statement = rewrite.name_columns(statement, sql)
+        statement = rewrite.fill_context(statement, context)
+        statement.meta["sql"] = sql
+        return statement
 
     def execute(
         self,
@@ -222,30 +238,43 @@ class DuckSession:
             parameters = binding.order(statement, binding.values(bindings))
         try:
             self._register(held, functions)
-            return self._run(statement, parameters, statement_type)
+            return self._run(statement, parameters, statement_type, context)
         finally:
             self._unregister(held)
 
-    def _run(self, statement: Expr, parameters: list[Any] | None, statement_type: int) -> Outcome:
+    def _run(
+        self,
+        statement: Expr,
+        parameters: list[Any] | None,
+        statement_type: int,
+        context: Context,
+    ) -> Outcome:
         cursor = _Cursor(self._connection, cast(Any, self._duck))
         if self._cancelled.is_set():
             raise QueryCancelled
-        cursor.run(statement, parameters)
+        if (query := self._answers.run(statement, context)) is not None:
+            self._duck.execute(query)
+            table, affected = self._duck.to_arrow_table(), 0
+        else:
+            cursor.run(statement, parameters)
+            table, affected = shows.name_identities(cursor.table), cursor.rows_affected
+            self._looking_at = (self._connection.database or "", self._connection.schema or "")
+        described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
+        self._answers.note(statement, context)
         if isinstance(statement, (exp.Transaction, exp.Commit, exp.Rollback)):
             self._in_transaction = isinstance(statement, exp.Transaction)
-        described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
-        self._looking_at = (self._connection.database or "", self._connection.schema or "")
         return Outcome(
-            table=columns.normalise(cursor.table, described),
+            table=columns.normalise(table, described),
             columns=described,
             statement_type=statement_type,
-            rows_affected=cursor.rows_affected,
+            rows_affected=affected,
             database=self._looking_at[0],
             schema=self._looking_at[1],
         )
 
     def _look_at(self, context: Context) -> None:
         """Put the connection where the request says the session is."""
+        self._tell_time(context.parameters.get("TIMEZONE") or _UTC)
         here = (context.database, context.schema)
         connection = self._connection
         if here == self._looking_at and here != ("", ""):
@@ -269,24 +298,43 @@ class DuckSession:
             connection.database_set = connection.schema_set = False
             self._looking_at = ("", "")
 
+    def _tell_time(self, zone: str) -> None:
+        if zone != self._time_zone:
+            self._raw.execute("SET TimeZone = '" + zone.replace("'", "''") + "'")
+            self._time_zone = zone
+
     def _meant(self, statement: Expr, context: Context) -> Expr:
         """The statement with what Snowflake means by it where fakesnow would not ask."""
-        variants = self._json_columns(statement, context)
+        types, target = self._columns(statement, context)
+        variants = frozenset(name for name, kind in types.items() if kind == "JSON")
         statement = rewrite.compare_variants(statement, variants)
         statement = semistructured.calculate(statement, variants)
-        return semistructured.spell_out(statement)
+        statement = timestamps.read_offsets(statement, types, target)
+        return udfs.call_tables(semistructured.spell_out(statement))
 
-    def _json_columns(self, statement: Expr, context: Context) -> frozenset[str]:
+    def _translated(self, query: Expr, context: Context) -> str:
+        """A query as DuckDB reads it."""
+        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        return cursor.duckdb_sql(self._meant(query, context))
+
+    def _columns(self, statement: Expr, context: Context) -> tuple[dict[str, str], list[str]]:
+        """DuckDB's type of each column of the tables in reach, and the columns of the one that is written."""
         tables = rewrite.tables_of(statement, context)
         if not tables:
-            return frozenset()
+            return {}, []
         marks = ", ".join("(?, ?, ?)" for _ in tables)
         found = self._raw.execute(
-            "SELECT DISTINCT upper(column_name) FROM duckdb_columns() WHERE data_type = 'JSON' "
-            f"AND (database_name, schema_name, table_name) IN ({marks})",
+            "SELECT database_name, schema_name, table_name, upper(column_name), data_type "
+            "FROM duckdb_columns() "
+            f"WHERE (database_name, schema_name, table_name) IN ({marks}) ORDER BY column_index",
             [part for table in tables for part in table],
         ).fetchall()
-        return frozenset(row[0] for row in found)
+        # One name in two tables: semi-structured wins, as the casts that follow from it do no harm elsewhere.
+        types: dict[str, str] = {}
+        for *_, name, kind in found:
+            types[name] = kind if types.get(name) != "JSON" else "JSON"
+        target = [name for *place, name, _ in found if tuple(place) == tables[0]]
+        return types, target
 
     def _register(self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]) -> None:
         for relation in relations:

@@ -51,7 +51,6 @@ from snowcave.warehouse import guard, rewrite
         "CREATE STAGE s URL = 'file:///etc'",
         "CREATE DATABASE x",
         "DROP SCHEMA x",
-        "CREATE FUNCTION f(i INT) RETURNS INT LANGUAGE SQL AS 'i'",
         "CALL f()",
         "UNDROP TABLE t",
         "RESET threads",

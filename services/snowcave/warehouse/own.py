@@ -1,0 +1,135 @@
+"""Statements that never reach fakesnow: SHOW of what DuckDB's catalog knows, variables, SQL functions."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import duckdb
+from sqlglot import Expr, exp
+
+from snowcave.model.errors import Kind, ObjectNotFound, RemoteError
+from snowcave.warehouse import guard, objects, shows, udfs
+from snowcave.warehouse.engine import Context
+from snowcave.warehouse.objects import literal, quoted
+from snowcave.warehouse.rewrite import place_of
+from snowcave.warehouse.variables import Variables
+
+_DONE = "SELECT 'Statement executed successfully.' AS status"
+
+
+class OwnStatements:
+    """Of one session. `translate`: a query in DuckDB's words."""
+
+    def __init__(
+        self, duck: duckdb.DuckDBPyConnection, translate: Callable[[Expr, Context], str]
+    ) -> None:
+        self._duck = duck
+        self._translate = translate
+        self._variables = Variables()
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """As they are written in statements, by upper-case name."""
+        return self._variables.literals
+
+    def run(self, statement: Expr, context: Context) -> str | None:
+        """DuckDB's SQL that gives the rows to answer with; None where it is another statement.
+
+        Raises SnowcaveError and DuckDB's errors.
+        """
+        if isinstance(statement, (exp.Show, exp.Command)):
+            return shows.query(statement, context, self._databases(), self._variables.all)
+        if definition := udfs.definition_of(statement):
+            return self._create_function(definition, context)
+        if (
+            isinstance(statement, exp.Drop)
+            and str(statement.args.get("kind")).upper() == "FUNCTION"
+        ):
+            return self._drop_function(statement, context)
+        if isinstance(statement, exp.Describe) and _kind(statement) == "FUNCTION":
+            return self._describe_function(statement, context)
+        if self._variables.change(statement, lambda e: self._value(e, context), self._now()):
+            return _DONE
+        return None
+
+    def note(self, statement: Expr, context: Context) -> None:
+        """Remember what the statement made, once it has."""
+        text = str(statement.meta.get("sql") or "")
+        for change in objects.changes(statement, text, context):
+            self._duck.execute(change)
+
+    def _create_function(self, definition: udfs.Definition, context: Context) -> str:
+        database, schema, name = place_of(definition.name, context)
+        query = udfs.body(definition)
+        guard.check(query)
+        text = self._translate(query, context)
+        value = self._translate_item(query, context) if not definition.columns else ""
+        place = f"{quoted(database)}.{quoted(schema)}.{quoted(name)}"
+        self._duck.execute(udfs.macro(definition, place, text, value))
+        return f"SELECT {literal(f'Function {name} successfully created.')} AS status"
+
+    def _translate_item(self, query: exp.Query, context: Context) -> str:
+        """The only item of a query without FROM."""
+        text = self._translate(query, context)
+        alias = text.rsplit(" AS ", 1)[0]
+        return alias.removeprefix("SELECT ")
+
+    def _drop_function(self, statement: exp.Drop, context: Context) -> str:
+        database, schema, name = place_of(statement.find(exp.Table), context)
+        kind = self._function_kind(database, schema, name)
+        if not kind:
+            if statement.args.get("exists"):
+                return "SELECT 'Drop statement executed successfully.' AS status"
+            raise ObjectNotFound("Function", name)
+        word = "MACRO TABLE" if kind == "table_macro" else "MACRO"
+        self._duck.execute(f"DROP {word} {quoted(database)}.{quoted(schema)}.{quoted(name)}")
+        return f"SELECT {literal(f'{name} successfully dropped.')} AS status"
+
+    def _describe_function(self, statement: exp.Describe, context: Context) -> str:
+        database, schema, name = place_of(statement.find(exp.Table), context)
+        if not database:
+            raise ObjectNotFound("Function", name)
+        found = self._duck.execute(
+            f"SELECT text FROM {quoted(database)}.{objects.TABLE} "
+            "WHERE schema_name = ? AND name = ? AND kind = 'FUNCTION'",
+            [schema, name],
+        ).fetchall()
+        definition = udfs.read(found[0][0]) if found else None
+        if definition is None:
+            raise ObjectNotFound("Function", name)
+        rows = {
+            "signature": definition.signature,
+            "returns": definition.returns or "TABLE",
+            "language": definition.language,
+            "body": definition.body,
+        }
+        values = ", ".join(f"({literal(k)}, {literal(v)})" for k, v in rows.items())
+        return f"SELECT * FROM (VALUES {values}) AS f(property, value)"
+
+    def _function_kind(self, database: str, schema: str, name: str) -> str:
+        found = self._duck.execute(
+            "SELECT function_type FROM duckdb_functions() WHERE NOT internal "
+            "AND database_name = ? AND schema_name = ? AND function_name = ?",
+            [database, schema, name],
+        ).fetchall()
+        return str(found[0][0]) if found else ""
+
+    def _databases(self) -> list[str]:
+        found = self._duck.execute(
+            "SELECT database_name FROM duckdb_tables() WHERE table_name = '_sc_objects'"
+        ).fetchall()
+        return [str(row[0]) for row in found]
+
+    def _value(self, expression: Expr, context: Context) -> Any:
+        query = exp.select(exp.alias_(expression.copy(), "V"))
+        rows = self._duck.execute(self._translate(query, context)).fetchall()
+        if len(rows) != 1:
+            raise RemoteError(Kind.INVALID, 2055, "42601", "A variable takes one value.")
+        return rows[0][0]
+
+    def _now(self) -> datetime:
+        return self._duck.execute("SELECT now()").fetchall()[0][0]
+
+
+def _kind(statement: Expr) -> str:
+    return str(statement.args.get("kind") or "").upper()
