@@ -27,7 +27,7 @@ PAGE = """<!doctype html>
 
 
 def log(level: str, text: str) -> None:
-    stamp = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+    stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
     print(f"echo-service [{stamp}] [{level}] {text}", flush=True)
 
 
