@@ -1,7 +1,9 @@
 """An account with everything that statements need, in memory: store, mirrors, and small other daemons."""
 
+import hashlib
 import random
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ from snowcave.api.contract import (
     SessionContext,
     ToWarehouse,
 )
+from snowcave.api.rendering.render import Renderer
 from snowcave.api.statements.runner import Runner
 from snowcave.api.statements.work import Ports
 from snowcave.kit.clock import LoopClock
@@ -26,6 +29,7 @@ from snowcave.model.errors import ObjectNotFound
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import stages_pb2 as stages
 from snowcave.v1 import state_pb2 as state
 from tests.kit.memory_store import MemoryBackend, MemoryStore
 
@@ -99,6 +103,35 @@ class Results:
 
 
 @dataclass
+class StageFiles:
+    """Files by stage and path."""
+
+    kept: dict[tuple[int, str], bytes] = field(default_factory=dict[tuple[int, str], bytes])
+
+    async def files(
+        self, stage: int, prefix: str = "", pattern: str = ""
+    ) -> list[stages.StageFile]:
+        return [
+            stages.StageFile(path=path, size=len(content), md5=hashlib.md5(content).hexdigest())
+            for (held, path), content in sorted(self.kept.items())
+            if held == stage and path.startswith(prefix) and re.fullmatch(pattern or ".*", path)
+        ]
+
+    async def remove(self, stage: int, paths: Sequence[str]) -> list[str]:
+        return [path for path in paths if self.kept.pop((stage, path), None) is not None]
+
+    async def read(self, stage: int, path: str, *, most: int) -> bytes:
+        if (stage, path) not in self.kept:
+            raise ObjectNotFound("File", path)
+        return self.kept[stage, path]
+
+
+class Tickets:
+    async def ticket(self, session: int, transfer: state.Transfer) -> str:
+        return f"{session}:{transfer.stage}:{transfer.prefix}"
+
+
+@dataclass
 class Account:
     """`await account.sql(...)` runs a statement in a session of the administrator."""
 
@@ -111,6 +144,7 @@ class Account:
     ddl: WarehouseDdl
     logs: Logs
     context: SessionContext
+    stages: StageFiles
 
     def session(self, user: str, role: str = "") -> SessionContext:
         found = self.catalog.named("user", 0, user)
@@ -163,7 +197,8 @@ async def open_account(home: Path) -> AsyncGenerator[Account]:
     async with AsyncExitStack() as stack:
         mirrors = await follow_catalog(store, Parts(stack, Health()))
         catalog = Catalog(store, mirrors)
-        ports = Ports(registry, ddl, logs, Results())
+        stages = StageFiles()
+        ports = Ports(registry, ddl, logs, Results(), stages, Tickets(), Renderer())
         runner = Runner(catalog, ports, Mesh(home=home), clock=LoopClock(), rng=random.Random(2))
         account = Account(
             backend,
@@ -175,6 +210,7 @@ async def open_account(home: Path) -> AsyncGenerator[Account]:
             ddl,
             logs,
             SessionContext(session_id=1, user_uid=0, user_name=""),
+            stages,
         )
         account.context = account.session("ADMIN", "ACCOUNTADMIN")
         yield account

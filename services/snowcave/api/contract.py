@@ -4,13 +4,13 @@ The front door (sessions, protocol, query life) knows no statement; the statemen
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from snowcave.v1 import warehouse_pb2
+from snowcave.v1 import stages_pb2, state_pb2, warehouse_pb2
 
 Cell = str | int | float | bool | datetime | None
 
@@ -85,12 +85,36 @@ class QueryHandle:
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """What a client needs to bring files to a stage, or to fetch them. The files pass by HTTP."""
+
+    upload: bool
+    # uid
+    stage: int
+    # Opens the stage's files that begin with `prefix`, for a while.
+    token: str = field(repr=False)
+    # Where uploads go; empty or with a slash at its end.
+    prefix: str
+    # The client's own path, as it wrote it.
+    local: str
+    # Paths on the stage, of a download.
+    files: tuple[str, ...] = ()
+    # Each file by an address of its own, else by a token beside the address.
+    presigned: bool = False
+    parallel: int = 4
+    auto_compress: bool = True
+    overwrite: bool = False
+    source_compression: str = "AUTO_DETECT"
+
+
+@dataclass(frozen=True)
 class Done:
     """Api answered the statement itself; `context` is the session's after it."""
 
     rows: Rows
     context: SessionContext
     statement_type: int = OTHER_STATEMENT
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +124,7 @@ class ToWarehouse:
     sql: str
     context: SessionContext
     functions: tuple[warehouse_pb2.FunctionBinding, ...] = ()
+    stages: tuple[warehouse_pb2.StageBinding, ...] = ()
 
 
 Outcome = Done | ToWarehouse
@@ -140,6 +165,34 @@ class Ddl(Protocol):
     ) -> None: ...
 
     async def drop_schema(self, database: str, schema: str) -> None: ...
+
+
+class StageFiles(Protocol):
+    """The files of internal stages, which the warehouse has. A stage is given by its uid."""
+
+    async def files(
+        self, stage: int, prefix: str = "", pattern: str = ""
+    ) -> list[stages_pb2.StageFile]: ...
+
+    async def remove(self, stage: int, paths: Sequence[str]) -> list[str]:
+        """Those that were there."""
+        ...
+
+    async def read(self, stage: int, path: str, *, most: int) -> bytes:
+        """Raises ObjectNotFound, Exhausted."""
+        ...
+
+
+class Tickets(Protocol):
+    """Tokens of a session that open a few files of a stage for a while, and nothing else."""
+
+    async def ticket(self, session: int, transfer: state_pb2.Transfer) -> str: ...
+
+
+class Renderer(Protocol):
+    """Specifications from templates. Raises TemplateFailed."""
+
+    async def render(self, template: str, values: Mapping[str, tuple[str, bool]]) -> str: ...
 
 
 @dataclass(frozen=True)

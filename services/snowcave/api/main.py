@@ -2,6 +2,7 @@
 
 from snowcave.api.catalog.catalog import Catalog
 from snowcave.api.contract import StatementRunner
+from snowcave.api.rendering.render import Renderer
 from snowcave.api.settings import ApiSettings
 from snowcave.api.statements.runner import Runner
 from snowcave.api.statements.work import Ports
@@ -21,7 +22,15 @@ async def build(settings: ApiSettings, parts: Parts) -> None:
 def make_runner(around: Surroundings) -> StatementRunner:
     return Runner(
         Catalog(around.store, around.mirrors.catalog),
-        Ports(around.resolver, around.ddl, around.logs, around.results),
+        Ports(
+            around.resolver,
+            around.ddl,
+            around.logs,
+            around.results,
+            around.stages,
+            around.tickets,
+            Renderer(around.templates),
+        ),
         around.mesh,
         clock=LoopClock(),
         rng=ids.system_random(),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from snowcave.api.rendering.render import RenderSettings
 from snowcave.runtime.mesh import Mesh
 
 
@@ -11,8 +12,12 @@ class HttpSettings:
 
     # Bytes of a request body, after decompression.
     max_body: int = 16 << 20
-    # For a request's body.
+    # For a request's body, and for each piece of a stage file.
     receive: float = 20.0
+    # For a client to take the next piece of a stage file.
+    send: float = 60.0
+    # Bytes of a stage file that is uploaded; the warehouse has a limit of its own.
+    largest_file: int = 5 << 30
     # Requests at once; statements that are waited for count as well.
     requests: int = 1024
     # An idle connection, or one on which a request's head does not come to its end, is closed after this.
@@ -39,6 +44,8 @@ class SessionSettings:
     token: float = 3600.0
     # Life of a master token, and of a session that is not renewed.
     master: float = 14400.0
+    # Life of a token for the files of one PUT or GET; the client asks for another one.
+    transfer: float = 900.0
     # How often expired sessions and old query records are removed.
     sweep: float = 60.0
     # Tokens remembered by this replica.
@@ -88,6 +95,8 @@ class CallSettings:
     fetch: float = 30.0
     registry: float = 15.0
     agent: float = 20.0
+    # A stage file altogether, up or down.
+    transfer: float = 3600.0
     # Bytes of log that are read for one answer.
     log_bytes: int = 8 << 20
 
@@ -103,3 +112,4 @@ class ApiSettings:
     sessions: SessionSettings = field(default_factory=SessionSettings)
     queries: QuerySettings = field(default_factory=QuerySettings)
     calls: CallSettings = field(default_factory=CallSettings)
+    templates: RenderSettings = field(default_factory=RenderSettings)

@@ -53,6 +53,7 @@ class Warehouse:
             context=context_message(statement.context),
             bindings=bindings,
             functions=statement.functions,
+            stages=statement.stages,
             timeout_secs=timeout,
             describe_only=describe_only,
         )

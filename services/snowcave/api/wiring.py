@@ -9,23 +9,27 @@ from snowcave.api.bootstrap import bootstrap
 from snowcave.api.catalog.mirrors import Mirrors as CatalogMirrors
 from snowcave.api.catalog.mirrors import follow_catalog
 from snowcave.api.catalog.rooms import Rooms
+from snowcave.api.catalog.stage_rooms import StageRooms
 from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
 from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
 from snowcave.api.http import server
 from snowcave.api.http.front import Front
+from snowcave.api.http.transfers import Transfers
 from snowcave.api.logs import AgentLogs
 from snowcave.api.queries.lease import ReplicaLease
 from snowcave.api.queries.life import open_queries
 from snowcave.api.queries.records import Records
 from snowcave.api.queries.results import StatementResults, StoredResults
 from snowcave.api.registry import open_registry
+from snowcave.api.rendering.render import RenderSettings
 from snowcave.api.sessions.book import SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
 from snowcave.api.sessions.login import Login
 from snowcave.api.sessions.sweep import Sweep
 from snowcave.api.settings import ApiSettings
+from snowcave.api.stages import Stages, open_stages
 from snowcave.api.warehouse import open_warehouse
 from snowcave.kit import ids
 from snowcave.kit.clock import LoopClock
@@ -66,6 +70,9 @@ class Surroundings:
     ddl: Ddl
     logs: LogReader
     results: Results
+    stages: Stages
+    tickets: SessionBook
+    templates: RenderSettings
 
 
 MakeRunner = Callable[[Surroundings], StatementRunner]
@@ -100,14 +107,30 @@ async def build_front(
     resolver = await parts.enter("registry", open_registry(mesh, settings.calls))
     rooms = Rooms(catalog.objects, warehouse)
     await parts.enter("rooms", background(rooms.reconciler.run()))
+    stages = await parts.enter("stages", open_stages(mesh, settings.calls))
+    stage_rooms = StageRooms(store, catalog.objects, mirrors.sessions, stages)
+    await parts.enter("stage rooms", background(stage_rooms.reconciler.run()))
     logs = AgentLogs(mesh, settings.calls, mirrors.assignments, mirrors.nodes)
 
     lease = ReplicaLease(store, settings.queries.lease, clock, rng)
     await parts.enter("lease", background(lease.run()))
     records = Records(store, clock, ids.label(rng, 12), lease.current)
     of_statements = StatementResults(warehouse, records)
+    book = SessionBook(store, mirrors.sessions, clock, rng, settings.sessions)
     runner = make_runner(
-        Surroundings(mesh, store, mirrors, identity, resolver, warehouse, logs, of_statements)
+        Surroundings(
+            mesh,
+            store,
+            mirrors,
+            identity,
+            resolver,
+            warehouse,
+            logs,
+            of_statements,
+            stages,
+            book,
+            settings.templates,
+        )
     )
     queries = await parts.enter(
         "queries", open_queries(runner, warehouse, records, settings.queries, rng)
@@ -149,12 +172,13 @@ async def build_front(
         ),
     )
     front = Front(settings, book, login, ending, directory, queries, results)
+    transfers = Transfers(settings.http, book, catalog.objects, stages)
     plain, encrypted = addresses(mesh)
     tls = mesh.folder("tls")
     await parts.enter(
         "http",
         server.serve(
-            front.routes(),
+            [*front.routes(), *transfers.routes()],
             settings.http,
             plain=plain,
             encrypted=encrypted,

@@ -146,6 +146,17 @@ class ImageNotFound(ObjectNotFound):
         self.name = f"{repository_path}/{image}{mark}{reference}"
 
 
+class StageFileNotFound(SnowcaveError):
+    """A statement needs a file that is not on its stage."""
+
+    kind = Kind.NOT_FOUND
+    code = 91016
+    sqlstate = "22000"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"Remote file '{path}' was not found. The file might not exist.")
+
+
 class ObjectExists(SnowcaveError):
     kind = Kind.EXISTS
     code = 2002

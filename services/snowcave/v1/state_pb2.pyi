@@ -434,7 +434,7 @@ class Session(_message.Message):
     def __init__(self, id: _Optional[int] = ..., user: _Optional[int] = ..., user_name: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_query_id: _Optional[str] = ..., secondary_roles: _Optional[str] = ...) -> None: ...
 
 class SessionToken(_message.Message):
-    __slots__ = ("kind", "session", "user", "expires_on")
+    __slots__ = ("kind", "session", "user", "expires_on", "transfer")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[SessionToken.Kind]
@@ -442,20 +442,24 @@ class SessionToken(_message.Message):
         MASTER: _ClassVar[SessionToken.Kind]
         ISSUED: _ClassVar[SessionToken.Kind]
         SERVICE: _ClassVar[SessionToken.Kind]
+        TRANSFER: _ClassVar[SessionToken.Kind]
     KIND_UNSPECIFIED: SessionToken.Kind
     SESSION: SessionToken.Kind
     MASTER: SessionToken.Kind
     ISSUED: SessionToken.Kind
     SERVICE: SessionToken.Kind
+    TRANSFER: SessionToken.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_ON_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
     kind: SessionToken.Kind
     session: int
     user: int
     expires_on: _timestamp_pb2.Timestamp
-    def __init__(self, kind: _Optional[_Union[SessionToken.Kind, str]] = ..., session: _Optional[int] = ..., user: _Optional[int] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    transfer: Transfer
+    def __init__(self, kind: _Optional[_Union[SessionToken.Kind, str]] = ..., session: _Optional[int] = ..., user: _Optional[int] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, _Mapping]] = ...) -> None: ...
 
 class Transfer(_message.Message):
     __slots__ = ("stage", "prefix", "upload", "overwrite")

@@ -11,7 +11,7 @@ from snowcave.kit.tasks import background
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.grpc import connect, serve
-from snowcave.v1 import warehouse_pb2_grpc
+from snowcave.v1 import stages_pb2_grpc, warehouse_pb2_grpc
 from snowcave.warehouse.dispatch import Dispatch
 from snowcave.warehouse.duck import DuckEngine
 from snowcave.warehouse.invoke import Invoker
@@ -19,6 +19,8 @@ from snowcave.warehouse.results import ResultStore
 from snowcave.warehouse.service import SERVICE_NAME, WarehouseServicer
 from snowcave.warehouse.sessions import Sessions
 from snowcave.warehouse.settings import WarehouseSettings
+from snowcave.warehouse.stages.files import StageFiles
+from snowcave.warehouse.stages.service import STAGE_SERVICE, StageServicer
 from snowcave.warehouse.statements import Statements
 from snowcave.warehouse.tail import EventTail
 
@@ -57,6 +59,10 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
     )
     servicer = WarehouseServicer(engine, sessions, statements, results, settings)
     add = partial(warehouse_pb2_grpc.add_WarehouseServiceServicer_to_server, servicer)
+    files = await asyncio.to_thread(StageFiles, mesh.folder("stages"))
+    add_stages = partial(
+        stages_pb2_grpc.add_StageServiceServicer_to_server, StageServicer(files, settings.stages)
+    )
     await parts.enter("sweep", background(sweep(results, settings, clock)))
     await parts.enter(
         "grpc",
@@ -64,7 +70,7 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
             Role.WAREHOUSE,
             [mesh.grpc_address(Role.WAREHOUSE)],
             tls,
-            [(SERVICE_NAME, add)],
+            [(SERVICE_NAME, add), (STAGE_SERVICE, add_stages)],
             callers=[Role.API, Role.ADMIN],
         ),
     )

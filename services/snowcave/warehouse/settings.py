@@ -49,12 +49,29 @@ class CallSettings:
     window: int = 16
 
 
+@dataclass(frozen=True, slots=True)
+class StageSettings:
+    """Stage files."""
+
+    # Bytes of one file.
+    largest_file: int = 5 << 30
+    # Bytes read from disk for one message.
+    piece: int = 256 << 10
+    # Uploads that run at once, and downloads; further ones wait.
+    transfers: int = 32
+    # One transfer altogether.
+    transfer: float = 3600.0
+    # Files in one listing.
+    listed: int = 100_000
+
+
 @dataclass(frozen=True)
 class WarehouseSettings:
     mesh: Mesh
     engine: EngineSettings = field(default_factory=EngineSettings)
     results: ResultSettings = field(default_factory=ResultSettings)
     calls: CallSettings = field(default_factory=CallSettings)
+    stages: StageSettings = field(default_factory=StageSettings)
     # Where the functions and events daemons answer; empty: on this machine.
     functions_address: str = ""
     events_address: str = ""

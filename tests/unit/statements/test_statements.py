@@ -19,7 +19,6 @@ from snowcave.model.errors import (
     SnowcaveError,
     SpecInvalid,
     Unavailable,
-    Unsupported,
     ValueInvalid,
 )
 from snowcave.v1 import state_pb2 as state
@@ -252,8 +251,8 @@ async def test_a_service_wakes_a_suspended_pool(account: Account) -> None:
         (service().replace("POOL p", "POOL nope"), ObjectNotFound, "Compute pool 'NOPE'"),
         (
             "CREATE SERVICE x IN COMPUTE POOL p FROM @st SPECIFICATION_FILE='a.yml'",
-            Unsupported,
-            "SPECIFICATION_FILE",
+            ObjectNotFound,
+            "Stage 'D.PUBLIC.ST'",
         ),
     ],
 )

@@ -15,7 +15,7 @@ from snowcave.api.sessions.login import Login, Wish
 from snowcave.api.settings import QuerySettings
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit import ids
-from snowcave.model.errors import StatementNotFound
+from snowcave.model.errors import StatementNotFound, Unsupported
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1 import sql_pb2_grpc as stubs
 
@@ -107,8 +107,10 @@ class SqlServicer(stubs.SqlServiceServicer):
             if not running.finished.is_set():
                 await self._queries.cancel(running.id)
         match await self._queries.wait(running):
-            case Answer() as answer:
+            case Answer(transfer=None) as answer:
                 return answer
+            case Answer():
+                raise Unsupported("PUT and GET over gRPC")
             case Failure(error=error):
                 raise error
             case InProgress(query):

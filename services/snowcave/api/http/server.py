@@ -35,6 +35,8 @@ async def serve(
     runner = AppRunner(
         app,
         access_log=None,
+        # A stage file stays as it was sent; other bodies are unpacked where they are read, up to a limit.
+        auto_decompress=False,
         handle_signals=False,
         keepalive_timeout=settings.keep_alive,
         lingering_time=1.0,

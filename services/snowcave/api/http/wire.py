@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
-from snowcave.api.contract import SessionContext
+from snowcave.api.contract import SessionContext, Transfer
 from snowcave.api.queries import encoding
 from snowcave.api.queries.answer import Answer
 from snowcave.api.sessions.book import Tokens
@@ -132,7 +133,54 @@ def column(one: warehouse.ColumnType) -> Json:
     }
 
 
+def transfer(found: Transfer, query_id: str, context: SessionContext, base_url: str) -> Json:
+    """What a client needs for PUT or GET: its file transfer takes us for a store of objects."""
+    bucket = f"stages/{found.stage}/"
+    data: Json = {
+        "parameters": parameters(context.parameters),
+        "queryId": query_id,
+        "sqlState": "00000",
+        "parallel": found.parallel,
+        "threshold": 209715200,
+        "encryptionMaterial": None,
+        "stageInfo": {
+            "locationType": "GCS",
+            "location": bucket + found.prefix,
+            "path": found.prefix,
+            "region": "local",
+            "storageAccount": None,
+            "isClientSideEncrypted": False,
+            "creds": {} if found.presigned else {"GCS_ACCESS_TOKEN": found.token},
+            "presignedUrl": None,
+            "endPoint": None if found.presigned else base_url,
+        },
+        **final_names(context),
+    }
+
+    def signed(path: str) -> str:
+        return f"{base_url}/{bucket}{quote(path)}?ticket={found.token}"
+
+    if not found.upload:
+        data["command"] = "DOWNLOAD"
+        data["localLocation"] = found.local
+        data["src_locations"] = list(found.files)
+        data["presignedUrls"] = [signed(path) for path in found.files] if found.presigned else None
+        return success(data)
+    data["command"] = "UPLOAD"
+    data["src_locations"] = [found.local]
+    data["autoCompress"] = found.auto_compress
+    data["sourceCompression"] = found.source_compression.lower()
+    data["overwrite"] = found.overwrite
+    if found.presigned:
+        # The client repeats its PUT for each file, with the name that the file will have.
+        name = found.local.replace("\\", "/").rpartition("/")[2]
+        data["stageInfo"]["presignedUrl"] = signed(found.prefix + name)
+    return success(data)
+
+
 def answer(found: Answer, chunk_rows: int, base_url: str) -> Json:
+    if found.transfer is not None:
+        return transfer(found.transfer, found.query_id, found.context, base_url)
     rows = encoding.rowset(found.table, found.columns)
     data: Json = {
         "parameters": parameters(found.context.parameters),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from snowcave.api.contract import SessionContext
+from snowcave.api.contract import SessionContext, Transfer
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as warehouse
 
@@ -25,6 +25,7 @@ class Answer:
     # Placeholders of the statement, and whether a client may bind arrays to them.
     binds: int = 0
     array_binds: bool = False
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True)

@@ -270,7 +270,7 @@ class Queries:
 
     async def _own(self, running: Running, done: Done) -> Answer:
         total = len(done.rows.rows)
-        if total <= self._settings.keep_rows:
+        if total <= self._settings.keep_rows and done.transfer is None:
             session = running.statement.context.session_id
             try:
                 await self._warehouse.keep(session, running.id, done.rows)
@@ -284,6 +284,7 @@ class Queries:
             table=rows.table(done.rows),
             total=total,
             statement_type=_type_of(done),
+            transfer=done.transfer,
         )
 
     async def _ordinary(self, running: Running, ordinary: ToWarehouse) -> Answer:

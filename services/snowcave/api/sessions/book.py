@@ -152,6 +152,25 @@ class SessionBook:
         await self._store.txn([], [write])
         return token
 
+    async def ticket(self, session: int, transfer: state.Transfer) -> str:
+        """Opens files of a stage, and nothing else; dies with the session at the latest."""
+        found = await self.by_id(session)
+        token, write = self._token(
+            found.state, Kind.TRANSFER, self._settings.transfer, transfer
+        )
+        await self._store.txn([], [write])
+        return token
+
+    async def transfer(self, ticket: str) -> state.Transfer:
+        """What a ticket opens. Raises SessionExpired, SessionGone."""
+        entry = await self._entry(token_key(ticket))
+        if entry.kind != Kind.TRANSFER:
+            raise SessionGone
+        if self._passed(entry.expires_on):
+            raise SessionExpired
+        await self.by_id(entry.session)
+        return entry.transfer
+
     async def close(self, found: Found) -> None:
         """Its other tokens find no session any more, and the sweep removes them."""
         writes: list[Write] = [Delete(keys.SESSIONS.key(found.id))]
@@ -193,11 +212,19 @@ class SessionBook:
         return Tokens(first, master, session.id), [put_first, put_master]
 
     def _token(
-        self, session: state.Session, kind: state.SessionToken.Kind, life: float
+        self,
+        session: state.Session,
+        kind: state.SessionToken.Kind,
+        life: float,
+        transfer: state.Transfer | None = None,
     ) -> tuple[str, Put]:
         token = ids.token(self._rng)
         entry = state.SessionToken(
-            kind=kind, session=session.id, user=session.user, expires_on=self._after(life)
+            kind=kind,
+            session=session.id,
+            user=session.user,
+            expires_on=self._after(life),
+            transfer=transfer,
         )
         return token, Put(keys.SESSION_TOKENS.key(token_key(token)), entry.SerializeToString())
 

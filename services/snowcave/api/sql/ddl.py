@@ -19,7 +19,7 @@ from snowcave.api.sql.tree import (
 from snowcave.model.errors import Unsupported
 from snowcave.model.names import ObjectName
 
-# What api keeps itself; stages, tables and views are the warehouse's.
+# What api keeps itself; tables and views are the warehouse's.
 OURS = (
     "database",
     "schema",
@@ -30,6 +30,7 @@ OURS = (
     "image_repository",
     "service",
     "function",
+    "stage",
 )
 _LATER = ("snapshot", "secret", "network_rule", "integration")
 _ACCOUNT_OBJECTS = ("database", "role", "user", "warehouse", "compute_pool")
@@ -41,9 +42,12 @@ def parse_create(cursor: Cursor) -> Statement | None:
     replace = cursor.accept("OR", "REPLACE")
     alter = not replace and cursor.accept("OR", "ALTER")
     transient = cursor.accept("TRANSIENT")
+    temporary = cursor.accept("TEMPORARY") or cursor.accept("TEMP")
     start = cursor.peek()
     domain = accept_domain(cursor)
     _refuse_later(domain)
+    if temporary and domain != "stage":
+        return None
     if domain not in OURS or (domain == "function" and not is_service_function(cursor)):
         return None
     if (replace and domain in _NO_REPLACE) or (alter and domain != "function"):
@@ -64,12 +68,12 @@ def parse_create(cursor: Cursor) -> Statement | None:
         return create_function(cursor, existing)
     if domain == "service":
         return create_service(cursor, existing)
-    return _create_object(cursor, domain, existing, transient)
+    flags = {"TRANSIENT"} if transient else {"TEMPORARY"} if temporary else set[str]()
+    return _create_object(cursor, domain, existing, flags)
 
 
-def _create_object(cursor: Cursor, domain: str, existing: Existing, transient: bool) -> Create:
+def _create_object(cursor: Cursor, domain: str, existing: Existing, flags: set[str]) -> Create:
     name = _name(cursor, domain)
-    flags = {"TRANSIENT"} if transient else set[str]()
 
     def managed(cursor: Cursor) -> None:
         cursor.expect("WITH", "MANAGED", "ACCESS")
@@ -124,6 +128,8 @@ def _action(
             raise Unsupported("TAG")
         unset = read_unset(cursor, what, properties.SET[domain])
         return Alter(domain, name, if_exists, Action.UNSET, unset=unset, arguments=arguments)
+    if domain == "stage" and cursor.accept("REFRESH"):
+        return Alter(domain, name, if_exists, Action.NOTHING)
     if cursor.accept("RENAME", "TO"):
         return Alter(domain, name, if_exists, Action.RENAME, new_name=_name(cursor, domain))
     if domain == "service" and cursor.at("FROM"):

@@ -14,6 +14,7 @@ from snowcave.api.sql.grants import parse_grant
 from snowcave.api.sql.jobs import at_service_call, execute_job, service_call
 from snowcave.api.sql.session import parse_alter_session, parse_use
 from snowcave.api.sql.shows import parse_show
+from snowcave.api.sql.stages import parse_get, parse_list, parse_put, parse_remove
 from snowcave.api.sql.tree import Statement
 
 
@@ -44,6 +45,12 @@ _FAMILIES: dict[str, Callable[[Cursor], Statement | None]] = {
     "SELECT": parse_system_call,
     "CALL": _call,
     "EXECUTE": _execute,
+    "PUT": parse_put,
+    "GET": parse_get,
+    "LIST": parse_list,
+    "LS": parse_list,
+    "REMOVE": parse_remove,
+    "RM": parse_remove,
 }
 
 

@@ -97,6 +97,14 @@ CREATE: Mapping[str, Mapping[str, Reader]] = {
     "warehouse": WAREHOUSE,
     "compute_pool": {**COMPUTE_POOL_SET, "INITIALLY_SUSPENDED": read_boolean},
     "image_repository": {"ENCRYPTION": read_group, **_COMMENT},
+    "stage": {
+        "ENCRYPTION": read_group,
+        "DIRECTORY": read_group,
+        "FILE_FORMAT": read_group,
+        "COPY_OPTIONS": read_group,
+        "URL": read_string,
+        **_COMMENT,
+    },
 }
 SET: Mapping[str, Mapping[str, Reader]] = {
     "database": _RETENTION,
@@ -106,6 +114,7 @@ SET: Mapping[str, Mapping[str, Reader]] = {
     "warehouse": WAREHOUSE,
     "compute_pool": COMPUTE_POOL_SET,
     "image_repository": _COMMENT,
+    "stage": {"DIRECTORY": read_group, "FILE_FORMAT": read_group, **_COMMENT},
     "service": SERVICE,
     "function": FUNCTION,
 }

@@ -19,6 +19,7 @@ _KINDS: tuple[tuple[str, ...], ...] = (
     ("SERVICE", "INSTANCES"),
     ("SERVICE", "CONTAINERS"),
     ("SERVICES",),
+    ("STAGES",),
     ("ENDPOINTS",),
     ("DATABASES",),
     ("SCHEMAS",),

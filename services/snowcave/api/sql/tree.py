@@ -7,6 +7,7 @@ from enum import Enum, auto
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.types import DataType
 from snowcave.model.names import ObjectName
+from snowcave.model.stage_path import StagePath
 
 Literal = str | int | float | bool | None
 
@@ -33,11 +34,15 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class SpecSource:
-    """FROM SPECIFICATION …: the text itself, or a file on a stage."""
+    """FROM SPECIFICATION …: the text itself, or a file on a stage.
+
+    With `values` it is a template; each value is text and whether it stood between quotes.
+    """
 
     text: str = ""
-    stage: str = ""
+    stage: StagePath | None = None
     file: str = ""
+    values: Mapping[str, tuple[str, bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +240,34 @@ class ServiceCall:
     arguments: tuple[Literal, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PutFiles:
+    """`local` is what stands after file://; the client expands what stars are in it."""
+
+    local: str
+    stage: StagePath
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class GetFiles:
+    stage: StagePath
+    local: str
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class ListFiles:
+    stage: StagePath
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFiles:
+    stage: StagePath
+    pattern: str = ""
+
+
 Statement = (
     Create
     | CreateService
@@ -252,6 +285,10 @@ Statement = (
     | SetParameters
     | UnsetParameters
     | ShowParameters
+    | PutFiles
+    | GetFiles
+    | ListFiles
+    | RemoveFiles
     | SystemCall
     | ServiceCall
 )

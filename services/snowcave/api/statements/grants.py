@@ -68,6 +68,7 @@ PRIVILEGES: dict[str, tuple[str, ...]] = {
     "service": ("MONITOR", "OPERATE", "USAGE"),
     "image_repository": ("READ", "WRITE", "USAGE", "SERVICE READ", "SERVICE WRITE"),
     "function": ("USAGE",),
+    "stage": ("READ", "WRITE", "USAGE"),
     "user": ("MONITOR",),
     "role": (),
 }
@@ -88,7 +89,7 @@ _TO_SERVICE_ROLE = columns(
 
 
 async def grant_privileges(statement: GrantPrivileges, work: Work) -> Rows:
-    if statement.on.domain in ("table", "view", "stage", "sequence", "procedure", "event_table"):
+    if statement.on.domain in ("table", "view", "sequence", "procedure", "event_table"):
         # These are the warehouse's; whoever may use their schema may use them.
         return status(_EXECUTED)
     if statement.on.domain not in PRIVILEGES:

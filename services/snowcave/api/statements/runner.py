@@ -17,6 +17,7 @@ from snowcave.api.contract import (
     Rows,
     SessionContext,
     ToWarehouse,
+    Transfer,
 )
 from snowcave.api.sql import tree
 from snowcave.api.sql.calls import FUNCTIONS, placed_calls
@@ -34,19 +35,23 @@ from snowcave.api.statements import (
     service_shows,
     services,
     session,
+    stage_files,
+    stages,
     system_functions,
     waiting,
     warehouses,
 )
 from snowcave.api.statements.caller import caller_of
 from snowcave.api.statements.function_calls import bindings
+from snowcave.api.statements.stage_files import stage_bindings
 from snowcave.api.statements.work import Ports, StatementSettings, Work
 from snowcave.kit.clock import Clock
 from snowcave.model.errors import Unsupported
 from snowcave.runtime.mesh import Mesh
 
 T = TypeVar("T")
-Handler = Callable[[Any, Work], Awaitable[Rows]]
+# Only PUT and GET answer with a transfer.
+Handler = Callable[[Any, Work], Awaitable[Rows | Transfer]]
 
 _CREATE: dict[str, Handler] = {
     "database": databases.create_database,
@@ -56,6 +61,7 @@ _CREATE: dict[str, Handler] = {
     "warehouse": warehouses.create_warehouse,
     "compute_pool": compute_pools.create_compute_pool,
     "image_repository": image_repositories.create_image_repository,
+    "stage": stages.create_stage,
 }
 _ALTER: dict[str, Handler] = {
     "database": databases.alter,
@@ -65,6 +71,7 @@ _ALTER: dict[str, Handler] = {
     "warehouse": warehouses.alter_warehouse,
     "compute_pool": compute_pools.alter_compute_pool,
     "image_repository": image_repositories.alter_image_repository,
+    "stage": stages.alter_stage,
     "service": services.alter_service,
     "function": functions.alter_function,
 }
@@ -76,6 +83,7 @@ _DROP: dict[str, Handler] = {
     "warehouse": warehouses.drop_warehouse,
     "compute_pool": compute_pools.drop_compute_pool,
     "image_repository": image_repositories.drop_image_repository,
+    "stage": stages.drop_stage,
     "service": services.drop_service,
     "function": functions.drop_function,
 }
@@ -88,6 +96,7 @@ _DESCRIBE: dict[str, Handler] = {
     "database": describes.describe_database,
     "schema": describes.describe_schema,
     "image_repository": describes.describe_image_repository,
+    "stage": stages.describe_stage,
 }
 _SHOW: dict[str, Handler] = {
     "DATABASES": databases.show_databases,
@@ -99,6 +108,7 @@ _SHOW: dict[str, Handler] = {
     "COMPUTE POOL INSTANCE FAMILIES": compute_pools.show_instance_families,
     "IMAGE REPOSITORIES": image_repositories.show_image_repositories,
     "IMAGES": image_repositories.show_images,
+    "STAGES": stages.show_stages,
     "SERVICES": service_shows.show_services,
     "SERVICE INSTANCES": service_shows.show_instances,
     "SERVICE CONTAINERS": service_shows.show_containers,
@@ -110,6 +120,10 @@ _OTHERS: dict[type, Handler] = {
     tree.CreateService: services.create_service,
     tree.ExecuteJob: jobs.execute_job,
     tree.CreateFunction: functions.create_function,
+    tree.PutFiles: stage_files.put_files,
+    tree.GetFiles: stage_files.get_files,
+    tree.ListFiles: stage_files.list_files,
+    tree.RemoveFiles: stage_files.remove_files,
     tree.GrantPrivileges: grants.grant_privileges,
     tree.GrantRole: grants.grant_role,
     tree.GrantServiceRole: grants.grant_service_role,
@@ -176,6 +190,8 @@ class Runner:
 
         async def attempt(work: Work) -> Done:
             rows = await handler(statement, work)
+            if isinstance(rows, Transfer):
+                return Done(Rows(()), work.context, transfer=rows)
             done = Done(rows, work.context)
             return Done(rows, work.context, kind) if kind else done
 
@@ -224,7 +240,8 @@ class Runner:
     ) -> ToWarehouse:
         work, describing = self._work(context, query), query.describe_only
         sql = await self._filled_in(sql, work, describing=describing)
-        return ToWarehouse(sql, context, await bindings(sql, work, describing=describing))
+        functions = await bindings(sql, work, describing=describing)
+        return ToWarehouse(sql, context, functions, stage_bindings(sql, work))
 
     async def _filled_in(self, sql: str, work: Work, *, describing: bool) -> str:
         """Our SYSTEM$ functions within ordinary SQL become what they say, or would: describing runs none."""

@@ -6,6 +6,7 @@ from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, CreateService, Drop, Existing, SpecSource
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, retire, sought, taken
 from snowcave.api.statements.images import pin_images
+from snowcave.api.statements.spec_source import spec_text
 from snowcave.api.statements.work import Work
 from snowcave.kit import ids
 from snowcave.model import names, spec
@@ -85,16 +86,15 @@ def wake_pool(work: Work, change: Change, pool: Entry[state.Object]) -> None:
 
 async def specify(work: Work, found: state.Object, source: SpecSource) -> None:
     """Validate the specification, pin its images, name its public endpoints."""
-    if source.file:
-        raise Unsupported("SPECIFICATION_FILE; give the text with FROM SPECIFICATION $$ … $$")
     service = found.service
-    parsed = spec.parse(source.text)
+    text = await spec_text(source, work)
+    parsed = spec.parse(text)
     _check_fit(work, parsed, service.compute_pool)
     public = [endpoint.name for endpoint in parsed.endpoints if endpoint.public]
     if public:
         work.caller.need_in_account("BIND SERVICE ENDPOINT")
     await pin_images(work, found, parsed)
-    service.spec_text = source.text
+    service.spec_text = text
     service.spec.CopyFrom(parsed)
     service.spec_digest = spec.digest(parsed)
     # A host stays with its endpoint's name over upgrades.

@@ -11,9 +11,12 @@ from snowcave.api.contract import (
     Ddl,
     LogReader,
     QueryHandle,
+    Renderer,
     Resolver,
     Results,
     SessionContext,
+    StageFiles,
+    Tickets,
 )
 from snowcave.api.statements.caller import Caller
 from snowcave.kit import ids
@@ -41,6 +44,9 @@ class Ports:
     ddl: Ddl
     logs: LogReader
     results: Results
+    stages: StageFiles
+    tickets: Tickets
+    renderer: Renderer
 
 
 @dataclass(frozen=True)
