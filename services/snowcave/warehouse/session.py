@@ -22,6 +22,7 @@ from snowcave.warehouse import bindings as binding
 from snowcave.warehouse import (
     columns,
     event_table,
+    formats,
     guard,
     rewrite,
     semistructured,
@@ -310,6 +311,7 @@ class DuckSession:
         statement = rewrite.compare_variants(statement, variants)
         statement = semistructured.calculate(statement, variants)
         statement = timestamps.read_offsets(statement, types, target)
+        statement = formats.write_times(statement)
         return udfs.call_tables(semistructured.spell_out(statement))
 
     def _translated(self, query: Expr, context: Context) -> str:

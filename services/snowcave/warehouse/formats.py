@@ -1,0 +1,66 @@
+"""TO_CHAR with a format for dates and times. Pure.
+
+sqlglot translates the format only where it knows from the statement itself that the value is a date; for a
+column it would drop it.
+"""
+
+import re
+
+from sqlglot import Expr, exp
+
+_PARTS = {
+    "YYYY": "%Y",
+    "YY": "%y",
+    "MMMM": "%B",
+    "MON": "%b",
+    "MM": "%m",
+    "DD": "%d",
+    "DY": "%a",
+    "HH24": "%H",
+    "HH12": "%I",
+    "AM": "%p",
+    "PM": "%p",
+    "MI": "%M",
+    "SS": "%S",
+    "FF0": "",
+    "FF3": "%g",
+    "FF6": "%f",
+    "FF9": "%n",
+    "FF": "%n",
+    "TZHTZM": "%z",
+    "TZH:TZM": "%z",
+}
+_PART = re.compile('"([^"]*)"|' + "|".join(sorted(_PARTS, key=len, reverse=True)), re.IGNORECASE)
+_OF_NUMBERS = re.compile(r"[90$,.SGDLMIBX\s]+", re.IGNORECASE)
+# How sqlglot writes the fractions of a second that Python's formats lack.
+_FRACTIONS = {"%f_nine": "%n", "%f_three": "%g", "%f_zero": "", "%-z": "%z", "%:z": "%z"}
+
+
+def write_times(statement: Expr) -> Expr:
+    for node in list(statement.find_all(exp.ToChar, exp.TimeToStr)):
+        given = node.args.get("format")
+        if not isinstance(given, exp.Literal) or not given.is_string:
+            continue
+        if isinstance(node, exp.TimeToStr):
+            _fractions(given)
+        elif not _OF_NUMBERS.fullmatch(given.name):
+            written = exp.Literal.string(duck_format(given.name))
+            node.replace(exp.Anonymous(this="strftime", expressions=[node.this.copy(), written]))
+    return statement
+
+
+def duck_format(text: str) -> str:
+    """`YYYY-MM-DD HH24:MI` → `%Y-%m-%d %H:%M`"""
+
+    def part(match: re.Match[str]) -> str:
+        quoted = match[1]
+        return quoted.replace("%", "%%") if quoted is not None else _PARTS[match[0].upper()]
+
+    return _PART.sub(part, text.replace("%", "%%"))
+
+
+def _fractions(given: exp.Literal) -> None:
+    text = given.name
+    for theirs, ours in _FRACTIONS.items():
+        text = text.replace(theirs, ours)
+    given.set("this", text)
