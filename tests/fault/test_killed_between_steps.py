@@ -14,7 +14,13 @@ from tests.fault.kit.faults import FaultVoid, injected
 from tests.fault.kit.ground import Ground
 from tests.fault.kit.processes import Kill, Pause
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.ours]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.ours,
+    # The first test pays for the mesh.
+    pytest.mark.timeout(300),
+]
 
 
 async def committed_rows(ground: Ground, table: str) -> int:

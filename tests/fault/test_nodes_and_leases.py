@@ -14,7 +14,13 @@ from tests.fault.kit.ground import Ground
 from tests.fault.kit.processes import Pause
 from tests.fault.kit.vms import CutLink, KillVm
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.ours]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.ours,
+    # The first test pays for the mesh.
+    pytest.mark.timeout(300),
+]
 
 # A little longer than the leases of leaders and nodes, shorter than the grace of a node that vanished.
 LONGER_THAN_A_LEASE = 12.0

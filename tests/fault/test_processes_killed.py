@@ -15,7 +15,13 @@ from tests.fault.kit.ground import Ground
 from tests.fault.kit.processes import Kill
 from tests.kit.mesh import snowcave
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.ours]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.ours,
+    # The first test pays for the mesh.
+    pytest.mark.timeout(300),
+]
 
 WHOLE_AGAIN = 15.0
 DAEMONS = (

@@ -11,7 +11,13 @@ from tests.fault.kit.faults import injected
 from tests.fault.kit.ground import Ground
 from tests.fault.kit.processes import Kill, Pause
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.ours]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.ours,
+    # The first test pays for the mesh.
+    pytest.mark.timeout(300),
+]
 
 # Longer than every lease: the scheduler's reign, the nodes' and the machine's heartbeat.
 AWAY = 20.0

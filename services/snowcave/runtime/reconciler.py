@@ -58,9 +58,21 @@ class Reconciler(Generic[K]):
 
     async def _resync_forever(self) -> None:
         while True:
-            for key in await self._list_keys():
+            for key in await self._listed():
                 self.queue.add(key)
             await asyncio.sleep(self._resync)
+
+    async def _listed(self) -> Iterable[K]:
+        """Whoever knows the keys may be away, at our start too; that must not end the daemon."""
+        for delay in backoff(self._rng):
+            try:
+                return await self._list_keys()
+            except SnowcaveError as error:
+                if not error.kind.value.retryable:
+                    raise
+                log.info("keys_not_listed", error=error.message)
+            await asyncio.sleep(delay)
+        raise AssertionError("unreachable")
 
     async def _work_forever(self) -> None:
         while True:

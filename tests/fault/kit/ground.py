@@ -255,7 +255,7 @@ class Ground:
         return int(text.split()[1])
 
     async def violations(self, *, missing_lines: int = 0) -> list[str]:
-        """Final reads: nothing that was acknowledged is lost, nothing is doubled, no answer was wrong."""
+        """Final reads: nothing acknowledged is lost, nothing doubled, no answer wrong, no bug logged."""
         history = self.history
         reader = self.sql("reader")
         rows = [row[0] for row in await reader.run("SELECT n FROM written")]
@@ -267,6 +267,7 @@ class Ground:
             *checks.lost_or_doubled(history.of("insert"), rows),
             *checks.changed_objects(history.of("ddl"), roles),
             *checks.numbered_lines(await self.lines(upto), upto=upto, missing=missing_lines),
+            *self.view.accidents(),
         ]
 
     def close(self) -> None:
