@@ -153,9 +153,11 @@ def test_suspend_takes_the_containers_away_and_resume_brings_them_back(
 ):
     session = fleet.session
     dropped.append("sleeper")
-    session.cursor().execute(
-        service_sql("sleeper", probe_container(more=PROBE.format("/up")), PUBLIC)
+    # A call would wake it otherwise.
+    sleeper = service_sql(
+        "sleeper", probe_container(more=PROBE.format("/up")), PUBLIC, "AUTO_RESUME=FALSE"
     )
+    session.cursor().execute(sleeper)
     session.cursor().execute(
         "CREATE OR REPLACE FUNCTION ask_sleeper (x varchar) RETURNS varchar "
         "SERVICE=sleeper ENDPOINT=ui AS '/echo'"
