@@ -147,7 +147,6 @@ def test_a_service_function_without_endpoint_misses_an_option() -> None:
         "DROP TABLE t",
         "select parse_json(system$get_service_status('s'))",
         "SELECT SYSTEM$TYPEOF(1)",
-        "/* c */ put file:///tmp/x @st",
         "",
         ";",
     ],

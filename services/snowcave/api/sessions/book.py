@@ -155,9 +155,7 @@ class SessionBook:
     async def ticket(self, session: int, transfer: state.Transfer) -> str:
         """Opens files of a stage, and nothing else; dies with the session at the latest."""
         found = await self.by_id(session)
-        token, write = self._token(
-            found.state, Kind.TRANSFER, self._settings.transfer, transfer
-        )
+        token, write = self._token(found.state, Kind.TRANSFER, self._settings.transfer, transfer)
         await self._store.txn([], [write])
         return token
 
