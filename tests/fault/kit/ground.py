@@ -89,6 +89,7 @@ class Ground:
     sqls: dict[str, traffic.Sql] = field(default_factory=dict[str, traffic.Sql])
     endpoint: str = ""
     dns_name: str = ""
+    _told: set[str] = field(default_factory=set[str])
 
     @property
     def view(self) -> MeshView:
@@ -267,8 +268,14 @@ class Ground:
             *checks.lost_or_doubled(history.of("insert"), rows),
             *checks.changed_objects(history.of("ddl"), roles),
             *checks.numbered_lines(await self.lines(upto), upto=upto, missing=missing_lines),
-            *self.view.accidents(),
+            *self._new_accidents(),
         ]
+
+    def _new_accidents(self) -> list[str]:
+        """Each is told once: the next test is not to blame."""
+        fresh = [one for one in self.view.accidents() if one not in self._told]
+        self._told.update(fresh)
+        return fresh
 
     def close(self) -> None:
         for sql in self.sqls.values():

@@ -115,9 +115,9 @@ class MeshView:
     def accidents(self) -> list[str]:
         """Lines of the daemons' logs that tell of exceptions which nobody dealt with."""
         return [
-            f"{path.name}: {line}"
+            f"{path.name}:{number}: {line}"
             for path in sorted(self.mesh.folder("log").glob("*.log"))
             if path.stem != "engine"
-            for line in path.read_text(errors="replace").splitlines()
+            for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
             if _ACCIDENTS.search(line)
         ]
