@@ -46,6 +46,8 @@ class SessionSettings:
     master: float = 14400.0
     # Life of a token for the files of one PUT or GET; the client asks for another one.
     transfer: float = 900.0
+    # Life of a token with which a container logs in; its agent asks for another one long before.
+    service_token: float = 3600.0
     # How often expired sessions and old query records are removed.
     sweep: float = 60.0
     # Tokens remembered by this replica.

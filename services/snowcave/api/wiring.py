@@ -27,6 +27,7 @@ from snowcave.api.sessions.book import SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
 from snowcave.api.sessions.login import Login
+from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.api.sessions.sweep import Sweep
 from snowcave.api.settings import ApiSettings
 from snowcave.api.stages import Stages, open_stages
@@ -137,9 +138,18 @@ async def build_front(
     )
     results = StoredResults(queries, records, warehouse, settings.queries, clock)
 
-    book = SessionBook(store, mirrors.sessions, clock, rng, settings.sessions)
     directory = Directory(mesh, store, identity, catalog.objects, catalog.names)
-    login = Login(directory, book, clock, settings.login)
+    service_tokens = ServiceTokens(
+        store,
+        catalog.objects,
+        mirrors.assignments,
+        mirrors.nodes,
+        identity,
+        clock,
+        rng,
+        settings.sessions.service_token,
+    )
+    login = Login(directory, service_tokens, book, clock, settings.login)
     ending = SessionEnding(book, queries, warehouse)
     sweep = Sweep(
         store,
@@ -154,12 +164,12 @@ async def build_front(
     sql = SqlServicer(
         login, book, ending, directory, queries, results, warehouse, settings.queries
     )
-    errands = CatalogServicer(store, clock)
+    errands = CatalogServicer(store, service_tokens, clock)
     await parts.enter(
         "grpc",
         serve(
             Role.API,
-            [mesh.grpc_address(Role.API)],
+            [f"{host}:{mesh.grpc_port(Role.API)}" for host in node_addresses(mesh)],
             mesh.folder("tls"),
             [
                 (SQL_SERVICE, partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)),

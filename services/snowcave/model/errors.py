@@ -269,6 +269,28 @@ class LoginMethodUnsupported(SnowcaveError):
         self.code = code
 
 
+class TokenInvalid(SnowcaveError):
+    """What a client shows as its OAuth token is none. The clients know 390303."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = 390303
+    sqlstate = "28000"
+
+    def __init__(self) -> None:
+        super().__init__("Invalid OAuth access token.")
+
+
+class TokenExpired(SnowcaveError):
+    """The clients know 390318."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = 390318
+    sqlstate = "28000"
+
+    def __init__(self) -> None:
+        super().__init__("OAuth access token expired.")
+
+
 class StatementNotFound(SnowcaveError):
     """709 from memory."""
 

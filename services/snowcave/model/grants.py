@@ -65,8 +65,11 @@ class AccessView:
         return frozenset(self._roles_of_user.get(user, ()))
 
     def all_roles_of(self, user: int) -> frozenset[int]:
-        """Everything the user may act as, hierarchy included."""
+        """Everything the user may act as, hierarchy included. A service acts as its owner."""
         roles = self.roles_of(user)
+        owner = None if roles else self._owner_of("service", user)
+        if owner is not None:
+            roles = frozenset({owner})
         return roles.union(*(self.closure(role) for role in roles))
 
     def holds(self, roles: Iterable[int], privilege: str, domain: str, uid: int) -> bool:

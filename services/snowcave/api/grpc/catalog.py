@@ -1,13 +1,17 @@
 """CatalogService: what the system's own parts ask of api, because api alone writes the catalog."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
-from snowcave.model.errors import Conflict, ObjectNotFound, ValueInvalid
+from snowcave.model.errors import Conflict, NotAuthorized, ObjectNotFound, ValueInvalid
+from snowcave.model.keys import Role
+from snowcave.runtime import grpc as rpc
 from snowcave.store.api import Compare, Delete, KeyValue, Put, Store
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1 import sql_pb2_grpc as stubs
@@ -41,8 +45,9 @@ def resume(found: state.Object, now: Timestamp) -> bool:
 
 
 class CatalogServicer(stubs.CatalogServiceServicer):
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, tokens: ServiceTokens, clock: Clock) -> None:
         self._store = store
+        self._tokens = tokens
         self._clock = clock
 
     async def Resume(self, request: v1.ResumeRequest, context: Any) -> v1.ResumeReply:  # noqa: N802
@@ -83,6 +88,15 @@ class CatalogServicer(stubs.CatalogServiceServicer):
                 return v1.ForgetReply()
         raise Conflict("The object changed too often.")
 
+    async def IssueServiceToken(  # noqa: N802
+        self, request: v1.ServiceTokenRequest, context: Any
+    ) -> v1.ServiceTokenReply:
+        if rpc.caller(context) is not Role.AGENT:
+            raise NotAuthorized("service tokens")
+        where = peer_host(context.peer())
+        token = await self._tokens.issue(request.node, request.instance, where)
+        return v1.ServiceTokenReply(token=token, valid_for=self._tokens.life)
+
     async def _revoke_all(self, uid: int) -> None:
         """Grants that were made while the object was being dropped; DROP has taken all others."""
         kept = await self._store.list(keys.GRANTS.prefix)
@@ -101,6 +115,11 @@ class CatalogServicer(stubs.CatalogServiceServicer):
         stamp = Timestamp()
         stamp.FromDatetime(self._clock.now())
         return stamp
+
+
+def peer_host(peer: str) -> str:
+    """Of what gRPC calls its peer: `ipv4:10.0.0.1:4711`, `ipv6:[::1]:4711`."""
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
 
 
 def _is_about(kept: KeyValue, uid: int) -> bool:

@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 _TIMEOUT = "STATEMENT_TIMEOUT_IN_SECONDS"
 _NAME = 1024
+_TOKEN = 16384
 _SQL = 4 << 20
 
 
@@ -67,6 +68,7 @@ class Front:
             user=requests.text(data, "LOGIN_NAME", most=_NAME),
             password=requests.text(data, "PASSWORD", most=_NAME),
             method=requests.text(data, "AUTHENTICATOR", most=_NAME),
+            token=requests.text(data, "TOKEN", most=_TOKEN),
             database=request.query.get("databaseName", ""),
             schema=request.query.get("schemaName", ""),
             warehouse=request.query.get("warehouse", ""),

@@ -29,9 +29,7 @@ class Directory:
 
     async def context(self, session: state.Session) -> SessionContext:
         """The session as statements see it. Raises SessionGone where its user may not go on."""
-        user = self.catalog.get("user", str(session.user))
-        if user is None or user.user.disabled or user.HasField("dropped_on"):
-            raise SessionGone
+        user = self._user(session.user)
         return SessionContext(
             session_id=session.id,
             user_uid=session.user,
@@ -49,6 +47,14 @@ class Directory:
             client_app=session.client_app,
             client_version=session.client_version,
         )
+
+    def _user(self, uid: int) -> state.Object:
+        """Whom a session is of: a user, or a service whose container logged in."""
+        for domain in ("user", "service"):
+            found = self.catalog.get(domain, str(uid))
+            if found is not None and not found.user.disabled and not found.HasField("dropped_on"):
+                return found
+        raise SessionGone
 
     async def _role_in_use(self, name: str) -> int:
         known = self.role(name)

@@ -8,6 +8,7 @@ import structlog
 from snowcave.api.sessions.book import Opening, SessionBook, Tokens
 from snowcave.api.sessions.directory import Directory, bounded
 from snowcave.api.sessions.lockout import Lockout
+from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.api.settings import LoginSettings
 from snowcave.kit.clock import Clock
 from snowcave.model.errors import (
@@ -28,7 +29,6 @@ _PUBLIC = "PUBLIC"
 # What the clients know as the failure of each method.
 _METHODS = {
     "SNOWFLAKE_JWT": ("a key pair", 390144),
-    "OAUTH": ("OAuth", 390303),
     "PROGRAMMATIC_ACCESS_TOKEN": ("a programmatic access token", 390318),
     "EXTERNALBROWSER": ("a browser", 390190),
     "ID_TOKEN": ("an ID token", 390195),
@@ -48,6 +48,7 @@ class Wish:
     password: str = field(default="", repr=False)
     # Empty: by password.
     method: str = ""
+    token: str = field(default="", repr=False)
     database: str = ""
     schema: str = ""
     warehouse: str = ""
@@ -60,9 +61,15 @@ class Wish:
 
 class Login:
     def __init__(
-        self, directory: Directory, book: SessionBook, clock: Clock, settings: LoginSettings
+        self,
+        directory: Directory,
+        service_tokens: ServiceTokens,
+        book: SessionBook,
+        clock: Clock,
+        settings: LoginSettings,
     ) -> None:
         self._directory = directory
+        self._service_tokens = service_tokens
         self._book = book
         self._clock = clock
         self._settings = settings
@@ -71,10 +78,18 @@ class Login:
 
     async def open(self, wish: Wish) -> tuple[Tokens, state.Session]:
         """Raises LoginFailed and its kin."""
-        if wish.method and wish.method.upper() not in ("SNOWFLAKE", "DEFAULT"):
-            raise LoginMethodUnsupported(*_METHODS.get(wish.method.upper(), _OTHER_METHOD))
-        principal = await self._verified(wish.user, wish.password)
-        opened = await self._book.open(self._opening(wish, principal))
+        method = wish.method.upper()
+        if method == "OAUTH":
+            # Only containers have such tokens. The login name says nothing that the token does not.
+            principal = await self._service_tokens.verify(wish.token)
+            defaults = self._service_tokens.defaults(principal.user)
+        elif method in ("", "SNOWFLAKE", "DEFAULT"):
+            principal = await self._verified(wish.user, wish.password)
+            found = self._directory.catalog.get("user", str(principal.user))
+            defaults = found.user if found else state.User()
+        else:
+            raise LoginMethodUnsupported(*_METHODS.get(method, _OTHER_METHOD))
+        opened = await self._book.open(self._opening(wish, principal, defaults))
         log.info("session_opened", user=principal.user_name, session=opened[0].session_id)
         return opened
 
@@ -98,10 +113,8 @@ class Login:
         self._lockout.succeeded(user)
         return principal
 
-    def _opening(self, wish: Wish, principal: Principal) -> Opening:
+    def _opening(self, wish: Wish, principal: Principal, defaults: state.User) -> Opening:
         user = principal.user
-        found = self._directory.catalog.get("user", str(user))
-        defaults = found.user if found else state.User()
         database, _, schema = defaults.default_namespace.partition(".")
         if wish.database:
             database, schema = wish.database, ""
