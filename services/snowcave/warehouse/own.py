@@ -37,6 +37,8 @@ class OwnStatements:
 
         Raises SnowcaveError and DuckDB's errors.
         """
+        if isinstance(statement, exp.Transaction):
+            return _DONE  # begun before, by the session
         if isinstance(statement, (exp.Show, exp.Command)):
             return shows.query(statement, context, self._databases(), self._variables.all)
         if definition := udfs.definition_of(statement):

@@ -4,6 +4,7 @@ Blocking, and not safe for two callers at once; `Sessions` sees to that.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -32,6 +33,7 @@ from snowcave.warehouse import (
 )
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
 from snowcave.warehouse.own import OwnStatements
+from snowcave.warehouse.transactions import CHANGES, DEFINITIONS, Transaction, TransactionLost
 
 _SELECT = 0x1000
 _OTHER = 0x6000
@@ -125,7 +127,7 @@ class DuckSession:
         self._looking_at = ("", "")
         self._time_zone = _UTC
         self._cancelled = Event()
-        self._in_transaction = False
+        self._transaction: Transaction | None = None
         # Names of the Arrow functions that the running statement brought along.
         self._functions: list[str] = []
         duck.execute("SET search_path = 'memory.main'")
@@ -135,6 +137,7 @@ class DuckSession:
 
     def parse(self, sql: str, context: Context) -> Expr:
         """Raises SnowcaveError. The tree is checked and filled in, but not yet bound to any rows."""
+        self._revive()
         filled = rewrite.fill_variables(sql, self._answers.variables)
         definition = udfs.read(filled)
         statement = udfs.as_create(definition) if definition else rewrite.parse(filled)
@@ -156,7 +159,12 @@ class DuckSession:
         """Raises SnowcaveError."""
         self._cancelled.clear()
         try:
-            return self._execute(statement, context, bindings, relations, functions)
+            self._open_or_close(statement, context)
+            again = partial(self._repeat, statement.copy(), context, bindings, relations)
+            outcome = self._execute(statement, context, bindings, relations, functions)
+            if self._transaction:
+                self._transaction.succeeded(statement, again, outcome.rows_affected, functions)
+            return outcome
         except duckdb.InterruptException as error:
             raise QueryCancelled from error
 
@@ -197,7 +205,7 @@ class DuckSession:
 
     @property
     def in_transaction(self) -> bool:
-        return self._in_transaction
+        return self._transaction is not None
 
     def point_event_table(self, files: Sequence[Path], tail: pa.Table | None) -> None:
         """What the event table holds for this session from now on."""
@@ -216,6 +224,52 @@ class DuckSession:
             if any(event_table.may_read(row[0]) for row in found):
                 return True
         return False
+
+    # ------------------------------------------------------------ transactions
+
+    def _open_or_close(self, statement: Expr, context: Context) -> None:
+        """Raises TransactionLost where the statement belongs to one that cannot go on."""
+        opened = self._transaction
+        if isinstance(statement, (exp.Commit, exp.Rollback)):
+            self._transaction = None
+            if opened and opened.lost and isinstance(statement, exp.Commit):
+                raise TransactionLost
+        elif opened and opened.lost:
+            raise TransactionLost
+        elif isinstance(statement, exp.Transaction):
+            self._transaction = opened or self._begin()
+        elif opened and isinstance(statement, DEFINITIONS):
+            # As on Snowflake: a definition commits what was open, and is a transaction of its own.
+            self._raw.execute("COMMIT")
+            self._transaction = None
+        elif not opened and isinstance(statement, CHANGES):
+            if context.parameters.get("AUTOCOMMIT") == "false":
+                self._transaction = self._begin()
+
+    def _begin(self) -> Transaction:
+        self._raw.execute("BEGIN")
+        return Transaction()
+
+    def _revive(self) -> None:
+        """Go on with a transaction that DuckDB gave up for a failed statement."""
+        opened = self._transaction
+        if opened is None or opened.lost:
+            return
+        try:
+            self._raw.execute("SELECT 1").fetchall()
+        except duckdb.TransactionException:
+            self._raw.execute("ROLLBACK")
+            if not opened.begun_again(lambda: self._raw.execute("BEGIN")):
+                self._raw.execute("ROLLBACK")
+
+    def _repeat(
+        self,
+        statement: Expr,
+        context: Context,
+        bindings: Sequence[pb.Binding],
+        relations: Sequence[Relation],
+    ) -> int:
+        return self._execute(statement.copy(), context, bindings, relations, ()).rows_affected
 
     # ------------------------------------------------------------ inside
 
@@ -262,8 +316,6 @@ class DuckSession:
             self._looking_at = (self._connection.database or "", self._connection.schema or "")
         described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
         self._answers.note(statement, context)
-        if isinstance(statement, (exp.Transaction, exp.Commit, exp.Rollback)):
-            self._in_transaction = isinstance(statement, exp.Transaction)
         return Outcome(
             table=columns.normalise(table, described),
             columns=described,
