@@ -70,6 +70,19 @@ class QuietNetwork:
 
 
 @dataclass
+class QuietSessions:
+    """Knows which instances could log in."""
+
+    instances: set[str] = field(default_factory=set[str])
+
+    async def prepare(self, instance: str) -> None:
+        self.instances.add(instance)
+
+    def drop(self, instance: str) -> None:
+        self.instances.discard(instance)
+
+
+@dataclass
 class Events:
     """The events daemon: keeps rows by their exactly-once key, says so, and may be away."""
 
@@ -232,7 +245,9 @@ async def running_node(
         node_part.open_instances(
             ground,
             assigned,
-            node_part.Surroundings(engine, network, _credential, reports, logs, clock, rng),
+            node_part.Surroundings(
+                engine, network, _credential, reports, logs, QuietSessions(), clock, rng
+            ),
             pace,
         ) as instances,
     ):

@@ -14,9 +14,10 @@ from snowcave.agent.logs import rows
 from snowcave.agent.logs.ledger import Ledger
 from snowcave.agent.logs.shipper import open_shipper
 from snowcave.agent.network.network import open_network
-from snowcave.agent.peers import EventCollector, TokenIssuer
+from snowcave.agent.peers import EventCollector, ServiceTokens, TokenIssuer
 from snowcave.agent.reports import open_reports
 from snowcave.agent.service import NAME, AgentServicer
+from snowcave.agent.session_files import open_session_files, write_bundle
 from snowcave.agent.settings import AgentSettings
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
@@ -32,7 +33,7 @@ from snowcave.v1.nodes_pb2_grpc import add_AgentServiceServicer_to_server
 
 # The API as containers see it; its address is the address plan's.
 API_HOST = "snowflake.snowflakecomputing.internal"
-# For a credential to pull with.
+# For a credential to pull with, and for a token of an instance.
 _TOKEN_DEADLINE = 10.0
 
 
@@ -54,11 +55,11 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
     endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
     parts.health.mirrors |= {"assign": assigned.digest, "endpoint": endpoints.digest}
     network = await parts.enter("network", open_network(mesh, settings.network, endpoints))
-    registry, events = [
+    registry, events, api = [
         await parts.enter(
             str(role), connect(mesh.grpc_address_from_node(role), tls, me=me, to=role)
         )
-        for role in (Role.REGISTRY, Role.EVENTS)
+        for role in (Role.REGISTRY, Role.EVENTS, Role.API)
     ]
     vm = await find_vm(store, settings)
     logs = await parts.enter(
@@ -78,12 +79,24 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
         "reports",
         open_reports(store, announcement(settings, vm, info, clock), settings.report, clock, rng),
     )
+    tokens = ServiceTokens(api, settings.node, _TOKEN_DEADLINE)
+    sessions = await parts.enter(
+        "sessions",
+        open_session_files(
+            settings.sessions,
+            {parts[1] for parts, _ in assigned.items(settings.node)},
+            tokens.issue,
+            settings.session,
+            clock,
+        ),
+    )
     around = node_part.Surroundings(
         engine,
         network,
         TokenIssuer(registry, _TOKEN_DEADLINE).issue,
         reports,
         logs,
+        sessions,
         clock,
         rng,
     )
@@ -135,6 +148,7 @@ def announcement(
 def ground(settings: AgentSettings, info: EngineInfo) -> Ground:
     """Limits above what the engine's machine has would be refused."""
     mesh, machine = settings.mesh, info.cpus * 1000
+    certificates = write_bundle(settings.folder / "certificates", mesh.folder("tls") / "ca.pem")
     return Ground(
         home=mesh.id,
         node=settings.node,
@@ -144,6 +158,8 @@ def ground(settings: AgentSettings, info: EngineInfo) -> Ground:
         api_host=API_HOST,
         api_address=mesh.plan.api_address,
         dns_address=mesh.plan.dns_address,
+        sessions=str(settings.sessions),
+        certificates=str(certificates),
         cgroup_parent=settings.cgroup_parent,
         cpu_milli=min(settings.cpu_milli or machine, machine),
         memory_bytes=min(settings.memory_bytes or info.memory_bytes, info.memory_bytes),

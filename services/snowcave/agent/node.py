@@ -15,7 +15,7 @@ from snowcave.agent.images import Images, Issue, PullSettings, open_images
 from snowcave.agent.instances.keeper import Keeper, KeeperSettings
 from snowcave.agent.instances.plan import Policy
 from snowcave.agent.instances.recipe import Ground
-from snowcave.agent.instances.steps import Logs, Network, Steps
+from snowcave.agent.instances.steps import Logs, Network, Sessions, Steps
 from snowcave.agent.probes import Probes, ProbeSettings, open_probes
 from snowcave.agent.reports import Reports
 from snowcave.kit.clock import Clock
@@ -40,6 +40,7 @@ class Surroundings:
     issue: Issue
     reports: Reports
     logs: Logs
+    sessions: Sessions
     clock: Clock
     rng: random.Random
 
@@ -103,7 +104,15 @@ def _keeper(
     probes: Probes,
     changed: Callable[[str], None],
 ) -> Keeper:
-    steps = Steps(ground, around.engine, around.network, images, around.logs, around.clock)
+    steps = Steps(
+        ground,
+        around.engine,
+        around.network,
+        images,
+        around.logs,
+        around.sessions,
+        around.clock,
+    )
     return Keeper(assigned, steps, probes, around.reports, pace.policy, pace.keeper, changed)
 
 

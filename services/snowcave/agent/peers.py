@@ -8,8 +8,10 @@ from snowcave.agent.engine.api import Credential
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import registry_pb2 as registry
+from snowcave.v1 import sql_pb2 as sql
 from snowcave.v1.events_pb2_grpc import EventServiceStub
 from snowcave.v1.registry_pb2_grpc import RegistryServiceStub
+from snowcave.v1.sql_pb2_grpc import CatalogServiceStub
 
 
 class EventCollector:
@@ -28,6 +30,21 @@ class EventCollector:
                     yield reply
         finally:
             call.cancel()
+
+
+class ServiceTokens:
+    """The api, for what the containers of this node log in with."""
+
+    def __init__(self, channel: grpc.aio.Channel, node: str, deadline: float) -> None:
+        self._stub = CatalogServiceStub(channel)
+        self._node = node
+        self._deadline = deadline
+
+    async def issue(self, instance: str) -> str:
+        request = sql.ServiceTokenRequest(node=self._node, instance=instance)
+        with translated("api"):
+            reply = await self._stub.IssueServiceToken(request, timeout=self._deadline)
+        return reply.token
 
 
 class TokenIssuer:

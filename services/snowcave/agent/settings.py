@@ -10,6 +10,7 @@ from snowcave.agent.instances.plan import Policy
 from snowcave.agent.logs.shipper import LogSettings
 from snowcave.agent.probes import ProbeSettings
 from snowcave.agent.reports import ReportSettings
+from snowcave.agent.session_files import SessionSettings
 from snowcave.runtime.mesh import Mesh
 
 
@@ -51,6 +52,7 @@ class AgentSettings:
     # `stop_grace` of this table gives way to the one above.
     restart: Policy = field(default_factory=Policy)
     keeper: KeeperSettings = field(default_factory=KeeperSettings)
+    session: SessionSettings = field(default_factory=SessionSettings)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     pull: PullSettings = field(default_factory=PullSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
@@ -70,6 +72,10 @@ class AgentSettings:
         if self.state_folder:
             return Path(self.state_folder)
         return self.mesh.folder("run") / "nodes" / self.node
+
+    @property
+    def sessions(self) -> Path:
+        return Path(self.session.folder or self.mesh.session_folder / self.node)
 
     @property
     def socket(self) -> str:

@@ -48,6 +48,7 @@ async def remove_vm(mesh: Mesh, node: str, *, grace: float) -> None:
     await switch.disconnect_port(mesh, names.vm_port(node))
     await namespaces.remove(mesh.vm_namespace(node))
     await asyncio.to_thread(_remove_folder, node_folder(mesh, node))
+    await asyncio.to_thread(_remove_folder, mesh.session_folder / node)
     pid_file(mesh, node).unlink(missing_ok=True)
     log.info("vm_removed", node=node)
 
@@ -57,6 +58,7 @@ async def remove_vms(mesh: Mesh, *, grace: float = 5.0) -> None:
     nodes = nodes_on_machine(mesh)
     await asyncio.gather(*(remove_vm(mesh, node, grace=grace) for node in nodes))
     await cgroups.of_machine().remove(mesh.cgroup, within=_KILL)
+    await asyncio.to_thread(_remove_folder, mesh.session_folder)
 
 
 def _remove_folder(folder: Path) -> None:

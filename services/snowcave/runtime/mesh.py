@@ -140,6 +140,11 @@ class Mesh:
         return self.home / name
 
     @property
+    def session_folder(self) -> Path:
+        """In memory: the tokens of this machine's containers, a folder a node."""
+        return Path("/dev/shm") / f"snowcave-{self.id}"
+
+    @property
     def own_engine_socket(self) -> Path:
         return self.folder("run") / "docker.sock"
 

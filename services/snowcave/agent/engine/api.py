@@ -54,6 +54,14 @@ class SandboxNames:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder of the machine that a container may read."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """A container to create. Security options are the engine's business, the same for all."""
 
@@ -64,6 +72,7 @@ class Recipe:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict[str, str])
+    mounts: tuple[Mount, ...] = ()
     # A sandbox has names and no network; any other container joins a sandbox's namespace.
     sandbox: SandboxNames | None = None
     joins: ContainerId | None = None

@@ -286,6 +286,10 @@ def _host_config(recipe: Recipe) -> dict[str, Any]:
             "Config": {"max-size": "50m", "max-file": "5", "compress": "false"},
         },
         "CpuShares": recipe.cpu_shares,
+        "Mounts": [
+            {"Type": "bind", "Source": one.source, "Target": one.target, "ReadOnly": True}
+            for one in recipe.mounts
+        ],
     }
     if recipe.cpu_milli:
         quota = max(_LEAST_QUOTA, recipe.cpu_milli * _PERIOD // 1000)

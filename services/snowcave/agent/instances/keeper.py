@@ -186,6 +186,7 @@ class Keeper:
     def _forget(self, instance: str) -> None:
         self.views.pop(instance, None)
         self.steps.images.release(instance)
+        self.steps.sessions.drop(instance)
         self.reports.before.pop(instance, None)
         if self.assigned.get(self.node, instance) is None:
             self.reports.drop(instance)

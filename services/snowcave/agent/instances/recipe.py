@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snowcave.agent.engine.api import Container, ContainerId, Recipe, SandboxNames
+from snowcave.agent.engine.api import Container, ContainerId, Mount, Recipe, SandboxNames
 from snowcave.model import names
 from snowcave.v1 import state_pb2 as state
 
@@ -17,6 +17,11 @@ DIGEST_LABEL = "io.snowcave.spec-digest"
 RUN_LABEL = "io.snowcave.run"
 STREAK_LABEL = "io.snowcave.streak"
 LAST_EXIT_LABEL = "io.snowcave.last-exit"
+
+# Within containers.
+SESSION_FOLDER = "/snowflake/session"
+CERTIFICATES_FOLDER = "/snowflake/certificates"
+BUNDLE = "ca-bundle.pem"
 
 _SANDBOX_PIDS = 64
 _LONGEST_HOSTNAME = 63
@@ -36,6 +41,10 @@ class Ground:
     api_host: str
     api_address: str
     dns_address: str
+    # Folders of the machine: of the tokens, with a folder an instance, and of the certificates to trust.
+    # Empty: there is none.
+    sessions: str = ""
+    certificates: str = ""
     cgroup_parent: str = ""
     # The most a container may have; 0 where nobody said.
     cpu_milli: int = 0
@@ -116,7 +125,8 @@ def container(
         labels=labels,
         entrypoint=tuple(spec.command),
         command=tuple(spec.args),
-        env={**spec.env, **_environment(ground, want)},
+        env={**_trust(ground), **spec.env, **_environment(ground, want)},
+        mounts=_mounts(ground, want),
         joins=joins,
         cgroup_parent=ground.cgroup_parent,
         cpu_milli=_at_most(spec.limits.cpu_milli, ground.cpu_milli),
@@ -125,6 +135,23 @@ def container(
         else 0,
         memory_bytes=_at_most(spec.limits.memory_bytes, ground.memory_bytes),
     )
+
+
+def _mounts(ground: Ground, want: state.Assignment) -> tuple[Mount, ...]:
+    mounts: list[Mount] = []
+    if ground.sessions:
+        mounts.append(Mount(f"{ground.sessions}/{want.instance}", SESSION_FOLDER))
+    if ground.certificates:
+        mounts.append(Mount(ground.certificates, CERTIFICATES_FOLDER))
+    return tuple(mounts)
+
+
+def _trust(ground: Ground) -> Mapping[str, str]:
+    """Makes programs trust the API's certificate; a specification may say otherwise."""
+    if not ground.certificates:
+        return {}
+    bundle = f"{CERTIFICATES_FOLDER}/{BUNDLE}"
+    return dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), bundle)
 
 
 def _environment(ground: Ground, want: state.Assignment) -> Mapping[str, str]:

@@ -51,6 +51,16 @@ class Logs(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Keeps what an instance's containers log in with."""
+
+    async def prepare(self, instance: str) -> None:
+        """Its folder is there when this returns."""
+        ...
+
+    def drop(self, instance: str) -> None: ...
+
+
 @dataclass
 class Steps:
     ground: Ground
@@ -58,6 +68,7 @@ class Steps:
     network: Network
     images: Images
     logs: Logs
+    sessions: Sessions
     clock: Clock
 
     async def take(
@@ -99,6 +110,7 @@ class Steps:
                 view.plugged = pid
             case Create(container=name, sandbox=sandbox, run=run):
                 spec = _spec(want, name)
+                await self.sessions.prepare(want.instance)
                 made = recipe.container(self.ground, want, spec, sandbox, run)
                 await self._create(name, made, view)
             case Start(container=name, id=container):

@@ -43,8 +43,10 @@ class ServiceTokens:
 
         Raises NotAuthorized where the instance is not that node's, or has ended.
         """
-        assigned = self.assignments.get(node, instance) or await self._just_assigned(node, instance)
-        where = self.nodes.get(node)
+        assigned = self.assignments.get(node, instance) or await self._just_assigned(
+            node, instance
+        )
+        where = self.nodes.get(node) or await self._just_started(node)
         address = where.agent_address.rpartition(":")[0] if where else ""
         if assigned is None or assigned.stopping or address != caller:
             raise NotAuthorized(f"instance '{instance}'")
@@ -59,6 +61,10 @@ class ServiceTokens:
     async def _just_assigned(self, node: str, instance: str) -> state.Assignment | None:
         kept = await self.store.get(keys.ASSIGNMENTS.key(node, instance))
         return state.Assignment.FromString(kept.value) if kept else None
+
+    async def _just_started(self, node: str) -> state.Node | None:
+        kept = await self.store.get(keys.NODES.key(node))
+        return state.Node.FromString(kept.value) if kept else None
 
     async def verify(self, token: str) -> Principal:
         """Raises TokenInvalid, TokenExpired."""
