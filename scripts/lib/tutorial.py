@@ -117,10 +117,15 @@ def wait(subject: str, look: Callable[[], tuple[bool, str]]) -> None:
         time.sleep(0.2)
 
 
+def docker_host(mesh: Mesh) -> str:
+    """The engine that Snowcave uses: the machine's, or its own."""
+    own = (mesh.home / "engine").exists()
+    return f"unix://{mesh.engine_socket or (mesh.own_engine_socket if own else MACHINE_SOCKET)}"
+
+
 def push_image(mesh: Mesh) -> None:
     """Build the image from Debian packages and push it as anybody would: docker login, docker push."""
-    socket = mesh.own_engine_socket if (mesh.home / "engine").exists() else MACHINE_SOCKET
-    docker = ["docker", "--host", f"unix://{mesh.engine_socket or socket}"]
+    docker = ["docker", "--host", docker_host(mesh)]
     tag = f"{mesh.registry_host}/{IMAGE}"
     with tempfile.TemporaryDirectory(prefix="snowcave-quickstart-") as folder:
         tar = Path(folder) / "echo.tar"
@@ -192,7 +197,8 @@ def how_to_go_on(mesh: Mesh) -> str:
                            account="{mesh.organization}-{mesh.account}", user="ADMIN",
                            password=open("{secret}").read().strip(),
                            host="127.0.0.1", port={mesh.port("api")}, protocol="http")
-  Docker                 docker login {mesh.registry_host} -u admin --password-stdin < {secret}
+  Docker                 export DOCKER_HOST={docker_host(mesh)}
+                         docker login {mesh.registry_host} -u admin --password-stdin < {secret}
   SQL shell              {program} sql{home}
   Status                 {program} status{home}
   Stop                   {program} down{home}

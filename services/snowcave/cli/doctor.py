@@ -12,8 +12,10 @@ from pathlib import Path
 
 import click
 
+from snowcave.cli import configuration
 from snowcave.cli.options import home_option, read_settings
-from snowcave.cli.supervisor import engine, readiness
+from snowcave.cli.supervisor import engine, processes, readiness
+from snowcave.runtime import settings
 from snowcave.runtime.mesh import Mesh
 
 
@@ -46,7 +48,8 @@ def examine(mesh: Mesh) -> Iterator[Finding]:
     yield from _programs()
     yield from _kernel()
     yield _engine(mesh)
-    yield from _ports(mesh)
+    yield _settings(mesh)
+    yield from _daemons(mesh)
     yield _names(mesh)
 
 
@@ -97,20 +100,38 @@ def _engine(mesh: Mesh) -> Finding:
     )
 
 
-def _ports(mesh: Mesh) -> Iterator[Finding]:
-    """Only while Snowcave does not run: then its ports are in use, by itself."""
-    if any(answer.ready for answer in asyncio.run(readiness.ask_all(mesh))):
-        yield Finding("ports", f"Snowcave runs on {mesh.port_base}…{mesh.port_base + 99}")
+def _settings(mesh: Mesh) -> Finding:
+    try:
+        configuration.check(mesh, settings.environment())
+    except settings.SettingsInvalid as error:
+        return Finding("settings", str(error), f"Correct it in {mesh.home / 'snowcave.toml'}.")
+    return Finding("settings", f"{mesh.home} is consistent")
+
+
+def _daemons(mesh: Mesh) -> Iterator[Finding]:
+    """What runs, or where nothing does, whether it could."""
+    if processes.read_pid(mesh.folder("run") / "up.pid") is None:
+        yield _ports(mesh)
         return
+    for answer in asyncio.run(readiness.ask_all(mesh)):
+        if answer.ready:
+            yield Finding(str(answer.role), "ready")
+        else:
+            text = f"waits for {', '.join(answer.waiting_for)}"
+            if answer.waiting_for == readiness.SILENT:
+                text = "does not answer"
+            yield Finding(str(answer.role), text, f"snowcave logs --daemon {answer.role}")
+
+
+def _ports(mesh: Mesh) -> Finding:
     taken = [mesh.port_base + n for n in range(100) if not _is_free(mesh.port_base + n)]
-    if taken:
-        yield Finding(
-            "ports",
-            "in use: " + ", ".join(map(str, taken)),
-            "Start with another --port-base, 100 ports from there on are used.",
-        )
-    else:
-        yield Finding("ports", f"{mesh.port_base}…{mesh.port_base + 99} are free")
+    if not taken:
+        return Finding("ports", f"{mesh.port_base}…{mesh.port_base + 99} are free")
+    return Finding(
+        "ports",
+        "in use: " + ", ".join(map(str, taken)),
+        "Start with another --port-base; 100 ports from there on are used.",
+    )
 
 
 def _is_free(port: int) -> bool:

@@ -10,24 +10,11 @@ from typing import Any
 
 import click
 
+from snowcave.cli.configuration import DAEMONS
 from snowcave.cli.options import home_option
 from snowcave.model.errors import SnowcaveError
 from snowcave.runtime import settings as settings_module
 from snowcave.runtime.daemon import Daemon, run
-
-DAEMONS = (
-    "statestore",
-    "hypervisor",
-    "api",
-    "warehouse",
-    "registry",
-    "scheduler",
-    "agent",
-    "dns",
-    "ingress",
-    "functions",
-    "events",
-)
 
 # Command → module that defines it under the same name.
 COMMANDS = {

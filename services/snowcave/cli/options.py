@@ -9,7 +9,8 @@ from snowcave.runtime.mesh import Mesh
 
 home_option = click.option(
     "--home",
-    type=click.Path(path_type=Path, file_okay=False),
+    # Whether it can be read is said in our own words.
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     help="Where this instance keeps everything.  [default: $SNOWCAVE_HOME or /var/lib/snowcave]",
 )
 
@@ -24,7 +25,13 @@ def read_settings(home: Path | None) -> Mesh:
 
 def read_home(home: Path | None) -> Mesh:
     """The mesh of an existing home. Raises ClickException."""
-    mesh = read_settings(home)
+    try:
+        mesh = read_settings(home)
+        (mesh.home / "mesh.toml").exists()
+    except PermissionError as error:
+        raise click.ClickException(
+            f"{error.filename} belongs to root: run this command again with sudo."
+        ) from error
     if not mesh.home.exists():
         raise click.ClickException(
             f"There is no instance in {mesh.home}: `snowcave up` makes one."

@@ -24,8 +24,9 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import sql_pb2 as v1
 
 _HISTORY = 1000
-# Narrower columns are no longer read but guessed.
-_LEAST_COLUMN = 12
+_LEAVING = ("exit", "quit", "!exit", "!quit")
+# So few columns are shown side by side even where their texts have to be folded.
+_FEW_COLUMNS = 2
 
 
 @click.command()
@@ -70,6 +71,10 @@ def password_of(mesh: Mesh, user: str) -> str:
     path = mesh.home / "admin.password"
     if user.upper() == "ADMIN" and path.exists():
         return path.read_text().strip()
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"Give the password of {user} with --password or SNOWCAVE_PASSWORD."
+        )
     return click.prompt(f"Password of {user}", hide_input=True, err=True)
 
 
@@ -93,7 +98,7 @@ def _shell(mesh: Mesh, login: v1.LoginRequest, style: str) -> None:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         session = runner.run(stack.enter_async_context(open_session(mesh, login)))
-        click.echo("Statements end with ;  Leave with Ctrl-D.")
+        click.echo("Statements end with a semicolon. Leave with exit or Ctrl-D.")
         try:
             while (text := _read_statement()) is not None:
                 readline.write_history_file(history)
@@ -126,6 +131,8 @@ def _read_statement() -> str | None:
             lines.clear()
             click.echo()
             continue
+        if len(lines) == 1 and lines[0].strip().rstrip(";").lower() in _LEAVING:
+            return None
         if lines[-1].rstrip().endswith(";"):
             return "\n".join(lines)
 
@@ -192,8 +199,7 @@ def _show_table(names: list[str], result: Result) -> None:
     texts = [
         ["NULL" if cell is None else str(_plain(cell)) for cell in row] for row in result.rows
     ]
-    fits = len(names) * _LEAST_COLUMN <= console.width
-    if fits:
+    if _fits(names, texts, console.width):
         table = Table(show_edge=False, header_style="bold")
         for name in names:
             table.add_column(name, overflow="fold")
@@ -207,6 +213,13 @@ def _show_table(names: list[str], result: Result) -> None:
             for name, text in zip(names, row, strict=True):
                 console.print(f"{name:>{width}}: {text}")
     click.echo(f"{len(result.rows)} row{'' if len(result.rows) == 1 else 's'}")
+
+
+def _fits(names: list[str], texts: list[list[str]], width: int) -> bool:
+    """Whether no value has to be broken that a person might copy; long texts may."""
+    columns = zip(names, *texts, strict=True)
+    natural = sum(max(len(text) for text in column) + 3 for column in columns)
+    return natural <= width or len(names) <= _FEW_COLUMNS
 
 
 def _plain(cell: Any) -> Any:

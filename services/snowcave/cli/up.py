@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from snowcave.cli import configuration
 from snowcave.cli.options import home_option, read_home
 from snowcave.cli.supervisor import engine, processes, readiness, supervise, teardown
 from snowcave.cli.supervisor.home import AlreadyRunning, open_home
@@ -39,6 +40,7 @@ def up(home: Path | None, port_base: int | None, detach: bool) -> None:
     require_platform()
     try:
         mesh = open_home(home, port_base, settings.environment())
+        configuration.check(mesh, settings.environment())
     except settings.SettingsInvalid as error:
         raise click.ClickException(str(error)) from error
     if detach:
@@ -138,6 +140,7 @@ def down(home: Path | None) -> None:
     mesh = read_home(home)
     running = processes.read_pid(mesh.folder("run") / "up.pid")
     if running is None:
+        configure("down", style=mesh.log_format, level="error")
         asyncio.run(_clear_up(mesh))
         click.echo("Snowcave was not running; nothing of it is left on this machine.")
         return
@@ -166,15 +169,33 @@ async def _clear_up(mesh: Mesh) -> None:
 def status(home: Path | None) -> None:
     """Show the daemons of this instance and where they answer."""
     mesh = read_home(home)
+    run = mesh.folder("run")
+    if processes.read_pid(run / "up.pid") is None:
+        click.echo(f"Snowcave in {mesh.home} is not running: `snowcave up` starts it.")
+        sys.exit(1)
     answers = asyncio.run(readiness.ask_all(mesh))
     table = Table(box=None, pad_edge=False)
     for heading in ("daemon", "state", "pid", "admin"):
         table.add_column(heading)
     for answer in answers:
-        process = processes.read_pid(mesh.folder("run") / f"{answer.role}.pid")
-        state = "ready" if answer.ready else "waiting for " + ", ".join(answer.waiting_for)
+        process = processes.read_pid(run / f"{answer.role}.pid")
         admin = f"http://127.0.0.1:{mesh.admin_port(answer.role)}/readyz"
-        table.add_row(str(answer.role), state, str(process.pid) if process else "-", admin)
+        table.add_row(
+            str(answer.role), _state(answer), str(process.pid) if process else "-", admin
+        )
+    for path in sorted(run.glob("agent-*.pid")):
+        process = processes.read_pid(path)
+        table.add_row(
+            path.stem, "running" if process else "dead", str(process.pid) if process else "-"
+        )
     Console().print(table)
     if any(not answer.ready for answer in answers):
         sys.exit(1)
+
+
+def _state(answer: readiness.Readiness) -> str:
+    if answer.ready:
+        return "ready"
+    if answer.waiting_for == readiness.SILENT:
+        return "does not answer"
+    return "waiting for " + ", ".join(answer.waiting_for)

@@ -47,6 +47,8 @@ def read(kind: type[S], section: str, mesh: Mesh, environ: Mapping[str, str]) ->
     values: dict[str, Any] = dict(_toml(mesh.home / "snowcave.toml").get(section, {}))
     _merge(values, _environment(f"SNOWCAVE_{section.upper()}__", environ))
     if any(f.name == "mesh" for f in dataclasses.fields(kind)):  # type: ignore[arg-type]
+        if "mesh" in values:
+            raise SettingsInvalid(f"{section}.mesh: these stand in the table [mesh].")
         values["mesh"] = mesh
     return build(kind, values, section)
 

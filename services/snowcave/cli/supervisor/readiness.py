@@ -21,6 +21,9 @@ ROLES = (
 )
 Say = Callable[[str], None]
 
+# Nothing listens, or it does not answer in time.
+SILENT = ("no answer",)
+
 _DEADLINE = 2.0
 _POLL = 0.1
 
@@ -57,7 +60,7 @@ async def ask_at(role: Role, host: str, port: int) -> Readiness:
             finally:
                 writer.close()
     except (OSError, TimeoutError):
-        return Readiness(role, ("no answer",))
+        return Readiness(role, SILENT)
     head, _, body = answer.partition(b"\r\n\r\n")
     if b" 200 " in head.split(b"\r\n")[0]:
         return Readiness(role, ())
