@@ -89,6 +89,15 @@ class DuckEngine:
                         f"DROP SCHEMA IF EXISTS {_quoted(database)}.{_quoted(name)} CASCADE"
                     )
 
+    def know_stage(self, stage: int) -> None:
+        """By the name that `stages.pointing` gives it. It may be known already."""
+        with self._ddl, self._duck.cursor() as duck:
+            duck.execute(
+                "INSERT OR IGNORE INTO _fs_global._fs_information_schema._fs_stages "
+                "(database_name, schema_name, name, url) VALUES (?, 'DATA', 'STAGE', '')",
+                [str(stage)],
+            )
+
     def close(self) -> None:
         """Writes what is in memory to the files. Sessions must be closed by then."""
         self._duck.close()

@@ -87,10 +87,11 @@ def _command(statement: exp.Command) -> None:
 
 
 def _copy(statement: exp.Copy) -> None:
-    """COPY INTO a table from a stage; never a path or an address."""
+    """COPY INTO a table from a stage, or a query of one; never a path or an address."""
     places = [
-        str(file.this.this if isinstance(file, exp.Table) else file)
+        str(part.this.this if isinstance(part, exp.Table) else part)
         for file in statement.args["files"]
+        for part in (file.find_all(exp.Table) if isinstance(file, exp.Subquery) else (file,))
     ]
     if not statement.args.get("kind") or not all(place.startswith("@") for place in places):
         raise _unsupported("COPY from or to anything but a stage")

@@ -20,6 +20,7 @@ from snowcave.warehouse.service import SERVICE_NAME, WarehouseServicer
 from snowcave.warehouse.sessions import Sessions
 from snowcave.warehouse.settings import WarehouseSettings
 from snowcave.warehouse.stages.files import StageFiles
+from snowcave.warehouse.stages.pointing import Pointing
 from snowcave.warehouse.stages.service import STAGE_SERVICE, StageServicer
 from snowcave.warehouse.statements import Statements
 from snowcave.warehouse.tail import EventTail
@@ -54,8 +55,10 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
     dispatch = Dispatch(
         sessions, Invoker(functions, settings.calls.window), settings.calls.batch_rows
     )
+    files = await asyncio.to_thread(StageFiles, mesh.folder("stages"))
+    pointing = Pointing(files, engine.know_stage)
     statements = Statements(
-        sessions, results, tail, dispatch, settings, clock, ids.system_random()
+        sessions, results, tail, dispatch, pointing, settings, clock, ids.system_random()
     )
     servicer = WarehouseServicer(engine, sessions, statements, results, settings)
     add = partial(warehouse_pb2_grpc.add_WarehouseServiceServicer_to_server, servicer)

@@ -17,6 +17,7 @@ from snowcave.warehouse.failures import WriteConflict
 from snowcave.warehouse.results import ResultStore
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import WarehouseSettings
+from snowcave.warehouse.stages.pointing import Pointing
 from snowcave.warehouse.tail import EventSource
 
 
@@ -37,6 +38,7 @@ class Statements:
         results: ResultStore,
         events: EventSource,
         dispatch: Dispatch,
+        stages: Pointing,
         settings: WarehouseSettings,
         clock: Clock,
         rng: random.Random,
@@ -45,6 +47,7 @@ class Statements:
         self._results = results
         self._events = events
         self._dispatch = dispatch
+        self._stages = stages
         self._settings = settings
         self._clock = clock
         self._rng = rng
@@ -58,6 +61,8 @@ class Statements:
                 return known
             engine = session.engine
             statement = await self._sessions.thread(engine.parse, request.sql, context)
+            if "@" in request.sql:
+                await self._sessions.thread(self._stages.point, statement, request.stages)
             relations = await self._relations(statement)
             await self._see_events(session, statement, request.sql, context)
             if request.describe_only:

@@ -1,4 +1,4 @@
-"""Stage files on disk: `<folder>/<stage>/data/stage/<path>`, with what is known of each beside it.
+"""Stage files on disk: `<folder>/<stage>/DATA/STAGE/<path>`, with what is known of each beside it.
 
 A file is written under a name of its own, synced, and only then gets its place, so a reader or a crash sees
 the old content or the new one. Digests lie in `<stage>/about/<path>`; they carry the size and the time of the
@@ -21,8 +21,9 @@ from snowcave.model import stage_path
 from snowcave.model.errors import Exhausted, ObjectNotFound, Unavailable, ValueInvalid
 
 _INCOMING = ".incoming"
-# The engine's way of COPY wants three folders between its own and the files.
-_DATA = ("data", "stage")
+# The engine knows a stage as database, schema and name, and takes them for folders.
+# Upper case: it folds what it reads.
+_DATA = ("DATA", "STAGE")
 _PIECE = 1 << 20
 _ATTEMPTS = 5
 

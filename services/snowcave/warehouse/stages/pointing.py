@@ -1,0 +1,105 @@
+"""Stages in ordinary SQL: `@db.schema.stage/path` becomes what the engine knows the stage's folder by.
+
+The engine has names of its own for stages, made of their uid, so that a stage that was dropped or renamed
+never leads to another one's files.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from sqlglot import Expr, exp
+
+from snowcave.model.errors import Kind as ErrorKind
+from snowcave.model.errors import RemoteError, Unsupported, ValueInvalid
+from snowcave.model.stage_path import StagePath, parse_stage_path
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse.stages.files import StageFiles
+from snowcave.warehouse.stages.service import matching
+
+# A prefix that no file has.
+_NOTHING = "\x7fnothing"
+
+
+class Pointing:
+    """`know` tells the engine of a stage. Blocking."""
+
+    def __init__(self, files: StageFiles, know: Callable[[int], None]) -> None:
+        self._files = files
+        self._know = know
+
+    def point(self, statement: Expr, stages: Sequence[pb.StageBinding]) -> Expr:
+        """Raises SnowcaveError. `stages`: those that api found and allowed, by how they are written."""
+        found = {one.spelling: one.stage for one in stages}
+        for table in list(statement.find_all(exp.Table)):
+            text = _reference(table)
+            if not text:
+                continue
+            path = parse_stage_path(text)
+            stage = _allowed(path, found)
+            self._know(stage)
+            copy = table.find_ancestor(exp.Copy)
+            if copy is None:
+                raise Unsupported("SELECT from a stage")
+            if copy.this is table:
+                raise Unsupported("COPY INTO a stage")
+            if isinstance(copy.args["files"][0], exp.Subquery):
+                raise Unsupported("COPY INTO from a query")
+            self._source(copy, table, stage, path.path)
+        return statement
+
+    def _source(self, copy: exp.Copy, table: exp.Table, stage: int, prefix: str) -> None:
+        names = _taken_files(copy)
+        pattern = _take(copy, "PATTERN")
+        if pattern is not None:
+            paths = matching(sorted(self._files.paths(stage, prefix)), _text(pattern))
+            names = [path[len(prefix) :] for path in paths]
+        if names is None:
+            table.set(
+                "this", exp.Var(this=f"@{stage}.DATA.STAGE" + (f"/{prefix}" if prefix else ""))
+            )
+        elif not names:
+            table.set("this", exp.Var(this=f"@{stage}.DATA.STAGE/{_NOTHING}"))
+        else:
+            folder: Path = self._files.data(stage)
+            table.set("this", exp.Literal.string(f"file://{folder}/{prefix}"))
+            listed = exp.Tuple(expressions=[exp.Literal.string(name) for name in names])
+            copy.append("params", exp.CopyParameter(this=exp.Var(this="FILES"), expression=listed))
+
+
+def _reference(table: exp.Table) -> str:
+    """`@…`, where the table is a stage."""
+    this = table.this
+    if isinstance(this, exp.Var) or (isinstance(this, exp.Literal) and this.is_string):
+        return this.name if this.name.startswith("@") else ""
+    return ""
+
+
+def _allowed(path: StagePath, found: Mapping[str, int]) -> int:
+    if path.spelling not in found:
+        raise RemoteError(
+            ErrorKind.NOT_FOUND,
+            2003,
+            "02000",
+            f"SQL compilation error:\nStage '{path.stage}' does not exist or not authorized.",
+        )
+    return found[path.spelling]
+
+
+def _take(copy: exp.Copy, name: str) -> Expr | None:
+    """The parameter's value; the statement goes on without it."""
+    for parameter in copy.args.get("params") or []:
+        if parameter.this.name.upper() == name:
+            parameter.pop()
+            return parameter.args.get("expression") or parameter
+    return None
+
+
+def _taken_files(copy: exp.Copy) -> list[str] | None:
+    given = _take(copy, "FILES")
+    return None if given is None else [one.name for one in given.find_all(exp.Literal)]
+
+
+def _text(value: Expr) -> str:
+    if not isinstance(value, exp.Literal):
+        raise ValueInvalid("SQL compilation error:\ninvalid value for property 'PATTERN'")
+    return value.name
