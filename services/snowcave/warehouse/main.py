@@ -62,7 +62,6 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
     )
     servicer = WarehouseServicer(engine, sessions, statements, results, settings)
     add = partial(warehouse_pb2_grpc.add_WarehouseServiceServicer_to_server, servicer)
-    files = await asyncio.to_thread(StageFiles, mesh.folder("stages"))
     add_stages = partial(
         stages_pb2_grpc.add_StageServiceServicer_to_server, StageServicer(files, settings.stages)
     )
