@@ -21,6 +21,15 @@ _MACROS = {
     "typeof(v)": """CASE @kind(v)
         WHEN 'UBIGINT' THEN 'INTEGER' WHEN 'BIGINT' THEN 'INTEGER' WHEN 'HUGEINT' THEN 'INTEGER'
         WHEN 'DOUBLE' THEN 'DECIMAL' WHEN 'NULL' THEN 'NULL_VALUE' ELSE @kind(v) END""",
+    "system_typeof(x)": """CASE
+        WHEN starts_with(typeof(x), 'DECIMAL') THEN 'NUMBER' || substr(typeof(x), 8) || '[SB8]'
+        WHEN typeof(x) LIKE '%INT%' THEN 'NUMBER(38,0)[SB8]'
+        WHEN typeof(x) = 'DOUBLE' THEN 'FLOAT[DOUBLE]' WHEN typeof(x) = 'BOOLEAN' THEN 'BOOLEAN[SB1]'
+        WHEN typeof(x) = 'DATE' THEN 'DATE[SB4]' WHEN typeof(x) = 'TIME' THEN 'TIME(9)[SB8]'
+        WHEN typeof(x) = 'TIMESTAMP' THEN 'TIMESTAMP_NTZ(9)[SB8]'
+        WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ(9)[SB8]'
+        WHEN typeof(x) = 'JSON' THEN 'VARIANT[LOB]' WHEN typeof(x) = 'BLOB' THEN 'BINARY(8388608)[LOB]'
+        ELSE 'VARCHAR(16777216)[LOB]' END""",
     "is_integer(v)": "@typeof(v) = 'INTEGER'",
     "is_decimal(v)": "@typeof(v) IN ('INTEGER', 'DECIMAL')",
     "is_double(v)": "@typeof(v) IN ('INTEGER', 'DECIMAL', 'DOUBLE')",

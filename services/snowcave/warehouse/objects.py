@@ -44,12 +44,18 @@ def _created(statement: exp.Create, sql: str, context: Context) -> list[str]:
     row = ", ".join(literal(part) for part in (schema, name, kind))
     text = literal(sql) if kind in ("VIEW", "FUNCTION") else "NULL"
     values = f"SELECT {row}, now(), {literal(context.role)}, {text}"
+    comment = statement.find(exp.SchemaCommentProperty)
+    about = (
+        [f"COMMENT ON {kind} {path((database, schema, name))} IS {literal(comment.this.name)}"]
+        if comment and kind in ("TABLE", "VIEW")
+        else []
+    )
     if statement.args.get("exists"):
         same = _same(schema, name, kind)
         return [
             f"INSERT INTO {where} {values} WHERE NOT EXISTS (SELECT 1 FROM {where} WHERE {same})"
         ]
-    return [_forget(database, schema, name, kind), f"INSERT INTO {where} {values}"]
+    return [_forget(database, schema, name, kind), f"INSERT INTO {where} {values}", *about]
 
 
 def _renamed(statement: exp.Alter, renamed: exp.AlterRename, context: Context) -> list[str]:
@@ -71,6 +77,10 @@ def _same(schema: str, name: str, kind: str) -> str:
 
 def _kind(statement: Expr) -> str:
     return str(statement.args.get("kind") or "").upper()
+
+
+def path(place: tuple[str, str, str]) -> str:
+    return ".".join(quoted(part) for part in place)
 
 
 def quoted(name: str) -> str:

@@ -39,6 +39,10 @@ class OwnStatements:
         """
         if isinstance(statement, exp.Transaction):
             return _DONE  # begun before, by the session
+        if isinstance(statement, exp.Comment):
+            return self._comment(statement, context)
+        if isinstance(statement, exp.TruncateTable) and statement.args.get("exists"):
+            return self._without_condition(statement, context)
         if isinstance(statement, (exp.Show, exp.Command)):
             return shows.query(statement, context, self._databases(), self._variables.all)
         if definition := udfs.definition_of(statement):
@@ -60,13 +64,30 @@ class OwnStatements:
         for change in objects.changes(statement, text, context):
             self._duck.execute(change)
 
+    def _comment(self, statement: exp.Comment, context: Context) -> str | None:
+        kind = _kind(statement)
+        if kind not in ("TABLE", "VIEW") or statement.args.get("exists"):
+            return None
+        place = objects.path(place_of(statement.this, context))
+        self._duck.execute(f"COMMENT ON {kind} {place} IS {literal(statement.expression.name)}")
+        return _DONE
+
+    def _without_condition(self, statement: exp.TruncateTable, context: Context) -> str | None:
+        """DuckDB knows no TRUNCATE … IF EXISTS. None: run what is left of the statement."""
+        found = self._duck.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE (database_name, schema_name, table_name) = (?, ?, ?)",
+            place_of(statement.find(exp.Table), context),
+        ).fetchall()
+        statement.set("exists", False)
+        return None if found else _DONE
+
     def _create_function(self, definition: udfs.Definition, context: Context) -> str:
         database, schema, name = place_of(definition.name, context)
         query = udfs.body(definition)
         guard.check(query)
         text = self._translate(query, context)
         value = self._translate_item(query, context) if not definition.columns else ""
-        place = f"{quoted(database)}.{quoted(schema)}.{quoted(name)}"
+        place = objects.path((database, schema, name))
         self._duck.execute(udfs.macro(definition, place, text, value))
         return f"SELECT {literal(f'Function {name} successfully created.')} AS status"
 
@@ -84,7 +105,7 @@ class OwnStatements:
                 return "SELECT 'Drop statement executed successfully.' AS status"
             raise ObjectNotFound("Function", name)
         word = "MACRO TABLE" if kind == "table_macro" else "MACRO"
-        self._duck.execute(f"DROP {word} {quoted(database)}.{quoted(schema)}.{quoted(name)}")
+        self._duck.execute(f"DROP {word} {objects.path((database, schema, name))}")
         return f"SELECT {literal(f'{name} successfully dropped.')} AS status"
 
     def _describe_function(self, statement: exp.Describe, context: Context) -> str:

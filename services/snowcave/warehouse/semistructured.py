@@ -114,11 +114,28 @@ def spell_out(statement: Expr) -> Expr:
 
 def _by_name(node: exp.Anonymous) -> Expr:
     name, given = node.name.upper(), [e.copy() for e in node.expressions]
+    if name == "SYSTEM$TYPEOF" and len(given) == 1:
+        return _literal_type(given[0]) or call("system_typeof", given[0])
     if name in _OF_ONE and len(given) == 1:
         return call(_OF_ONE[name], given[0])
     if name in _OF_KEYS and len(given) > 1:
         return call(_OF_KEYS[name], given[0], exp.Array(expressions=given[1:]))
     return node
+
+
+def _literal_type(node: Expr) -> Expr | None:
+    """A literal is as long as it is written."""
+    if not isinstance(node, exp.Literal):
+        return None
+    if node.is_string:
+        return exp.Literal.string(f"VARCHAR({len(node.name)})[LOB]")
+    if not node.is_int:
+        return None
+    digits = len(node.name)
+    size = next(
+        size for most, size in ((2, 1), (4, 2), (9, 4), (18, 8), (99, 16)) if digits <= most
+    )
+    return exp.Literal.string(f"NUMBER({digits},0)[SB{size}]")
 
 
 def calculate(statement: Expr, json_columns: Collection[str]) -> Expr:

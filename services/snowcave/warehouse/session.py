@@ -19,8 +19,9 @@ from sqlglot import Expr, exp
 
 from snowcave.model.errors import QueryCancelled
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import bindings as binding
 from snowcave.warehouse import (
+    absent,
+    binaries,
     columns,
     event_table,
     formats,
@@ -31,6 +32,7 @@ from snowcave.warehouse import (
     timestamps,
     udfs,
 )
+from snowcave.warehouse import bindings as binding
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
 from snowcave.warehouse.own import OwnStatements
 from snowcave.warehouse.transactions import CHANGES, DEFINITIONS, Transaction, TransactionLost
@@ -93,6 +95,9 @@ class _Cursor(FakeSnowflakeCursor):
             self._execute(translated, parameters if translated.find(exp.Placeholder) else None)
         return translated
 
+    def _transform(self, expression: Expr, params: Any) -> Expr:
+        return rewrite.quote_reserved(super()._transform(expression, params))
+
     def duckdb_sql(self, query: Expr) -> str:
         """A query as DuckDB reads it."""
         self.check_db_and_schema(query)
@@ -141,6 +146,7 @@ class DuckSession:
         filled = rewrite.fill_variables(sql, self._answers.variables)
         definition = udfs.read(filled)
         statement = udfs.as_create(definition) if definition else rewrite.parse(filled)
+        absent.refuse(statement)
         guard.check(statement)
         statement = rewrite.name_columns(statement, sql)
         statement = rewrite.fill_context(statement, context)
@@ -242,9 +248,8 @@ class DuckSession:
             # As on Snowflake: a definition commits what was open, and is a transaction of its own.
             self._raw.execute("COMMIT")
             self._transaction = None
-        elif not opened and isinstance(statement, CHANGES):
-            if context.parameters.get("AUTOCOMMIT") == "false":
-                self._transaction = self._begin()
+        elif not opened and isinstance(statement, CHANGES) and not _commits_by_itself(context):
+            self._transaction = self._begin()
 
     def _begin(self) -> Transaction:
         self._raw.execute("BEGIN")
@@ -363,7 +368,9 @@ class DuckSession:
         statement = rewrite.compare_variants(statement, variants)
         statement = semistructured.calculate(statement, variants)
         statement = timestamps.read_offsets(statement, types, target)
+        statement = binaries.in_hexadecimal(statement, types)
         statement = formats.write_times(statement)
+        statement = rewrite.name_positions(statement)
         return udfs.call_tables(semistructured.spell_out(statement))
 
     def _translated(self, query: Expr, context: Context) -> str:
@@ -448,6 +455,10 @@ class ReadAhead:
     def close(self) -> None:
         self._reader.close()
         self._release()
+
+
+def _commits_by_itself(context: Context) -> bool:
+    return context.parameters.get("AUTOCOMMIT") != "false"
 
 
 def type_id(statement: Expr) -> int:

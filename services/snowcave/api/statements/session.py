@@ -1,6 +1,7 @@
 """USE, ALTER SESSION and SHOW PARAMETERS."""
 
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import invalid_value
@@ -99,6 +100,8 @@ async def set_parameters(statement: SetParameters, work: Work) -> Rows:
         if len(value) > _LONGEST_VALUE or len(key) > _LONGEST_VALUE:
             raise invalid_value(value[:80], key)
         if known and known.kind == "BOOLEAN" and value not in ("true", "false"):
+            raise invalid_value(value, key)
+        if key == "TIMEZONE" and value not in available_timezones():
             raise invalid_value(value, key)
         if known and known.kind == "NUMBER" and not (value.isascii() and value.isdigit()):
             raise invalid_value(value, key)

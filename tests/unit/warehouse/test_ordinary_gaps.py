@@ -1,0 +1,107 @@
+"""Small differences between Snowflake's SQL and DuckDB's, each closed."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.sql_engine import Sql, sql_session
+
+pytestmark = pytest.mark.documented
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Generator[Sql]:
+    with sql_session(tmp_path) as sql:
+        yield sql
+
+
+@pytest.mark.parametrize(
+    ("statement", "feature"),
+    [
+        ("CREATE EVENT TABLE a.b.c", "CREATE EVENT TABLE"),
+        ("CREATE OR REPLACE STREAM s ON TABLE t", "CREATE STREAM"),
+        ("CREATE TASK IF NOT EXISTS t AS SELECT 1", "CREATE TASK"),
+        ("CREATE OR REPLACE PROCEDURE p() RETURNS INT LANGUAGE SQL AS 'x'", "CREATE PROCEDURE"),
+        ("ALTER ACCOUNT SET EVENT_TABLE = a.b.c", "ALTER ACCOUNT"),
+        ("ALTER TABLE a SWAP WITH b", "ALTER TABLE SWAP WITH"),
+        ("CALL p()", "CALL of a procedure"),
+        ("EXECUTE IMMEDIATE $$ BEGIN RETURN 1; END $$", "EXECUTE IMMEDIATE"),
+        ("SHOW TRANSACTIONS", "SHOW TRANSACTIONS"),
+        ("SELECT * FROM TABLE(SPLIT_TO_TABLE('a,b', ','))", "SPLIT_TO_TABLE"),
+        ("UNDROP TABLE t", "UNDROP"),
+    ],
+)
+def test_what_is_not_there_is_named(sql: Sql, statement: str, feature: str) -> None:
+    error = sql.error(statement)
+    assert (error.code, error.sqlstate) == (2, "0A000")
+    assert error.message == f"SQL compilation error:\nUnsupported feature '{feature}'."
+
+
+@pytest.mark.parametrize(
+    "expression", ["1/0", "1.5/0", "MOD(1, 0)", "1 % 0", "sum(x)/0 FROM (VALUES (1)) AS v(x)"]
+)
+def test_nothing_is_divided_by_zero(sql: Sql, expression: str) -> None:
+    error = sql.error(f"SELECT {expression}")
+    assert (error.code, error.sqlstate, error.message) == (100051, "22012", "Division by zero")
+
+
+def test_there_are_functions_that_divide_by_zero(sql: Sql) -> None:
+    assert sql.row("SELECT DIV0(1, 0), DIV0NULL(1, NULL)") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("b::VARCHAR", "ABCD"),
+        ("TO_VARCHAR(b)", "ABCD"),
+        ("TO_CHAR(b)", "ABCD"),
+        ("'ff00'::BINARY", b"\xff\x00"),
+        ("TO_BINARY('ff', 'HEX')::VARCHAR", "FF"),
+        ("SYSTEM$TYPEOF(b)", "BINARY(8388608)[LOB]"),
+        ("SYSTEM$TYPEOF(1)", "NUMBER(1,0)[SB1]"),
+        ("SYSTEM$TYPEOF(12345)", "NUMBER(5,0)[SB4]"),
+        ("SYSTEM$TYPEOF('abc')", "VARCHAR(3)[LOB]"),
+        ("SYSTEM$TYPEOF(n)", "NUMBER(10,2)[SB8]"),
+        ("SYSTEM$TYPEOF(PARSE_JSON('1'))", "VARIANT[LOB]"),
+    ],
+)
+def test_binary_values_and_types(sql: Sql, expression: str, expected: Any) -> None:
+    sql.rows("CREATE TABLE t (b BINARY, n NUMBER(10,2))")
+    sql.rows("INSERT INTO t SELECT TO_BINARY('ABCD', 'HEX'), 1.5")
+    assert sql.value(f"SELECT {expression} FROM t") == expected
+
+
+def test_words_of_duckdb_are_names(sql: Sql) -> None:
+    sql.rows("CREATE TABLE show (at INT, user VARCHAR, desc INT, lambda INT)")
+    sql.rows("INSERT INTO show (at, user, desc, lambda) VALUES (1, 'u', 2, 3)")
+    assert sql.rows("SELECT at, show.desc, lambda AS limit FROM show WHERE at = 1") == [(1, 2, 3)]
+
+
+def test_columns_of_values_have_numbers(sql: Sql) -> None:
+    assert sql.rows("SELECT $2, $1 + 1 FROM VALUES (1, 'a'), (2, 'b')") == [("a", 2), ("b", 3)]
+
+
+def test_truncate_if_exists(sql: Sql) -> None:
+    sql.rows("TRUNCATE TABLE IF EXISTS nowhere")
+    sql.rows("CREATE TABLE t AS SELECT 1 AS x")
+    sql.rows("TRUNCATE TABLE IF EXISTS t")
+    assert sql.rows("SELECT * FROM t") == []
+
+
+def test_comments_are_kept_and_shown(sql: Sql) -> None:
+    done = [("Statement executed successfully.",)]
+    sql.rows("CREATE TABLE t (x INT) COMMENT = 'first'")
+    sql.rows("CREATE VIEW v AS SELECT 1 AS x")
+    assert sql.outcome("SHOW TABLES").table.column("comment").to_pylist() == ["first"]
+    assert sql.rows("COMMENT ON TABLE t IS 'it''s'") == done
+    assert sql.rows("COMMENT ON VIEW v IS 'a view'") == done
+    shown = sql.outcome("SHOW OBJECTS").table.column("comment").to_pylist()
+    assert shown == ["it's", "a view"]
+
+
+def test_sums_of_integers_are_whole(sql: Sql) -> None:
+    column = sql.outcome("SELECT sum(x) FROM (VALUES (1), (50)) AS v(x)").columns[0]
+    assert (column.type, column.scale) == ("fixed", 0)
+    assert sql.value("SELECT sum(x) FROM (VALUES (1), (50)) AS v(x)") == 51
