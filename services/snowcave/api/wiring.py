@@ -178,7 +178,7 @@ async def build_front(
                     partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands),
                 ),
             ],
-            callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER],
+            callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER, Role.AGENT],
         ),
     )
     front = Front(settings, book, login, ending, directory, queries, results)
