@@ -55,7 +55,8 @@ class Renderer:
             raise TemplateFailed("it takes too much time or memory.") from None
         if "error" in answer:
             raise TemplateFailed(answer["error"])
-        return answer["text"]
+        # Half of a surrogate pair, which JSON can name, is no character of a specification.
+        return answer["text"].encode(errors="replace").decode()
 
     async def _work(self, task: bytes) -> bytes:
         process = await asyncio.create_subprocess_exec(

@@ -6,6 +6,7 @@ stand bare.
 """
 
 import json
+import math
 from typing import Any
 
 from snowcave.model.errors import TemplateFailed
@@ -25,7 +26,7 @@ def read_value(key: str, text: str, quoted: bool) -> object:
     if text.strip()[:1] not in ('"', "[", "{"):
         return text
     try:
-        value: Any = json.loads(text, parse_constant=_no_constant)
+        value: Any = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         if text.strip()[0] == '"':
             return text
@@ -56,6 +57,13 @@ def _number(text: str) -> object:
 
 def _no_constant(name: str) -> object:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text)
+    return value
 
 
 def _is_flat(value: object, levels: int) -> bool:
