@@ -101,6 +101,8 @@ class CallSettings:
     transfer: float = 3600.0
     # Bytes of log that are read for one answer.
     log_bytes: int = 8 << 20
+    # Rows of the event table that are looked through for one answer.
+    log_rows: int = 20000
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from snowcave.api.catalog.mirrors import follow_catalog
 from snowcave.api.catalog.rooms import Rooms
 from snowcave.api.catalog.stage_rooms import StageRooms
 from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
+from snowcave.api.event_logs import EventLogs, Logs
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
 from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
 from snowcave.api.http import server
@@ -38,7 +39,7 @@ from snowcave.kit.tasks import background
 from snowcave.model import keys
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Parts
-from snowcave.runtime.grpc import serve
+from snowcave.runtime.grpc import connect, serve
 from snowcave.runtime.identity import Identity
 from snowcave.runtime.listen import node_addresses
 from snowcave.runtime.mesh import Mesh
@@ -111,7 +112,14 @@ async def build_front(
     stages = await parts.enter("stages", open_stages(mesh, settings.calls))
     stage_rooms = StageRooms(store, catalog.objects, mirrors.sessions, stages)
     await parts.enter("stage rooms", background(stage_rooms.reconciler.run()))
-    logs = AgentLogs(mesh, settings.calls, mirrors.assignments, mirrors.nodes)
+    events = await parts.enter(
+        "events",
+        connect(mesh.grpc_address(Role.EVENTS), mesh.folder("tls"), me=Role.API, to=Role.EVENTS),
+    )
+    logs = Logs(
+        AgentLogs(mesh, settings.calls, mirrors.assignments, mirrors.nodes),
+        EventLogs(events, settings.calls),
+    )
 
     lease = ReplicaLease(store, settings.queries.lease, clock, rng)
     await parts.enter("lease", background(lease.run()))
