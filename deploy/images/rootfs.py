@@ -2,6 +2,8 @@
 
     python3 deploy/images/rootfs.py OUT.tar --package python3 --file LOCAL:/in/the/image …
 
+LOCAL may be a folder.
+
 Standard library only; needs Debian's apt-get and dpkg-deb. Nothing is installed on the machine.
 """
 
@@ -67,7 +69,10 @@ def pack(root: Path, files: list[tuple[Path, str]], out: Path) -> None:
         for path in sorted(root.rglob("*")):
             tar.add(path, str(path.relative_to(root)), recursive=False, filter=plain)
         for source, target in files:
-            tar.add(source, target.lstrip("/"), recursive=False, filter=plain)
+            # A folder comes with all that is in it, in the same order each time.
+            for path in [source, *sorted(source.rglob("*"))]:
+                inside = Path(target.lstrip("/")) / path.relative_to(source)
+                tar.add(path, str(inside), recursive=False, filter=plain)
 
 
 def main() -> None:

@@ -138,19 +138,20 @@ def running_mesh(home: Path) -> Generator[Snowcave]:
         snowcave(home, "down")
 
 
+# The connector and what it needs, as scripts/test installs them.
+CONNECTOR_PACKAGES = ROOT / ".venvs/connector4/lib/python3.11/site-packages"
 ECHO_COMMAND = 'CMD ["/usr/bin/python3", "/app/echo_service.py"]'
 
 
-def build_echo(folder: Path, *files: str) -> Path:
-    """The tutorial's image as a root file system, made of Debian packages; more `files` as LOCAL:/inside."""
+def build_echo(folder: Path, *files: str, packages: Sequence[str] = ()) -> Path:
+    """The tutorial's image as a root file system, of Debian `packages`; more `files` as LOCAL:/inside."""
     tar = folder / "echo.tar"
     service = ROOT / "deploy/images/echo/echo_service.py"
     run(
         sys.executable,
         str(ROOT / "deploy/images/rootfs.py"),
         str(tar),
-        "--package",
-        "python3",
+        *(word for package in ("python3", *packages) for word in ("--package", package)),
         *(
             word
             for file in (f"{service}:/app/echo_service.py", *files)
