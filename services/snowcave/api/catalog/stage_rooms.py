@@ -6,12 +6,18 @@ It asks the store, not a mirror, before it takes anything away, so every replica
 from collections.abc import Iterable
 from typing import Protocol
 
+import structlog
+
 from snowcave.api.catalog.change import Change, name_of
 from snowcave.model import keys
+from snowcave.model.errors import SnowcaveError
 from snowcave.runtime.reconciler import Done, Reconciler
 from snowcave.store.api import Store
 from snowcave.store.mirror import Entry, Mirror
 from snowcave.v1 import state_pb2 as state
+
+
+log = structlog.get_logger()
 
 
 class Clearing(Protocol):
@@ -40,8 +46,13 @@ class StageRooms:
         sessions.subscribe(self._ended)
 
     async def _keys(self) -> Iterable[int]:
-        temporary = [one.uid for _, one in self._objects.items("stage") if one.stage.session]
-        return {*await self._files.stages(), *temporary}
+        found = {one.uid for _, one in self._objects.items("stage") if one.stage.session}
+        try:
+            found.update(await self._files.stages())
+        except SnowcaveError as error:
+            # Whatever ails the warehouse is no reason to end: the next round asks again.
+            log.info("stages_not_listed", error=error.message)
+        return found
 
     def _changed(self, parts: tuple[str, ...], found: state.Object | None) -> None:
         if parts[0] == "stage" and found is None:
