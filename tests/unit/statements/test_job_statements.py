@@ -273,3 +273,38 @@ async def test_waiting_for_services(account: Account) -> None:
     await account.say("S", told("RUNNING", row("READY")))
     (answer,) = await account.sql("SELECT SYSTEM$WAIT_FOR_SERVICES(5, 's', 'd.public.s') AS w")
     assert answer == {"W": "All services are running."}
+
+
+# ---------------------------------------------------------------- pools
+
+
+async def test_a_pool_counts_the_jobs_that_run_and_may_go_with_those_that_have_ended(
+    account: Account,
+) -> None:
+    await account.sql(job("NAME=j ASYNC=TRUE"))
+    (pool,) = await account.sql("SHOW COMPUTE POOLS")
+    assert (pool["num_services"], pool["num_jobs"]) == (0, 1)
+    with pytest.raises(ValueInvalid, match="STOP ALL"):
+        await account.sql("DROP COMPUTE POOL p")
+    await account.say("J", told("DONE", row("SUCCEEDED")))
+    (pool,) = await account.sql("SHOW COMPUTE POOLS")
+    assert pool["num_jobs"] == 0
+    await account.sql("DROP COMPUTE POOL p")
+    assert found(account) is not None
+
+
+async def test_stop_all_drops_services_and_cancels_jobs(account: Account) -> None:
+    await account.sql(
+        f"CREATE SERVICE s IN COMPUTE POOL p FROM SPECIFICATION $${SPEC}$$",
+        job("NAME=j ASYNC=TRUE"),
+        job("NAME=over ASYNC=TRUE"),
+    )
+    await account.say("OVER", told("DONE", row("SUCCEEDED")))
+    await account.sql("ALTER COMPUTE POOL p STOP ALL")
+    assert found(account, "S") is None
+    running, over = found(account), found(account, "OVER")
+    assert running is not None
+    assert over is not None
+    assert running.service.HasField("cancelled_on")
+    assert not over.service.HasField("cancelled_on")
+    await account.sql("DROP COMPUTE POOL p")

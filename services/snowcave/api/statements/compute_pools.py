@@ -16,6 +16,8 @@ from snowcave.api.statements.existing import (
     taken,
 )
 from snowcave.api.statements.filters import columns, filtered
+from snowcave.api.statements.jobs import has_ended
+from snowcave.api.statements.service_shows import status_of
 from snowcave.api.statements.work import Work, moment
 from snowcave.model.errors import OptionMissing, Unsupported, ValueInvalid
 from snowcave.model.families import FAMILIES
@@ -152,7 +154,7 @@ async def alter_compute_pool(statement: Alter, work: Work) -> Rows:
             changed.compute_pool.resumed_on.CopyFrom(changed.updated_on)
         case Action.STOP_ALL:
             work.caller.need("OPERATE", found)
-            _drop_services(work, change, found.uid)
+            _stop_all(work, change, found.uid)
         case Action.SET | Action.UNSET:
             work.caller.need("MODIFY", found)
             _set(changed, statement, work)
@@ -205,11 +207,25 @@ def _suspend_services(work: Work, change: Change, pool: int) -> None:
         change.update(entry, changed)
 
 
-def _drop_services(work: Work, change: Change, pool: int) -> None:
+def _stop_all(work: Work, change: Change, pool: int) -> None:
+    """Drops the services and calls the jobs off."""
     for one in services_in(work, pool):
         entry = work.catalog.entry("service", one.uid)
-        if entry is not None:
+        if entry is None:
+            continue
+        if not one.service.is_job:
             retire(work, change, entry)
+        elif _may_run(work, one):
+            changed = work.changed(one)
+            changed.service.cancelled_on.CopyFrom(changed.updated_on)
+            change.update(entry, changed)
+
+
+def _may_run(work: Work, one: state.Object) -> bool:
+    """Whether a service or job runs, or will if nothing is done about it."""
+    if not one.service.is_job:
+        return not one.service.suspended
+    return not (one.service.HasField("cancelled_on") or has_ended(status_of(one, work)))
 
 
 async def drop_compute_pool(statement: Drop, work: Work) -> Rows:
@@ -219,7 +235,7 @@ async def drop_compute_pool(statement: Drop, work: Work) -> Rows:
         return already_dropped(statement)
     name = statement.name.name
     work.caller.need_ownership(entry.message)
-    running = [one for one in services_in(work, entry.message.uid) if not one.service.suspended]
+    running = [one for one in services_in(work, entry.message.uid) if _may_run(work, one)]
     if running:
         raise ValueInvalid(
             f"Cannot drop compute pool '{name}': it has {len(running)} service(s) or job(s) that "
@@ -290,7 +306,7 @@ def _row(found: state.Object, work: Work) -> tuple[Cell, ...]:
         pool.max_nodes,
         pool.instance_family,
         sum(not one.service.is_job for one in held),
-        sum(one.service.is_job for one in held),
+        sum(one.service.is_job and not has_ended(status_of(one, work)) for one in held),
         pool.auto_suspend_secs,
         str(pool.auto_resume).lower(),
         known.active_nodes,
