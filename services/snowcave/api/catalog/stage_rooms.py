@@ -16,7 +16,6 @@ from snowcave.store.api import Store
 from snowcave.store.mirror import Entry, Mirror
 from snowcave.v1 import state_pb2 as state
 
-
 log = structlog.get_logger()
 
 
