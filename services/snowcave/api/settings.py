@@ -88,6 +88,14 @@ class QuerySettings:
 
 
 @dataclass(frozen=True)
+class JobSettings:
+    # Jobs are dropped this long after their end.
+    retention: float = 30 * 86400.0
+    # How often it is looked for such jobs.
+    sweep: float = 300.0
+
+
+@dataclass(frozen=True)
 class CallSettings:
     """Deadlines of calls to other daemons."""
 
@@ -115,5 +123,6 @@ class ApiSettings:
     login: LoginSettings = field(default_factory=LoginSettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     queries: QuerySettings = field(default_factory=QuerySettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
     calls: CallSettings = field(default_factory=CallSettings)
     templates: RenderSettings = field(default_factory=RenderSettings)

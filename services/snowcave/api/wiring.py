@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from snowcave.api.bootstrap import bootstrap
+from snowcave.api.catalog.catalog import Catalog
 from snowcave.api.catalog.mirrors import Mirrors as CatalogMirrors
 from snowcave.api.catalog.mirrors import follow_catalog
 from snowcave.api.catalog.rooms import Rooms
@@ -24,6 +25,7 @@ from snowcave.api.queries.records import Records
 from snowcave.api.queries.results import StatementResults, StoredResults
 from snowcave.api.registry import open_registry
 from snowcave.api.rendering.render import RenderSettings
+from snowcave.api.retention import JobRetention
 from snowcave.api.sessions.book import SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
@@ -168,6 +170,13 @@ async def build_front(
         closed=ending.clear,
     )
     await parts.enter("sweep", background(sweep.run()))
+    old_jobs = JobRetention(
+        Catalog(store, catalog),
+        clock,
+        keep=settings.jobs.retention,
+        every=settings.jobs.sweep,
+    )
+    await parts.enter("old jobs", background(old_jobs.run()))
 
     sql = SqlServicer(
         login, book, ending, directory, queries, results, warehouse, settings.queries

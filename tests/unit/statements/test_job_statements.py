@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from snowcave.api.contract import Done, QueryHandle
+from snowcave.api.retention import JobRetention
 from snowcave.api.statements.jobs import has_ended
+from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
 from snowcave.model.errors import (
     JobFailed,
@@ -308,3 +311,25 @@ async def test_stop_all_drops_services_and_cancels_jobs(account: Account) -> Non
     assert running.service.HasField("cancelled_on")
     assert not over.service.HasField("cancelled_on")
     await account.sql("DROP COMPUTE POOL p")
+
+
+# ---------------------------------------------------------------- retention
+
+
+async def test_jobs_go_long_after_their_end_and_services_never(account: Account) -> None:
+    await account.sql(
+        job("NAME=j ASYNC=TRUE"),
+        job("NAME=recent ASYNC=TRUE"),
+        f"CREATE SERVICE s IN COMPUTE POOL p FROM SPECIFICATION $${SPEC}$$",
+    )
+    now = LoopClock().now()
+    for name, days in (("J", 31), ("RECENT", 29)):
+        over = told("DONE", row("SUCCEEDED"))
+        over.ended_on.FromDatetime(now - timedelta(days=days))
+        await account.say(name, over)
+    await account.say("S", told("RUNNING", row("READY")))
+    retention = JobRetention(account.catalog, LoopClock(), keep=30 * 86400.0, every=1.0)
+    await retention.once()
+    left = {one.name for one in account.catalog.all("service")}
+    assert left == {"RECENT", "S"}
+    await account.sql(job("NAME=j ASYNC=TRUE"))

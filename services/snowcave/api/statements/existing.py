@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from snowcave.api.catalog.catalog import Catalog
 from snowcave.api.catalog.change import Change, domain_of, name_of
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.tree import Alter, Drop, Existing
@@ -69,13 +72,20 @@ def remove(work: Work, change: Change, entry: Entry[state.Object]) -> None:
 
 def retire(work: Work, change: Change, entry: Entry[state.Object]) -> None:
     """As `remove`, for what runs: the scheduler clears up and then has it forgotten."""
+    clear_up(work.catalog, change, entry, work.now())
+
+
+def clear_up(catalog: Catalog, change: Change, entry: Entry[state.Object], now: Timestamp) -> None:
+    """Its name is free and it is granted to nobody; the object itself is marked as dropped."""
     found = entry.message
-    name = work.catalog.name_entry(domain_of(found), found.parent, name_of(found))
+    name = catalog.name_entry(domain_of(found), found.parent, name_of(found))
     change.unname(entry, name)
-    gone = work.changed(found)
-    gone.dropped_on.CopyFrom(gone.updated_on)
+    gone = state.Object()
+    gone.CopyFrom(found)
+    gone.updated_on.CopyFrom(now)
+    gone.dropped_on.CopyFrom(now)
     change.update(entry, gone)
-    for grant in work.catalog.grants_about(found):
+    for grant in catalog.grants_about(found):
         change.revoke(grant)
 
 
