@@ -319,6 +319,17 @@ DEFINITIONS = [
     status("DROP TABLE IF EXISTS buyers", "BUYERS successfully dropped."),
     Case("UNDROP TABLE buyers", error=2),
 ]
+ACCESS = [
+    status("CREATE DATABASE vault", "Database VAULT successfully created."),
+    status("CREATE TABLE vault.public.gold (n INT)", "Table GOLD successfully created."),
+    done("USE SCHEMA shop.front"),
+    done("USE ROLE clerk"),
+    Case("SELECT count(*) FROM shop.front.orders", [(2,)]),
+    Case("SELECT * FROM vault.public.gold", error=2003),
+    Case("INSERT INTO vault.public.gold VALUES (1)", error=2003),
+    Case("SELECT count(*) FROM orders WHERE id IN (SELECT n FROM vault.public.gold)", error=2003),
+    Case("SHOW TABLES IN ACCOUNT", check=lambda rows: "GOLD" not in {row[1] for row in rows}),
+]
 STATEMENTS = [
     *CONTEXT,
     *CHANGES,
@@ -328,4 +339,5 @@ STATEMENTS = [
     *TRANSACTIONS,
     *QUERIES,
     *DEFINITIONS,
+    *ACCESS,
 ]

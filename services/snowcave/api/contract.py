@@ -125,6 +125,8 @@ class ToWarehouse:
     context: SessionContext
     functions: tuple[warehouse_pb2.FunctionBinding, ...] = ()
     stages: tuple[warehouse_pb2.StageBinding, ...] = ()
+    # (database, schema) that the role may use; None: all.
+    schemas: frozenset[tuple[str, str]] | None = None
 
 
 Outcome = Done | ToWarehouse

@@ -56,6 +56,11 @@ class Warehouse:
             stages=statement.stages,
             timeout_secs=timeout,
             describe_only=describe_only,
+            restricted=statement.schemas is not None,
+            schemas=[
+                v1.SchemaName(database=database, schema=schema)
+                for database, schema in sorted(statement.schemas or ())
+            ],
         )
         deadline = timeout + _MARGIN if timeout else None
         with grpc.translated(_PEER):

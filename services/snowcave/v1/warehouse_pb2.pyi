@@ -62,7 +62,7 @@ class SessionContext(_message.Message):
     def __init__(self, user: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., account: _Optional[str] = ..., organization: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., last_query_id: _Optional[str] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
-    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages")
+    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages", "restricted", "schemas")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     SQL_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +72,8 @@ class ExecuteRequest(_message.Message):
     TIMEOUT_SECS_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_ONLY_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
+    RESTRICTED_FIELD_NUMBER: _ClassVar[int]
+    SCHEMAS_FIELD_NUMBER: _ClassVar[int]
     session: int
     query_id: str
     sql: str
@@ -81,7 +83,9 @@ class ExecuteRequest(_message.Message):
     timeout_secs: float
     describe_only: bool
     stages: _containers.RepeatedCompositeFieldContainer[StageBinding]
-    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ..., stages: _Optional[_Iterable[_Union[StageBinding, _Mapping]]] = ...) -> None: ...
+    restricted: bool
+    schemas: _containers.RepeatedCompositeFieldContainer[SchemaName]
+    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ..., stages: _Optional[_Iterable[_Union[StageBinding, _Mapping]]] = ..., restricted: _Optional[bool] = ..., schemas: _Optional[_Iterable[_Union[SchemaName, _Mapping]]] = ...) -> None: ...
 
 class StageBinding(_message.Message):
     __slots__ = ("spelling", "stage")

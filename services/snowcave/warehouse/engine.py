@@ -26,6 +26,8 @@ class Context:
     client_version: str = ""
     last_query_id: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    # (database, schema) that the role may use; None: all.
+    schemas: frozenset[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class ArrowFunction:
     name: str
     arity: int
     call: Callable[..., pa.Array]
+    # Whether the engine may take equal calls for equal values, and make them when it likes.
+    stable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import duckdb
 from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind, ObjectNotFound, RemoteError
-from snowcave.warehouse import guard, objects, shows, udfs
+from snowcave.warehouse import access, guard, objects, rewrite, shows, udfs
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.objects import literal, quoted
 from snowcave.warehouse.rewrite import place_of
@@ -83,15 +83,16 @@ class OwnStatements:
 
     def _create_function(self, definition: udfs.Definition, context: Context) -> str:
         database, schema, name = place_of(definition.name, context)
-        query = udfs.body(definition)
+        query = rewrite.qualify(udfs.body(definition), database, schema)
         guard.check(query)
+        access.check(query, context)
         text = self._translate(query, context)
         value = self._translate_item(query, context) if not definition.columns else ""
         place = objects.path((database, schema, name))
         self._duck.execute(udfs.macro(definition, place, text, value))
         return f"SELECT {literal(f'Function {name} successfully created.')} AS status"
 
-    def _translate_item(self, query: exp.Query, context: Context) -> str:
+    def _translate_item(self, query: Expr, context: Context) -> str:
         """The only item of a query without FROM."""
         text = self._translate(query, context)
         alias = text.rsplit(" AS ", 1)[0]

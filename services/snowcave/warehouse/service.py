@@ -139,4 +139,7 @@ def context_of(request: pb.ExecuteRequest) -> Context:
         client_version=given.client_version,
         last_query_id=given.last_query_id,
         parameters=dict(given.parameters),
+        schemas=frozenset((one.database, one.schema) for one in request.schemas)
+        if request.restricted
+        else None,
     )

@@ -21,6 +21,7 @@ from snowcave.model.errors import QueryCancelled
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import (
     absent,
+    access,
     binaries,
     columns,
     event_table,
@@ -146,8 +147,10 @@ class DuckSession:
         filled = rewrite.fill_variables(sql, self._answers.variables)
         definition = udfs.read(filled)
         statement = udfs.as_create(definition) if definition else rewrite.parse(filled)
+        statement = rewrite.name_tables(statement)
         absent.refuse(statement)
         guard.check(statement)
+        access.check(statement, context)
         statement = rewrite.name_columns(statement, sql)
         statement = rewrite.fill_context(statement, context)
         statement.meta["sql"] = sql
@@ -419,7 +422,7 @@ class DuckSession:
                 duckdb.sqltype("VARCHAR"),
                 type=cast(Any, "arrow"),
                 null_handling=cast(Any, "special"),
-                side_effects=True,
+                side_effects=not function.stable,
             )
             self._functions.append(function.name)
 

@@ -102,6 +102,8 @@ def _filters(statement: exp.Show, context: Context) -> tuple[str, str]:
     """The condition and the limit."""
     found: list[str] = []
     database, schema = _scope(statement, context)
+    if context.schemas is not None:
+        found.append(_visible(context.schemas))
     if database:
         found.append(f"database_name = {literal(database)}")
     if schema:
@@ -114,6 +116,11 @@ def _filters(statement: exp.Show, context: Context) -> tuple[str, str]:
         found.append(f"name > {literal(after.name)}")
     limit = statement.args.get("limit")
     return " AND ".join(found) or "true", limit.sql("duckdb") if isinstance(limit, Expr) else ""
+
+
+def _visible(schemas: frozenset[tuple[str, str]]) -> str:
+    listed = ", ".join(f"({literal(d)}, {literal(s)})" for d, s in sorted(schemas))
+    return f"(database_name, schema_name) IN ({listed})" if listed else "false"
 
 
 def _scope(statement: exp.Show, context: Context) -> tuple[str, str]:

@@ -1,12 +1,13 @@
 """Functions in SQL that users define."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from snowcave.warehouse import udfs
-from tests.kit.sql_engine import Sql, sql_engine, sql_session
+from tests.kit.sql_engine import HERE, Sql, sql_engine, sql_session
 
 pytestmark = pytest.mark.documented
 
@@ -102,6 +103,12 @@ def test_arguments_that_do_not_fit_are_refused(sql: Sql) -> None:
     sql.rows("CREATE FUNCTION f(i INT) RETURNS INT AS 'i'")
     assert sql.error("SELECT f(1, 2)").code == 1044
     assert sql.error("SELECT f('x')").code == 100038
+
+
+def test_a_body_reads_the_tables_beside_the_function(sql: Sql) -> None:
+    sql.rows("CREATE FUNCTION most() RETURNS INT AS 'SELECT max(id) FROM t'")
+    elsewhere = Sql(sql.session, replace(HERE, schema="INFORMATION_SCHEMA"))
+    assert elsewhere.value("SELECT DB.S.most()") == 3
 
 
 def test_functions_outlive_the_engine(tmp_path: Path) -> None:

@@ -241,7 +241,8 @@ class Runner:
         work, describing = self._work(context, query), query.describe_only
         sql = await self._filled_in(sql, work, describing=describing)
         functions = await bindings(sql, work, describing=describing)
-        return ToWarehouse(sql, context, functions, stage_bindings(sql, work))
+        stages = stage_bindings(sql, work)
+        return ToWarehouse(sql, context, functions, stages, work.caller.usable_schemas())
 
     async def _filled_in(self, sql: str, work: Work, *, describing: bool) -> str:
         """Our SYSTEM$ functions within ordinary SQL become what they say, or would: describing runs none."""
