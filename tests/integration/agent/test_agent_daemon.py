@@ -68,6 +68,7 @@ class Place:
             # The server is pid 1 and has no handler for SIGTERM.
             "SNOWCAVE_AGENT__STOP_GRACE": "1.0",
             "SNOWCAVE_AGENT__STATE_FOLDER": str(self.folder / "node"),
+            "SNOWCAVE_AGENT__SESSION__FOLDER": str(self.folder / "sessions"),
         }
         home = ("--home", str(self.mesh.home))
         with (self.folder / f"{name}.log").open("ab") as log:
