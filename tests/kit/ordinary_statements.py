@@ -217,12 +217,42 @@ SHOWS = [
         [("ID", "NUMBER"), ("BUYER", "TEXT"), ("NOTE", "TEXT"), ("AT", "TIMESTAMP_NTZ")],
     ),
 ]
-TRANSACTIONS = [
+# {folder}: one that holds SPEC as spec.yaml and PEOPLE as in.csv.
+SPEC = "spec: 1\n"
+PEOPLE = "id,name\n1,Ann\n2,Bob\n"
+STAGES = [
+    Case("SHOW STAGES", []),
+    status(
+        "CREATE STAGE IF NOT EXISTS files DIRECTORY = (ENABLE = TRUE)",
+        "Stage area FILES successfully created.",
+    ),
+    Case("SHOW STAGES", check=names("FILES")),
+    Case("DESC STAGE files", check=includes("ENABLE")),
+    Case(
+        "PUT file://{folder}/spec.yaml @files AUTO_COMPRESS=FALSE OVERWRITE=TRUE",
+        [("spec.yaml", "spec.yaml", 8, 8, "NONE", "NONE", "UPLOADED", "")],
+    ),
+    Case(
+        "PUT file://{folder}/in.csv @files/data/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE",
+        check=names("in.csv", at=0),
+    ),
+    Case("LIST @files", check=names("files/data/in.csv", "files/spec.yaml", at=0)),
+    Case("LS @files/data", check=names("files/data/in.csv", at=0)),
     status(
         "CREATE OR REPLACE TABLE people (id INT, name STRING)",
         "Table PEOPLE successfully created.",
     ),
-    Case("INSERT INTO people VALUES (1,'Ann'), (2,'Bob')", [(2,)]),
+    Case(
+        "COPY INTO people FROM @files/data/ FILE_FORMAT=(TYPE=CSV SKIP_HEADER=1)",
+        check=lambda rows: [row[1:4] for row in rows] == [("LOADED", 2, 2)],
+    ),
+    Case("SELECT * FROM people ORDER BY id", [(1, "Ann"), (2, "Bob")]),
+    Case("GET @files/spec.yaml file://{folder}/out/", [("spec.yaml", 8, "DOWNLOADED", "")]),
+    Case("COPY INTO @files/out/ FROM people FILE_FORMAT=(TYPE=PARQUET)", error=2),
+    Case("REMOVE @files/data/", [("files/data/in.csv", "removed")]),
+    status("DROP STAGE files", "FILES successfully dropped."),
+]
+TRANSACTIONS = [
     done("BEGIN"),
     Case("INSERT INTO people VALUES (3,'tmp')", [(1,)]),
     Case("SELECT * FROM nowhere", error=2003),
@@ -336,6 +366,7 @@ STATEMENTS = [
     *VALUES,
     *EVENTS,
     *SHOWS,
+    *STAGES,
     *TRANSACTIONS,
     *QUERIES,
     *DEFINITIONS,

@@ -14,7 +14,7 @@ from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from tests.kit.daemons import a_mesh, running
 from tests.kit.mesh import clean_environment
-from tests.kit.ordinary_statements import STATEMENTS, Case, Rows
+from tests.kit.ordinary_statements import PEOPLE, SPEC, STATEMENTS, Case, Rows
 
 pytestmark = [pytest.mark.documented, pytest.mark.slow, pytest.mark.timeout(300)]
 Answers = dict[int, Rows | snowflake.connector.Error]
@@ -35,10 +35,14 @@ async def answers(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[An
         async with AsyncExitStack() as stack:
             for name in ("statestore", "warehouse", "api"):
                 await stack.enter_async_context(running(mesh, name))
-            yield await asyncio.to_thread(_run_all, mesh, home / "admin.password")
+            folder = home / "files"
+            (folder / "out").mkdir(parents=True)
+            (folder / "spec.yaml").write_text(SPEC)
+            (folder / "in.csv").write_text(PEOPLE)
+            yield await asyncio.to_thread(_run_all, mesh, home / "admin.password", folder)
 
 
-def _run_all(mesh: Mesh, password: Path) -> Answers:
+def _run_all(mesh: Mesh, password: Path, folder: Path) -> Answers:
     connection: Any = snowflake.connector.connect(
         account=f"{mesh.organization}-{mesh.account}",
         user="ADMIN",
@@ -48,13 +52,13 @@ def _run_all(mesh: Mesh, password: Path) -> Answers:
         protocol="http",
     )
     with connection:
-        return {place: _run(connection, case) for place, case in enumerate(STATEMENTS)}
+        return {place: _run(connection, case, folder) for place, case in enumerate(STATEMENTS)}
 
 
-def _run(connection: Any, case: Case) -> Rows | snowflake.connector.Error:
+def _run(connection: Any, case: Case, folder: Path) -> Rows | snowflake.connector.Error:
     cursor = connection.cursor()
     try:
-        cursor.execute(case.sql, case.binds or None)
+        cursor.execute(case.sql.replace("{folder}", str(folder)), case.binds or None)
         return list(cursor.fetchall())
     except snowflake.connector.Error as error:
         return error
