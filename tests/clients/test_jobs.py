@@ -9,7 +9,7 @@ import pytest
 import snowflake.connector
 
 from tests.kit.clients import PLACE, containers, status, tutorial_session, wait_ready
-from tests.kit.mesh import CONNECTOR_PACKAGES, Snowcave, build_echo, rows, snowcave, until
+from tests.kit.mesh import CONNECTOR_PACKAGES, Snowcave, build_echo, rows, until
 
 pytestmark = pytest.mark.docker
 
@@ -186,13 +186,10 @@ def test_a_statement_that_runs_out_of_time_takes_its_job_along(jobs: Any):
 
 @pytest.mark.documented
 def test_a_dropped_job_is_gone_with_its_containers_token(jobs: Any, tutorial: Snowcave):
+    before = token_folders(tutorial)
     run(jobs, job_sql("dropped", container("wait"), clauses="ASYNC=TRUE"))
     until(lambda: status(jobs, "dropped") == "RUNNING", SETTLED)
-    (folder,) = [
-        path.parent
-        for path in tutorial.mesh.session_folder.glob("*/*/token")
-        if path.parent.name.startswith(f"{service_uid(tutorial, 'DROPPED')}-")
-    ]
+    (folder,) = token_folders(tutorial) - before
     token = (folder / "token").read_text()
     with login(tutorial, token) as connection:
         (me,) = rows(connection, "SELECT CURRENT_USER() AS U, CURRENT_ROLE() AS R")
@@ -209,11 +206,6 @@ def login(cave: Snowcave, token: str) -> Any:
     return cave.connect(user="", password="", authenticator="oauth", token=token, **PLACE)
 
 
-def service_uid(cave: Snowcave, name: str) -> int:
-    """By its name, in the shared state."""
-    listed = snowcave(cave.mesh.home, "state ls", "catalog/service/").splitlines()
-    keys = [line.split()[-1] for line in listed]
-    for key in keys:
-        if f'name: "{name}"' in snowcave(cave.mesh.home, "state get", key):
-            return int(key.rsplit("/", 1)[1])
-    raise AssertionError(f"no service {name} in {keys}")
+def token_folders(cave: Snowcave) -> set[Path]:
+    """As the machine sees them; each belongs to one instance."""
+    return {path.parent for path in cave.mesh.session_folder.glob("*/*/token")}

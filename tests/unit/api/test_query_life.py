@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -46,7 +47,11 @@ class Sleeper:
 
     async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
         self.runs += 1
-        await asyncio.sleep(float(sql))
+        if sql.startswith("aside "):
+            async with query.aside():
+                await asyncio.sleep(float(sql.removeprefix("aside ")))
+        else:
+            await asyncio.sleep(float(sql))
         context.database = "CHANGED"
         return Done(status("slept"), context)
 
@@ -80,6 +85,10 @@ async def bench(settings: QuerySettings = SETTINGS) -> AsyncGenerator[Bench]:
 
 def sleeping(seconds: float, *, query: str = "q", timeout: float = 1000.0) -> Statement:
     return Statement(query, str(seconds), SessionContext(1, 2, "U"), timeout)
+
+
+def aside(seconds: float, *, query: str) -> Statement:
+    return Statement(query, f"aside {seconds}", SessionContext(1, 2, "U"), 1000.0)
 
 
 async def test_an_answer_is_written_down_before_it_is_told() -> None:
@@ -151,3 +160,20 @@ async def test_statements_of_a_closed_session_end() -> None:
         b.queries.cancel_session(2)
         b.queries.cancel_session(1)
         assert isinstance(await b.queries.wait(running), Failure)
+
+
+async def test_a_statement_that_only_waits_keeps_no_other_from_running() -> None:
+    async with bench(replace(SETTINGS, running=1)) as one:
+        waiting = await one.queries.submit(aside(100, query="w"))
+        quick = await one.queries.submit(sleeping(1, query="q"))
+        assert isinstance(await one.queries.wait(quick), Answer)
+        assert waiting.outcome is None
+        # Its place is its own again when the waiting is over, or was cut short.
+        await asyncio.sleep(200)
+        assert isinstance(waiting.outcome, Answer)
+        cut = await one.queries.submit(aside(100, query="c"))
+        await asyncio.sleep(1)
+        await one.queries.cancel("c")
+        assert isinstance(await one.queries.wait(cut), Failure)
+        last = await one.queries.submit(sleeping(1, query="l"))
+        assert isinstance(await one.queries.wait(last), Answer)
