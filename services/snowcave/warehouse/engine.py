@@ -38,6 +38,8 @@ class Relation:
     table: pa.Table
     # Columns that hold JSON texts.
     variants: frozenset[str] = frozenset()
+    # In the engine's own words; given, it takes the table's place.
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

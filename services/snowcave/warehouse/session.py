@@ -402,6 +402,11 @@ class DuckSession:
 
     def _register(self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]) -> None:
         for relation in relations:
+            if relation.query:
+                self._raw.execute(
+                    f"CREATE OR REPLACE TEMP VIEW {_quoted(relation.name)} AS {relation.query}"
+                )
+                continue
             source = relation.name + "_"
             self._raw.register(source, relation.table)
             picked = ", ".join(

@@ -61,9 +61,11 @@ class Statements:
                 return known
             engine = session.engine
             statement = await self._sessions.thread(engine.parse, request.sql, context)
-            if "@" in request.sql:
-                await self._sessions.thread(self._stages.point, statement, request.stages)
             relations = await self._relations(statement)
+            if "@" in request.sql:
+                relations += await self._sessions.thread(
+                    self._stages.point, statement, request.stages
+                )
             await self._see_events(session, statement, request.sql, context)
             if request.describe_only:
                 for call in calls.find(statement, request.functions):

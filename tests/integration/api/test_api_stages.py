@@ -65,6 +65,10 @@ async def test_files_go_to_a_stage_and_come_back_the_same(tmp_path: Path, versio
         ("name2", 1000),
         ("name3", 1000),
     ]
+    assert seen["queried"] == [{"NAME": "name1", "N": 1000}, {"NAME": "name2", "N": 1000}]
+    assert seen["queried json"] == [{"W": "json", "N": 8}]
+    assert seen["queried nothing"] == []
+    assert seen["loaded"] == [{"NAME": "name3"}]
     assert seen["copy unknown"] == [2003, "02000"]
     assert seen["gone"] == [2003, "02000"]
 

@@ -13,7 +13,9 @@ from snowcave.model.errors import Kind as ErrorKind
 from snowcave.model.errors import RemoteError, Unsupported, ValueInvalid
 from snowcave.model.stage_path import StagePath, parse_stage_path
 from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse.engine import Relation
 from snowcave.warehouse.stages.files import StageFiles
+from snowcave.warehouse.stages.queries import read_files
 from snowcave.warehouse.stages.service import matching
 
 # A prefix that no file has.
@@ -27,25 +29,36 @@ class Pointing:
         self._files = files
         self._know = know
 
-    def point(self, statement: Expr, stages: Sequence[pb.StageBinding]) -> Expr:
-        """Raises SnowcaveError. `stages`: those that api found and allowed, by how they are written."""
+    def point(self, statement: Expr, stages: Sequence[pb.StageBinding]) -> list[Relation]:
+        """Changes the statement; answers what it reads of files now. Raises SnowcaveError.
+
+        `stages`: those that api found and allowed, by how they are written.
+        """
         found = {one.spelling: one.stage for one in stages}
+        relations: list[Relation] = []
         for table in list(statement.find_all(exp.Table)):
             text = _reference(table)
             if not text:
                 continue
             path = parse_stage_path(text)
             stage = _allowed(path, found)
-            self._know(stage)
             copy = table.find_ancestor(exp.Copy)
             if copy is None:
-                raise Unsupported("SELECT from a stage")
+                files = self._matching(stage, path.path, table.args.get("pattern"))
+                relations.append(read_files(table, f"_SC_STAGE_{len(relations)}", files))
+                continue
+            self._know(stage)
             if copy.this is table:
                 raise Unsupported("COPY INTO a stage")
             if isinstance(copy.args["files"][0], exp.Subquery):
                 raise Unsupported("COPY INTO from a query")
             self._source(copy, table, stage, path.path)
-        return statement
+        return relations
+
+    def _matching(self, stage: int, prefix: str, pattern: Expr | None) -> list[Path]:
+        paths = sorted(self._files.paths(stage, prefix))
+        folder = self._files.data(stage)
+        return [folder / path for path in matching(paths, _text(pattern) if pattern else "")]
 
     def _source(self, copy: exp.Copy, table: exp.Table, stage: int, prefix: str) -> None:
         names = _taken_files(copy)
