@@ -11,7 +11,7 @@ from snowcave.model.errors import Kind, RemoteError
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc, warehouse_pb2
-from snowcave.warehouse import calls, columns
+from snowcave.warehouse import columns, wire
 from snowcave.warehouse.engine import Context
 
 _PEER = "The functions daemon"
@@ -121,7 +121,7 @@ def argument_schema(function: warehouse_pb2.FunctionBinding) -> pa.Schema:
             pa.field(
                 f"a{number}",
                 pa.string(),
-                metadata={"snowcave.wire": "json" if calls.is_json(declared) else "text"},
+                metadata={"snowcave.wire": "json" if wire.is_json(declared) else "text"},
             )
             for number, declared in enumerate(function.argument_types)
         ]

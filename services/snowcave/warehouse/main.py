@@ -52,9 +52,7 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
             to=Role.FUNCTIONS,
         ),
     )
-    dispatch = Dispatch(
-        sessions, Invoker(functions, settings.calls.window), settings.calls.batch_rows
-    )
+    dispatch = Dispatch(sessions, Invoker(functions, settings.calls.window), settings.calls)
     files = await asyncio.to_thread(StageFiles, mesh.folder("stages"))
     pointing = Pointing(files, engine.know_stage)
     statements = Statements(

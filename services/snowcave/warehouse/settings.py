@@ -47,6 +47,8 @@ class CallSettings:
     batch_rows: int = 4096
     # Argument messages that may be unanswered at once.
     window: int = 16
+    # Answers of one function that a statement remembers where it may ask for them again.
+    remembered: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)

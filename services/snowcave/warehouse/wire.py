@@ -1,0 +1,55 @@
+"""What goes over the wire to a service function and comes back, said in SQL. Pure."""
+
+from sqlglot import Expr, exp
+
+_SEMI_STRUCTURED = {"VARIANT", "OBJECT", "ARRAY", "MAP"}
+_TEXTS = {"VARCHAR", "STRING", "TEXT", "CHAR", "CHARACTER"}
+_NUMBERS = {
+    *(
+        "NUMBER",
+        "DECIMAL",
+        "NUMERIC",
+        "INT",
+        "INTEGER",
+        "BIGINT",
+        "SMALLINT",
+        "TINYINT",
+        "BYTEINT",
+    ),
+    *("FLOAT", "FLOAT4", "FLOAT8", "DOUBLE", "REAL"),
+}
+
+
+def wire_form(argument: Expr, declared: str) -> Expr:
+    """The argument cast to its declared type and written as the text that goes over the wire."""
+    base = _base(declared)
+    if base in _SEMI_STRUCTURED:
+        return text(exp.Anonymous(this="TO_JSON", expressions=[argument.copy()]))
+    typed = exp.cast(argument.copy(), declared, dialect="snowflake")
+    if base in {"BINARY", "VARBINARY"}:
+        return exp.Hex(this=typed)
+    return typed if base in _TEXTS else text(typed)
+
+
+def is_json(declared: str) -> bool:
+    """Whether the text of `wire_form` is JSON already."""
+    base = _base(declared)
+    return base in _SEMI_STRUCTURED or base in _NUMBERS or base == "BOOLEAN"
+
+
+def from_wire(answer: Expr, returns: str) -> Expr:
+    """An answer's text as what the function returns."""
+    base = _base(returns)
+    if base in _SEMI_STRUCTURED:
+        return exp.ParseJSON(this=answer)
+    if base in {"BINARY", "VARBINARY"}:
+        return exp.Anonymous(this="UNHEX", expressions=[answer])
+    return exp.cast(answer, returns, dialect="snowflake")
+
+
+def _base(declared: str) -> str:
+    return declared.split("(")[0].split()[0].upper()
+
+
+def text(value: Expr) -> Expr:
+    return exp.cast(value, "TEXT")

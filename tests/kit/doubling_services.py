@@ -1,0 +1,112 @@
+"""A SQL engine whose statements may call functions that multiply, without daemons around it.
+
+`<<2 x>>` in a statement is a call of the function that doubles; `as_calls` and `as_products` spell it out.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+
+from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import failures
+from snowcave.warehouse.dispatch import Dispatch
+from snowcave.warehouse.engine import Context
+from snowcave.warehouse.sessions import Sessions
+from snowcave.warehouse.settings import CallSettings, WarehouseSettings
+
+HERE = Context(session=1, user="U", role="R", database="DB", schema="S")
+FACTORS = {"DBL": 2, "TRP": 3}
+_NAMES = {factor: name for name, factor in FACTORS.items()}
+
+
+def as_calls(sql: str) -> str:
+    return re.sub(r"<<(\d) ", lambda m: f"{_NAMES[int(m[1])].lower()}(", sql).replace(">>", ")")
+
+
+def as_products(sql: str) -> str:
+    return re.sub(r"<<(\d) ", r"(\1 * (", sql).replace(">>", "))")
+
+
+def binding(name: str) -> pb.FunctionBinding:
+    return pb.FunctionBinding(
+        function=FACTORS[name],
+        database="DB",
+        schema="S",
+        name=name,
+        argument_types=["NUMBER(18,0)"],
+        returns="NUMBER(18,0)",
+        spellings=[name],
+    )
+
+
+class Multiplying:
+    """Stands in for Invoker; keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str | None] = []
+
+    def open(self, function: pb.FunctionBinding, *_: object) -> "_Product":
+        return _Product(self, FACTORS[function.name])
+
+
+class _Product:
+    def __init__(self, owner: Multiplying, factor: int) -> None:
+        self._owner = owner
+        self._factor = factor
+        self._answers: list[str | None] = []
+
+    async def __aenter__(self) -> "_Product":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def send(self, arguments: Sequence[pa.Array], rows: int) -> None:
+        texts = arguments[0].cast(pa.string()).to_pylist()
+        assert len(texts) == rows
+        self._owner.sent += texts
+        self._answers += [None if t is None else str(int(t) * self._factor) for t in texts]
+
+    async def finish(self) -> pa.Array:
+        return pa.array(self._answers, pa.string())
+
+
+class Desk:
+    """Runs statements one after another in one session."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self.service = Multiplying()
+        self._dispatch = Dispatch(sessions, cast(Any, self.service), CallSettings())
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        session = await self._sessions.get(1)
+        try:
+            statement = session.engine.parse(sql, HERE)
+            prepared = await self._dispatch.prepare(
+                session, statement, [binding(name) for name in FACTORS], "q", HERE, []
+            )
+            outcome = await asyncio.to_thread(
+                session.engine.execute,
+                prepared.statement,
+                HERE,
+                relations=prepared.relations,
+                functions=prepared.functions,
+            )
+        except Exception as error:
+            raise failures.translated(error) from error
+        columns = [outcome.table.column(n).to_pylist() for n in range(outcome.table.num_columns)]
+        return list(zip(*columns, strict=True))
+
+
+@asynccontextmanager
+async def a_desk(engine: Any, home: Path) -> AsyncGenerator[Desk]:
+    mesh = Mesh(home=home, port_base=1)
+    async with Sessions(engine, WarehouseSettings(mesh=mesh)) as sessions:
+        yield Desk(sessions)
