@@ -27,6 +27,7 @@ from snowcave.warehouse import (
     event_table,
     formats,
     guard,
+    plain_rows,
     rewrite,
     semistructured,
     shows,
@@ -97,7 +98,10 @@ class _Cursor(FakeSnowflakeCursor):
         return translated
 
     def _transform(self, expression: Expr, params: Any) -> Expr:
-        return rewrite.quote_reserved(super()._transform(expression, params))
+        rows = plain_rows.set_aside(expression)
+        translated = rewrite.quote_reserved(super()._transform(expression, params))
+        plain_rows.put_back(translated, rows)
+        return translated
 
     def duckdb_sql(self, query: Expr) -> str:
         """A query as DuckDB reads it."""
@@ -169,10 +173,11 @@ class DuckSession:
         self._cancelled.clear()
         try:
             self._open_or_close(statement, context)
+            if (opened := self._transaction) is None:
+                return self._execute(statement, context, bindings, relations, functions)
             again = partial(self._repeat, statement.copy(), context, bindings, relations)
             outcome = self._execute(statement, context, bindings, relations, functions)
-            if self._transaction:
-                self._transaction.succeeded(statement, again, outcome.rows_affected, functions)
+            opened.succeeded(statement, again, outcome.rows_affected, functions)
             return outcome
         except duckdb.InterruptException as error:
             raise QueryCancelled from error

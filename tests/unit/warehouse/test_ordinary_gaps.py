@@ -101,6 +101,16 @@ def test_comments_are_kept_and_shown(sql: Sql) -> None:
     assert shown == ["it's", "a view"]
 
 
+def test_many_rows_are_inserted_by_one_statement(sql: Sql) -> None:
+    sql.rows("CREATE TABLE t (a INT, b VARCHAR, c FLOAT, d TIMESTAMP_TZ)")
+    rows = ", ".join(f"({n}, 'it''s {n}', -{n}.5, NULL)" for n in range(100))
+    assert sql.rows(f"INSERT INTO t (a, b, c, d) VALUES {rows}") == [(100,)]
+    assert sql.row("SELECT count(*), max(a), min(c), max(b) FROM t") == (100, 99, -99.5, "it's 99")
+    zoned = ", ".join(f"({n}, '2024-01-01 00:00:00 +0{n % 10}00')" for n in range(100))
+    sql.rows(f"INSERT INTO t (a, d) VALUES {zoned}")
+    assert sql.value("SELECT count(DISTINCT d) FROM t") == 10
+
+
 def test_sums_of_integers_are_whole(sql: Sql) -> None:
     column = sql.outcome("SELECT sum(x) FROM (VALUES (1), (50)) AS v(x)").columns[0]
     assert (column.type, column.scale) == ("fixed", 0)
