@@ -124,6 +124,7 @@ class Node:
     instances: node_part.Instances
     reports: Mirror[state.InstanceReport]
     network: QuietNetwork
+    sessions: QuietSessions
     events: Events
 
     async def assign(self, want: state.Assignment) -> None:
@@ -227,7 +228,7 @@ async def running_node(
     backend = backend or MemoryBackend()
     store, clock = MemoryStore(Role.AGENT, backend), clock or LoopClock()
     rng = random.Random(7)
-    network, sink = QuietNetwork(), collector or Events()
+    network, sessions, sink = QuietNetwork(), QuietSessions(), collector or Events()
     async with node_part.prepared_engine(engine, clock):
         pass
     async with (
@@ -246,13 +247,13 @@ async def running_node(
             ground,
             assigned,
             node_part.Surroundings(
-                engine, network, _credential, reports, logs, QuietSessions(), clock, rng
+                engine, network, _credential, reports, logs, sessions, clock, rng
             ),
             pace,
         ) as instances,
     ):
         scheduler = MemoryStore(Role.SCHEDULER, backend)
-        yield Node(backend, scheduler, store, instances, told, network, sink)
+        yield Node(backend, scheduler, store, instances, told, network, sessions, sink)
 
 
 def with_policy(**changes: float) -> node_part.Pace:

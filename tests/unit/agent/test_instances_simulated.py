@@ -134,6 +134,21 @@ async def test_a_job_runs_once(
         assert verbs(engine, "start") == ["start sandbox", "start main"]
 
 
+async def test_an_instance_has_what_it_logs_in_with_for_as_long_as_it_is_there(
+    engine: SimulatedEngine, tmp_path: Path
+):
+    async with running_node(engine, tmp_path) as node:
+        want = assignment()
+        await node.assign(want)
+        await node.until("7-0-1", "READY")
+        assert node.sessions.instances == {"7-0-1"}
+        await node.withdraw(want)
+        await node.until("7-0-1", "GONE", 60.0)
+        await node.forget("7-0-1")
+        await node.until_gone("7-0-1")
+        assert node.sessions.instances == set()
+
+
 async def test_a_job_has_ended_when_the_last_of_its_containers_has(
     engine: SimulatedEngine, tmp_path: Path
 ):

@@ -111,7 +111,7 @@ def _settled(found: state.Object, work: Work) -> bool:
     known = status_of(found, work)
     instances = list(known.instances)
     enough = len(instances) >= max(1, known.target_instances)
-    return known.status in ("SUSPENDED", "FAILED", "DONE") or (
+    return known.status in ("SUSPENDED", "FAILED", "DONE", "CANCELLED") or (
         enough and all(one.status in ("READY", "FAILED", "SUCCEEDED") for one in instances)
     )
 
