@@ -1,10 +1,10 @@
 """Stage files as api calls them: the warehouse has them, api knows who may do what with them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 from snowcave.api.settings import CallSettings
-from snowcave.model.errors import Exhausted
+from snowcave.model.errors import Exhausted, Kind, ObjectNotFound, RemoteError
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc
 from snowcave.runtime.mesh import Mesh
@@ -37,7 +37,7 @@ class Stages:
     async def get(self, stage: int, path: str) -> AsyncGenerator[v1.FilePiece]:
         """First what the file is, then its content."""
         request = v1.GetFileRequest(stage=stage, path=path)
-        with grpc.translated(_PEER):
+        with _found(path):
             async for piece in self._stub.GetFile(request, timeout=self._calls.transfer):
                 yield piece
 
@@ -52,7 +52,7 @@ class Stages:
 
     async def describe(self, stage: int, path: str) -> v1.StageFile:
         request = v1.GetFileRequest(stage=stage, path=path)
-        with grpc.translated(_PEER):
+        with _found(path):
             return await self._stub.DescribeFile(request, timeout=self._calls.fetch)
 
     async def files(self, stage: int, prefix: str = "", pattern: str = "") -> list[v1.StageFile]:
@@ -83,6 +83,17 @@ class Stages:
                 v1.ListStagesRequest(), timeout=self._calls.warehouse
             )
         return list(reply.stages)
+
+
+@contextmanager
+def _found(path: str) -> Generator[None]:
+    try:
+        with grpc.translated(_PEER):
+            yield
+    except RemoteError as error:
+        if error.kind is Kind.NOT_FOUND:
+            raise ObjectNotFound("File", path) from error
+        raise
 
 
 @asynccontextmanager

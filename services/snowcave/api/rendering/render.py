@@ -1,13 +1,15 @@
 """A specification from its template and its values, rendered in a process of its own.
 
 Bounded: the template's size, the specification's, the worker's memory and time, and how many work at once. A
-worker is killed at its deadline and with the statement that waits for it.
+worker is killed at its deadline, also where the statement that wanted it has gone.
 """
 
 import asyncio
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from snowcave.model.errors import TemplateFailed
@@ -32,7 +34,8 @@ class RenderSettings:
 class Renderer:
     def __init__(self, settings: RenderSettings | None = None) -> None:
         self._settings = settings or RenderSettings()
-        self._slots = asyncio.Semaphore(self._settings.workers)
+        # Of its own: what waits for a worker holds up nothing else.
+        self._threads = ThreadPoolExecutor(self._settings.workers, "rendering")
 
     async def render(self, template: str, values: Mapping[str, tuple[str, bool]]) -> str:
         """`values` are texts, each with whether it was quoted. Raises TemplateFailed."""
@@ -47,8 +50,8 @@ class Renderer:
             "memory": settings.memory,
             "cpu": settings.cpu,
         }
-        async with self._slots:
-            said = await self._work(json.dumps(task).encode())
+        loop = asyncio.get_running_loop()
+        said = await loop.run_in_executor(self._threads, self._work, json.dumps(task).encode())
         try:
             answer: dict[str, str] = json.loads(said)
         except ValueError:
@@ -58,23 +61,20 @@ class Renderer:
         # Half of a surrogate pair, which JSON can name, is no character of a specification.
         return answer["text"].encode(errors="replace").decode()
 
-    async def _work(self, task: bytes) -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "snowcave.api.rendering.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
-        )
+    def _work(self, task: bytes) -> bytes:
+        """What the worker said before its deadline. Blocks: a process of the loop's own would share its pipes
+        with a loop that closes them too early at times.
+        """
         try:
-            async with asyncio.timeout(self._settings.deadline):
-                said, _ = await process.communicate(task)
-                return said
-        except TimeoutError:
+            done = subprocess.run(
+                [sys.executable, "-m", "snowcave.api.rendering.worker"],
+                input=task,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=self._settings.deadline,
+                check=False,
+                env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
+            )
+        except subprocess.TimeoutExpired:
             raise TemplateFailed("it takes too long.") from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await asyncio.shield(process.wait())
+        return done.stdout

@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from snowcave.model.errors import ObjectNotFound, ValueInvalid
+from snowcave.model.errors import DeadlinePassed, ObjectNotFound, ValueInvalid
 from snowcave.v1 import stages_pb2 as pb
 from snowcave.v1 import stages_pb2_grpc
 from snowcave.warehouse.settings import StageSettings
@@ -30,7 +31,7 @@ class StageServicer(stages_pb2_grpc.StageServiceServicer):
     async def PutFile(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.PutFileRequest], context: Any
     ) -> pb.PutFileReply:
-        async with asyncio.timeout(self._settings.transfer), self._uploads:
+        async with self._in_time(), self._uploads:
             first = await anext(request_iterator, pb.PutFileRequest())
             if not first.HasField("head"):
                 raise ValueInvalid("PutFile names no file.")
@@ -44,6 +45,14 @@ class StageServicer(stages_pb2_grpc.StageServiceServicer):
                 return await asyncio.shield(asyncio.to_thread(self._finish, upload, head))
             finally:
                 await asyncio.shield(asyncio.to_thread(upload.close))
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncGenerator[None]:
+        try:
+            async with asyncio.timeout(self._settings.transfer):
+                yield
+        except TimeoutError:
+            raise DeadlinePassed("The transfer took too long.") from None
 
     def _finish(self, upload: Upload, head: pb.PutFileRequest.Head) -> pb.PutFileReply:
         made = self._files.finish(
@@ -62,7 +71,7 @@ class StageServicer(stages_pb2_grpc.StageServiceServicer):
     async def GetFile(  # noqa: N802
         self, request: pb.GetFileRequest, context: Any
     ) -> AsyncIterator[pb.FilePiece]:
-        async with asyncio.timeout(self._settings.transfer), self._downloads:
+        async with self._in_time(), self._downloads:
             info, file = await asyncio.to_thread(self._files.open, request.stage, request.path)
             try:
                 yield pb.FilePiece(file=message(info))
