@@ -1,13 +1,22 @@
-"""TO_CHAR with a format for dates and times. Pure.
+"""Timestamps as texts: TO_CHAR with a format, and the format where none is named. Pure.
 
 sqlglot translates the format only where it knows from the statement itself that the value is a date; for a
 column it would drop it.
 """
 
 import re
+from collections.abc import Mapping
 
 from sqlglot import Expr, exp
 
+from snowcave.warehouse.macros import call
+
+_TIMESTAMPS = {
+    exp.DataType.Type.TIMESTAMP,
+    exp.DataType.Type.TIMESTAMPNTZ,
+    exp.DataType.Type.TIMESTAMPLTZ,
+    exp.DataType.Type.TIMESTAMPTZ,
+}
 _PARTS = {
     "YYYY": "%Y",
     "YY": "%y",
@@ -47,6 +56,27 @@ def write_times(statement: Expr) -> Expr:
             written = exp.Literal.string(duck_format(given.name))
             node.replace(exp.Anonymous(this="strftime", expressions=[node.this.copy(), written]))
     return statement
+
+
+def write_defaults(statement: Expr, types: Mapping[str, str]) -> Expr:
+    """Timestamps as texts where no format is named: `2024-02-29 13:04:05.678 +0100`.
+
+    `types`: DuckDB's type of each column in reach, by upper-case name.
+    """
+    for node in list(statement.find_all(exp.Cast, exp.ToChar)):
+        is_text = isinstance(node, exp.ToChar) or node.to.this in exp.DataType.TEXT_TYPES
+        if is_text and not node.args.get("format") and _is_timestamp(node.this, types):
+            node.replace(call("time_text", node.this.copy()))
+    return statement
+
+
+def _is_timestamp(node: Expr, types: Mapping[str, str]) -> bool:
+    inner = node.unnest()
+    if isinstance(inner, exp.Column):
+        return types.get(inner.name.upper(), "").startswith("TIMESTAMP")
+    if isinstance(inner, exp.Cast):
+        return inner.to.this in _TIMESTAMPS
+    return isinstance(inner, exp.CurrentTimestamp)
 
 
 def duck_format(text: str) -> str:

@@ -30,6 +30,9 @@ _MACROS = {
         WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ(9)[SB8]'
         WHEN typeof(x) = 'JSON' THEN 'VARIANT[LOB]' WHEN typeof(x) = 'BLOB' THEN 'BINARY(8388608)[LOB]'
         ELSE 'VARCHAR(16777216)[LOB]' END""",
+    "zone(t)": "rpad(replace(strftime(t, '%z'), ':', ''), 5, '0')",
+    "time_text(t)": """strftime(t, '%Y-%m-%d %H:%M:%S.%g') ||
+        CASE WHEN typeof(t) = 'TIMESTAMP WITH TIME ZONE' THEN ' ' || @zone(t) ELSE '' END""",
     "is_integer(v)": "@typeof(v) = 'INTEGER'",
     "is_decimal(v)": "@typeof(v) IN ('INTEGER', 'DECIMAL')",
     "is_double(v)": "@typeof(v) IN ('INTEGER', 'DECIMAL', 'DOUBLE')",

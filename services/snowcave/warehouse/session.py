@@ -377,6 +377,7 @@ class DuckSession:
         statement = semistructured.calculate(statement, variants)
         statement = timestamps.read_offsets(statement, types, target)
         statement = binaries.in_hexadecimal(statement, types)
+        statement = formats.write_defaults(statement, types)
         statement = formats.write_times(statement)
         statement = rewrite.name_positions(statement)
         return udfs.call_tables(semistructured.spell_out(statement))

@@ -74,3 +74,23 @@ def test_a_time_is_written_in_the_format_asked_for(
 ) -> None:
     sql.rows("INSERT INTO t (ts) VALUES ('2024-02-29 13:04:05.678')")
     assert sql.value(f"SELECT TO_CHAR({value}, '{format}') FROM t") == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["ts::VARCHAR", "TO_CHAR(ts)", "TO_VARCHAR(ts)", "CAST(ts AS STRING)"]
+)
+def test_a_time_without_a_format_is_written_as_snowflake_does(sql: Sql, text: str) -> None:
+    sql.rows("INSERT INTO t (ts) VALUES ('2024-02-29 13:04:05.678')")
+    india = Sql(sql.session, replace(HERE, parameters={"TIMEZONE": "Asia/Kolkata"}))
+    assert sql.value(f"SELECT {text} FROM t") == "2024-02-29 13:04:05.678 +0000"
+    assert india.value(f"SELECT {text} FROM t") == "2024-02-29 18:34:05.678 +0530"
+
+
+def test_a_time_without_a_zone_is_written_without_one(sql: Sql) -> None:
+    assert (
+        sql.value("SELECT '2024-02-29 13:04:05'::TIMESTAMP_NTZ::STRING")
+        == "2024-02-29 13:04:05.000"
+    )
+    assert len(sql.value("SELECT CURRENT_TIMESTAMP()::VARCHAR")) == len(
+        "2024-02-29 13:04:05.678 +0000"
+    )
