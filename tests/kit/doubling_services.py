@@ -17,6 +17,7 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import failures
 from snowcave.warehouse.dispatch import Dispatch
 from snowcave.warehouse.engine import Context
+from snowcave.warehouse.keeping import Keeper
 from snowcave.warehouse.sessions import Sessions
 from snowcave.warehouse.settings import CallSettings, WarehouseSettings
 
@@ -73,17 +74,17 @@ class _Product:
         self._owner.sent += texts
         self._answers += [None if t is None else str(int(t) * self._factor) for t in texts]
 
-    async def finish(self) -> pa.Array:
-        return pa.array(self._answers, pa.string())
+    async def finish(self) -> pa.ChunkedArray:
+        return pa.chunked_array([self._answers], pa.string())
 
 
 class Desk:
     """Runs statements one after another in one session."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, keeper: Keeper) -> None:
         self._sessions = sessions
         self.service = Multiplying()
-        self._dispatch = Dispatch(sessions, cast(Any, self.service), CallSettings())
+        self._dispatch = Dispatch(sessions, cast(Any, self.service), keeper, CallSettings())
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
         session = await self._sessions.get(1)
@@ -109,4 +110,4 @@ class Desk:
 async def a_desk(engine: Any, home: Path) -> AsyncGenerator[Desk]:
     mesh = Mesh(home=home, port_base=1)
     async with Sessions(engine, WarehouseSettings(mesh=mesh)) as sessions:
-        yield Desk(sessions)
+        yield Desk(sessions, Keeper(home, most=1))

@@ -96,7 +96,7 @@ class Callbacks:
             binding, self._context, self._query_id, number
         ) as invocation:
             await invocation.send(sent, rows)
-            return await invocation.finish()
+            return _whole(await invocation.finish())
 
 
 class Memory:

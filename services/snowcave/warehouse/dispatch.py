@@ -13,6 +13,7 @@ from snowcave.warehouse import calls, routes, taking
 from snowcave.warehouse.callbacks import Callbacks
 from snowcave.warehouse.engine import ArrowFunction, Context, Relation
 from snowcave.warehouse.invoke import Invocation, Invoker
+from snowcave.warehouse.keeping import Keeper
 from snowcave.warehouse.routes import Route
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import CallSettings
@@ -30,9 +31,12 @@ class Prepared:
 
 
 class Dispatch:
-    def __init__(self, sessions: Sessions, invoker: Invoker, settings: CallSettings) -> None:
+    def __init__(
+        self, sessions: Sessions, invoker: Invoker, keeper: Keeper, settings: CallSettings
+    ) -> None:
         self._sessions = sessions
         self._invoker = invoker
+        self._keeper = keeper
         self._settings = settings
 
     async def prepare(
@@ -90,7 +94,8 @@ class Dispatch:
                 taken.inner, context, relations=relations, rows=self._settings.batch_rows
             )
         )
-        kept: list[pa.RecordBatch] = []
+        carried = [name for name in reader.names if name not in taken.arguments]
+        kept = self._keeper.keep(pa.schema([reader.schema.field(name) for name in carried]))
         try:
             async with AsyncExitStack() as stack:
                 invocations = [
@@ -99,14 +104,16 @@ class Dispatch:
                     )
                     for function, _ in taken.calls
                 ]
-                carried = [name for name in reader.names if name not in taken.arguments]
                 while (batch := await self._sessions.blocking(session, reader.read)) is not None:
                     await self._send(batch, taken, invocations)
-                    kept.append(batch.select(carried))
+                    if carried:
+                        await kept.add(batch.select(carried))
                 answers = [await invocation.finish() for invocation in invocations]
+                table = await kept.table()
         finally:
+            kept.close()
             await self._sessions.thread(reader.close)
-        return _joined(kept, reader, carried, answers), carried
+        return _joined(table, answers, frozenset(reader.variants)), carried
 
     async def _send(
         self, batch: pa.RecordBatch, taken: Taken, invocations: Sequence[Invocation]
@@ -118,16 +125,12 @@ class Dispatch:
 
 
 def _joined(
-    kept: Sequence[pa.RecordBatch],
-    reader: Any,
-    carried: Sequence[str],
-    answers: Sequence[pa.Array],
+    carried: pa.Table, answers: Sequence[pa.ChunkedArray], variants: frozenset[str]
 ) -> Relation:
     """The carried columns and, by position, the answers beside them."""
-    schema = pa.schema([field for field in reader.schema if field.name in set(carried)])
-    names = [*schema.names, *(f"_SC_R{number}" for number in range(len(answers)))]
-    columns: list[Any] = []
-    if schema.names:  # a table without columns would not know how many rows it has
-        columns += pa.Table.from_batches(kept, schema=schema).columns
-    table = pa.Table.from_arrays([*columns, *answers], names)
-    return Relation(taking.RELATION, table, frozenset(reader.variants) & set(carried))
+    names = carried.schema.names
+    # A table without columns would not know how many rows it has.
+    columns = [*(carried.columns if names else []), *answers]
+    answered = [f"_SC_R{number}" for number in range(len(answers))]
+    table = pa.Table.from_arrays(columns, [*names, *answered])
+    return Relation(taking.RELATION, table, variants & set(names))

@@ -13,14 +13,17 @@ from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc, warehouse_pb2
 from snowcave.warehouse import columns, wire
 from snowcave.warehouse.engine import Context
+from snowcave.warehouse.keeping import Keeper, Kept
 
 _PEER = "The functions daemon"
+_ANSWERS = pa.schema([pa.field("answer", pa.string())])
 
 
 class Invoker:
-    def __init__(self, channel: grpc.aio.Channel, window: int) -> None:
+    def __init__(self, channel: grpc.aio.Channel, window: int, keeper: Keeper) -> None:
         self._stub: Any = functions_pb2_grpc.FunctionServiceStub(channel)
         self._window = window
+        self._keeper = keeper
 
     def open(
         self,
@@ -29,8 +32,9 @@ class Invoker:
         query_id: str,
         call: int,
     ) -> "Invocation":
+        head = header(function, context, query_id, call)
         return Invocation(
-            self._stub, header(function, context, query_id, call), function, self._window
+            self._stub, head, argument_schema(function), self._window, self._keeper.keep(_ANSWERS)
         )
 
 
@@ -41,15 +45,16 @@ class Invocation:
         self,
         stub: Any,
         head: pb.InvokeHeader,
-        function: warehouse_pb2.FunctionBinding,
+        schema: pa.Schema,
         window: int,
+        answers: Kept,
     ) -> None:
         self._stub = stub
         self._header = head
-        self._schema = argument_schema(function)
+        self._schema = schema
         # gRPC's flow control holds the sender back; this bounds what waits in front of it.
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(window)
-        self._answers: list[pa.Array] = []
+        self._answers = answers
         self._sent = 0
         self._collecting: asyncio.Task[None] | None = None
 
@@ -61,6 +66,7 @@ class Invocation:
         if self._collecting is not None and not self._collecting.done():
             self._collecting.cancel()
             await asyncio.wait([self._collecting])
+        self._answers.close()
 
     async def send(self, arguments: Sequence[pa.Array], rows: int) -> None:
         """Raises what the call raised so far."""
@@ -73,20 +79,19 @@ class Invocation:
         self._sent += rows
         await self._put(columns.to_stream(pa.Table.from_batches([batch])))
 
-    async def finish(self) -> pa.Array:
+    async def finish(self) -> pa.ChunkedArray:
         """All answers, in the order of the rows. Raises what the call raised."""
         assert self._collecting is not None
         await self._put(None)
         await self._collecting
-        answers = pa.concat_arrays(self._answers) if self._answers else pa.array([], pa.string())
-        if len(answers) != self._sent:
+        if self._answers.rows != self._sent:
             raise RemoteError(
                 Kind.INTERNAL,
                 370001,
                 "XX000",
-                f"{_PEER} answered {len(answers)} of {self._sent} rows.",
+                f"{_PEER} answered {self._answers.rows} of {self._sent} rows.",
             )
-        return answers
+        return (await self._answers.table()).column(0)
 
     async def _put(self, item: bytes | None) -> None:
         assert self._collecting is not None
@@ -104,7 +109,10 @@ class Invocation:
             async for reply in self._stub.Invoke(self._requests()):
                 if reply.WhichOneof("message") == "arrow_stream":
                     table = columns.from_stream(reply.arrow_stream)
-                    self._answers.extend(table.column(0).cast(pa.string()).chunks)
+                    for texts in table.column(0).cast(pa.string()).chunks:
+                        await self._answers.add(
+                            pa.RecordBatch.from_arrays([texts], schema=_ANSWERS)
+                        )
 
     async def _requests(self) -> AsyncIterator[pb.InvokeRequest]:
         yield pb.InvokeRequest(header=self._header)

@@ -15,6 +15,7 @@ from snowcave.v1 import stages_pb2_grpc, warehouse_pb2_grpc
 from snowcave.warehouse.dispatch import Dispatch
 from snowcave.warehouse.duck import DuckEngine
 from snowcave.warehouse.invoke import Invoker
+from snowcave.warehouse.keeping import Keeper
 from snowcave.warehouse.results import ResultStore
 from snowcave.warehouse.service import SERVICE_NAME, WarehouseServicer
 from snowcave.warehouse.sessions import Sessions
@@ -52,7 +53,9 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
             to=Role.FUNCTIONS,
         ),
     )
-    dispatch = Dispatch(sessions, Invoker(functions, settings.calls.window), settings.calls)
+    keeper = Keeper(mesh.folder("warehouse"), settings.calls.kept_bytes)
+    invoker = Invoker(functions, settings.calls.window, keeper)
+    dispatch = Dispatch(sessions, invoker, keeper, settings.calls)
     files = await asyncio.to_thread(StageFiles, mesh.folder("stages"))
     pointing = Pointing(files, engine.know_stage)
     statements = Statements(

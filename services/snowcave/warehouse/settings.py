@@ -49,6 +49,8 @@ class CallSettings:
     window: int = 16
     # Answers of one function that a statement remembers where it may ask for them again.
     remembered: int = 100_000
+    # Bytes of rows, and of answers, that one call keeps in memory; the rest waits in a file.
+    kept_bytes: int = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)

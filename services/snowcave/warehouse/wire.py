@@ -4,19 +4,9 @@ from sqlglot import Expr, exp
 
 _SEMI_STRUCTURED = {"VARIANT", "OBJECT", "ARRAY", "MAP"}
 _TEXTS = {"VARCHAR", "STRING", "TEXT", "CHAR", "CHARACTER"}
-_NUMBERS = {
-    *(
-        "NUMBER",
-        "DECIMAL",
-        "NUMERIC",
-        "INT",
-        "INTEGER",
-        "BIGINT",
-        "SMALLINT",
-        "TINYINT",
-        "BYTEINT",
-    ),
-    *("FLOAT", "FLOAT4", "FLOAT8", "DOUBLE", "REAL"),
+_INTEGERS = {"INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "BYTEINT"}
+_NUMBERS = _INTEGERS | {
+    *("NUMBER", "DECIMAL", "NUMERIC", "FLOAT", "FLOAT4", "FLOAT8", "DOUBLE", "REAL"),
 }
 
 
@@ -28,6 +18,9 @@ def wire_form(argument: Expr, declared: str) -> Expr:
     typed = exp.cast(argument.copy(), declared, dialect="snowflake")
     if base in {"BINARY", "VARBINARY"}:
         return exp.Hex(this=typed)
+    if base.startswith(("TIMESTAMP", "DATETIME")):
+        # Hidden from those who write a timestamp as the session wants to read it.
+        return text(exp.Anonymous(this="IFNULL", expressions=[typed, exp.Null()]))
     return typed if base in _TEXTS else text(typed)
 
 

@@ -158,6 +158,22 @@ ANYWHERE: list[tuple[str, list[Any]]] = [
         [("no",), (BOB + "b",), ("no",)],
     ),
     ("SELECT DISTINCT my_echo_udf('x') FROM m", [(BOB + "x",)]),
+    (
+        "SELECT id, my_echo_udf(t) AS d FROM m WHERE my_echo_udf(t) > 'Bob said b'",
+        [(3, BOB + "c")],
+    ),
+    (
+        "SELECT my_echo_udf(t), COUNT(*) FROM m GROUP BY my_echo_udf(t) ORDER BY 1 LIMIT 2",
+        [(BOB + "a", 1), (BOB + "b", 1)],
+    ),
+    (
+        "SELECT my_echo_udf(t) AS d, d || '!' FROM m WHERE d LIKE '%c'",
+        [(BOB + "c", BOB + "c!")],
+    ),
+    (
+        "SELECT id, ROW_NUMBER() OVER (ORDER BY my_echo_udf(t) DESC) AS r FROM m ORDER BY id",
+        [(1, 3), (2, 2), (3, 1)],
+    ),
     ("SELECT my_echo_udf(t) FROM m WHERE id > 100", []),
 ]
 
@@ -248,6 +264,16 @@ async def test_a_failing_service_fails_the_query_with_its_reason(tmp_path):
                 await mesher.run(sql)
             assert failed.value.code == 395090
         assert await mesher.rows("SELECT 1") == [(1,)]
+
+
+async def test_a_failing_service_is_asked_once_where_its_calls_may_be_made_early(tmp_path):
+    async def refuse(_request: web.Request, _rows: list[Any]) -> web.StreamResponse:
+        return web.Response(status=400, text="no such word")
+
+    async with meshed(tmp_path, refuse) as mesher:
+        with pytest.raises(SnowcaveError, match="400 'no such word'"):
+            await mesher.run("SELECT my_echo_udf('a') AS d, d || '!' AS e")
+        assert len(mesher.service.requests) == 1
 
 
 async def test_a_service_that_is_not_ready_is_named(tmp_path):
