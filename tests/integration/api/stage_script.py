@@ -35,6 +35,14 @@ def failure(sql: str) -> list[object] | None:
     return None
 
 
+def words(sql: str) -> str:
+    try:
+        cursor.execute(sql)
+    except snowflake.connector.errors.Error as error:
+        return str(error)
+    return ""
+
+
 source = folder / "from"
 source.mkdir(parents=True)
 back = folder / "to"
@@ -105,6 +113,20 @@ seen["queried nothing"] = run("select $1, $3 from @st/nothing (pattern => '.*')"
 cursor.execute("create table loaded as select $2 name from @st/part3.csv limit 3")
 seen["loaded"] = run("select distinct name from loaded")
 seen["copy unknown"] = failure("copy into people from @nothing file_format=(type=csv)")
+(source / "wrong.csv").write_text('1,"open\n' + "2,x\n3,4,5,6\n")
+cursor.execute(f"put file://{source}/wrong.csv @st/wrong auto_compress=false")
+seen["wrong file"] = words("select $1, $2 from @st/wrong")
+cursor.execute("create compute pool p min_nodes=1 max_nodes=1 instance_family=CPU_X64_XS")
+(source / "service.yaml").write_text(
+    "spec: {containers: [{name: {{ name }}, image: /a/b/c/d, odd: 1}]}"
+)
+cursor.execute(f"put file://{source}/service.yaml @st/services auto_compress=false")
+create = "create service s in compute pool p from @st/services specification_template_file='service.yaml'"
+seen["template"] = words(f"{create} using (name => main)")
+seen["no value"] = words(f"{create} using (Name => main)")
+seen["no file"] = words(
+    "create service s in compute pool p from @st specification_file='service.yaml'"
+)
 seen["dropped"] = run("drop stage st")
 seen["gone"] = failure("ls @st")
 connection.close()

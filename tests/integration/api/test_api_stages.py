@@ -69,6 +69,12 @@ async def test_files_go_to_a_stage_and_come_back_the_same(tmp_path: Path, versio
     assert seen["queried json"] == [{"W": "json", "N": 8}]
     assert seen["queried nothing"] == []
     assert seen["loaded"] == [{"NAME": "name3"}]
+    # Where the server keeps files is no client's business.
+    assert str(tmp_path) not in seen["wrong file"]
+    assert "395018 (22023): Invalid spec: unknown option 'odd'" in seen["template"]
+    assert "395069 (23001): Unable to render service spec from given template" in seen["no value"]
+    assert "'name' is undefined" in seen["no value"]
+    assert "091016 (22000): Remote file '@st/service.yaml' was not found" in seen["no file"]
     assert seen["copy unknown"] == [2003, "02000"]
     assert seen["gone"] == [2003, "02000"]
 
