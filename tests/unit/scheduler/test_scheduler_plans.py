@@ -9,6 +9,7 @@ from snowcave.scheduler import addresses, placement, pools, rollout, status
 from snowcave.scheduler.placement import Placed, Room, Unplaced
 from snowcave.scheduler.pools import PoolVm, PoolWant
 from snowcave.scheduler.rollout import GONE, READY, Have, Want
+from snowcave.v1 import state_pb2 as state
 
 GIB = 1 << 30
 SIZE = Need(1000, 6 * GIB, 0)
@@ -185,6 +186,67 @@ def test_an_upgrade_waits_for_a_new_instance_that_does_not_become_ready():
 def test_a_finished_job_instance_is_not_run_again():
     want = Want(2, "d", is_job=True, finished=(0,))
     assert rollout.plan(want, []).start == (1,)
+
+
+def test_what_is_left_of_a_job_is_cleared_once_and_not_run_again():
+    have = [Have("7-1", 0, 1, "d", reported="SUCCEEDED"), Have("7-2", 1, 2, "d", reported=READY)]
+    want = Want(2, "d", is_job=True, finished=(0,), clear=(0,))
+    assert rollout.plan(want, have) == rollout.Plan(stop=("7-1",))
+    going = [Have("7-1", 0, 1, "d", stopping=True, reported=GONE), have[1]]
+    assert rollout.plan(want, going) == rollout.Plan(forget=("7-1",))
+    assert not rollout.plan(want, have[1:])
+
+
+# ---- jobs
+
+instance_statuses = st.sampled_from(["PENDING", "READY", "SUCCEEDED", "FAILED", "TERMINATING"])
+
+
+def job_goal(statuses: list[str], *, cancelled: bool = False, remaining: int = 1) -> str:
+    return status.goal_of(
+        dropped=False,
+        suspended=False,
+        cancelled=cancelled,
+        remaining=remaining,
+        is_job=True,
+        min_ready=1,
+        instances=[state.InstanceStatus(status=one) for one in statuses],
+    )
+
+
+@given(st.lists(instance_statuses, min_size=1, max_size=5))
+def test_a_jobs_status_is_folded_of_its_instances(statuses: list[str]):
+    expected = (
+        "FAILED"
+        if "FAILED" in statuses
+        else "DONE"
+        if set(statuses) == {"SUCCEEDED"}
+        else "RUNNING"
+        if "READY" in statuses
+        else "PENDING"
+    )
+    assert job_goal(statuses) == expected
+
+
+def test_a_cancelled_job_is_cancelling_while_something_is_left():
+    assert job_goal(["READY"], cancelled=True, remaining=2) == "CANCELLING"
+    assert job_goal([], cancelled=True, remaining=0) == "CANCELLED"
+    for before in ("PENDING", "RUNNING", "FAILED"):
+        assert status.step(before, "CANCELLED") == "CANCELLING"
+    for before in ("DONE", "CANCELLED"):
+        assert status.step(before, "RUNNING") == before
+
+
+def test_there_is_nothing_to_cancel_of_a_job_that_has_run_to_its_end():
+    def told(now: str, *rows: str) -> state.ServiceStatus:
+        return state.ServiceStatus(
+            status=now, instances=[state.InstanceStatus(status=row) for row in rows]
+        )
+
+    assert status.is_over(told("DONE", "SUCCEEDED"))
+    assert status.is_over(told("FAILED", "FAILED", "SUCCEEDED"))
+    assert not status.is_over(told("FAILED", "FAILED", "READY"))
+    assert not status.is_over(told("RUNNING", "READY"))
 
 
 # ---- pools
