@@ -78,10 +78,11 @@ class Cgroups:
     def pids(self, path: str) -> set[int]:
         """Every process in it, at any depth, in any tree."""
         found: set[int] = set()
-        for folder in self._folders(path):
-            for procs in folder.rglob("cgroup.procs"):
+        for top in self._folders(path):
+            for folder in _and_below(top):
                 with suppress(OSError):
-                    found.update(int(line) for line in procs.read_text().split())
+                    procs = (folder / "cgroup.procs").read_text()
+                    found.update(int(line) for line in procs.split())
         return found
 
     def is_frozen(self, path: str) -> bool:
@@ -124,10 +125,7 @@ class Cgroups:
 
     def _try_remove(self, path: str) -> bool:
         for folder in self._folders(path):
-            if not folder.is_dir():
-                continue
-            inner = [entry for entry in folder.rglob("*") if entry.is_dir()]
-            for entry in [*sorted(inner, key=lambda entry: -len(entry.parts)), folder]:
+            for entry in reversed(_and_below(folder)):
                 with suppress(OSError):
                     entry.rmdir()
         return not self.exists(path)
@@ -163,8 +161,14 @@ class Cgroups:
             files = [self.unified / path.lstrip("/") / "cgroup.freeze"]
         else:
             freezer = self._v1("freezer", path)
-            files = sorted(freezer.rglob("freezer.state")) if freezer is not None else []
+            below = _and_below(freezer) if freezer is not None else []
+            files = sorted(folder / "freezer.state" for folder in below)
         return [file for file in files if file.exists()]
+
+
+def _and_below(top: Path) -> list[Path]:
+    """The folder and all in it, parents first; passes over what vanishes meanwhile, as containers do."""
+    return [Path(folder) for folder, _, _ in os.walk(top)]
 
 
 def read(mounts: str) -> Cgroups:

@@ -49,10 +49,11 @@ def _only_child(parent: int, program: str) -> int:
 
 def _is_running(pid: int, program: str) -> bool:
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    # It ignores SIGCHLD and sleeps: it has come to its wait.
-    ignored = f"SigIgn:\t{1 << (signal.SIGCHLD - 1):016x}"
     status = status_of(pid)
-    return command == f"{program}\0".encode() and ignored in status and "State:\tS" in status
+    # It ignores SIGCHLD and sleeps: it has come to its wait. Others it may have inherited as ignored.
+    ignored = int(status.partition("SigIgn:\t")[2].split()[0], 16)
+    ignores = bool(ignored & 1 << (signal.SIGCHLD - 1))
+    return command == f"{program}\0".encode() and ignores and "State:\tS" in status
 
 
 def status_of(pid: int) -> str:
