@@ -54,7 +54,7 @@ class OwnStatements:
             return self._drop_function(statement, context)
         if isinstance(statement, exp.Describe) and _kind(statement) == "FUNCTION":
             return self._describe_function(statement, context)
-        if self._variables.change(statement, lambda e: self._value(e, context), self._now()):
+        if self._variables.change(statement, lambda e: self._value(e, context), self._now):
             return _DONE
         return None
 

@@ -274,6 +274,11 @@ _TEXT_ONLY = (
 )
 
 
+def asks_for_types(statement: Expr) -> bool:
+    """Whether the types of columns can make a difference to what a statement is taken to mean."""
+    return statement.find(*_COMPARE, *_TEXT_ONLY, exp.Cast, exp.Binary, exp.Insert) is not None
+
+
 def compare_variants(statement: Expr, json_columns: Collection[str]) -> Expr:
     """Semi-structured values compare by their content where the other side is a text or a number.
 

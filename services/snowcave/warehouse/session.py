@@ -390,7 +390,7 @@ class DuckSession:
     def _columns(self, statement: Expr, context: Context) -> tuple[dict[str, str], list[str]]:
         """DuckDB's type of each column of the tables in reach, and the columns of the one that is written."""
         tables = rewrite.tables_of(statement, context)
-        if not tables:
+        if not tables or not rewrite.asks_for_types(statement):
             return {}, []
         marks = ", ".join("(?, ?, ?)" for _ in tables)
         found = self._raw.execute(

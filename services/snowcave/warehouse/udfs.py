@@ -3,6 +3,7 @@
 sqlglot gives up on some orders of the clauses before AS, so the statement is read from its tokens here.
 """
 
+import re
 from dataclasses import dataclass
 
 import sqlglot
@@ -14,6 +15,7 @@ from snowcave.model.errors import Kind, RemoteError, SnowcaveError, SyntaxInvali
 
 # Before each argument's name in the macro, so that no column of the body's own tables is meant by it.
 _ARGUMENT = "_SC_ARG_"
+_MENTIONED = re.compile(r"\bFUNCTION\b", re.IGNORECASE)
 _TABLE_FUNCTIONS = {
     "RESULT_SCAN",
     "GENERATOR",
@@ -61,6 +63,8 @@ class Definition:
 
 def read(sql: str) -> Definition | None:
     """None where it is another statement. Raises SyntaxInvalid."""
+    if not _MENTIONED.search(sql):
+        return None
     try:
         tokens = list(sqlglot.tokenize(sql, read="snowflake"))
     except TokenError:

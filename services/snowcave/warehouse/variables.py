@@ -33,7 +33,9 @@ class Variables:
     def all(self) -> Mapping[str, Variable]:
         return self._known
 
-    def change(self, statement: Expr, evaluate: Callable[[Expr], Any], now: datetime) -> bool:
+    def change(
+        self, statement: Expr, evaluate: Callable[[Expr], Any], now: Callable[[], datetime]
+    ) -> bool:
         """Whether the statement was SET or UNSET. Raises SnowcaveError."""
         if (removed := _unset(statement)) is not None:
             for name in removed:
@@ -42,7 +44,7 @@ class Variables:
         if not isinstance(statement, exp.Set):
             return False
         for name, value in _assignments(statement):
-            self._known[name] = _variable(evaluate(value), now)
+            self._known[name] = _variable(evaluate(value), now())
         return True
 
 
