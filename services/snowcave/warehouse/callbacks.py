@@ -14,6 +14,8 @@ from snowcave.warehouse.engine import ArrowFunction, Context
 from snowcave.warehouse.invoke import Invoker
 
 _Row = tuple[str | None, ...]
+# What an entry takes besides its texts, about.
+_ENTRY = 200
 
 
 class Callbacks:
@@ -100,10 +102,11 @@ class Callbacks:
 
 
 class Memory:
-    """Answers of one function within one statement, the oldest forgotten beyond `most`."""
+    """Answers of one function within one statement, the oldest forgotten beyond `most` characters."""
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._held = 0
         self._answers: dict[_Row, str | None] = {}
 
     def look_up(self, rows: Sequence[_Row]) -> tuple[dict[_Row, str | None], list[_Row]]:
@@ -118,11 +121,20 @@ class Memory:
         return known, list(unknown)
 
     def keep(self, answers: dict[_Row, str | None]) -> None:
-        """The first answer stays, whoever asked at the same time."""
+        """The first answer stays, whoever asked at the same time; `answers` hold it afterwards."""
         for row, answer in answers.items():
-            answers[row] = self._answers.setdefault(row, answer)
-        while len(self._answers) > self._most:
-            del self._answers[next(iter(self._answers))]
+            if row in self._answers:
+                answers[row] = self._answers[row]
+            else:
+                self._answers[row] = answer
+                self._held += _size(row, answer)
+        while self._held > self._most:
+            oldest = next(iter(self._answers))
+            self._held -= _size(oldest, self._answers.pop(oldest))
+
+
+def _size(row: _Row, answer: str | None) -> int:
+    return _ENTRY + sum(len(text or "") for text in (*row, answer))
 
 
 def _whole(column: Any) -> pa.Array:

@@ -47,8 +47,8 @@ class CallSettings:
     batch_rows: int = 4096
     # Argument messages that may be unanswered at once.
     window: int = 16
-    # Answers of one function that a statement remembers where it may ask for them again.
-    remembered: int = 100_000
+    # Characters of one function's answers that a statement remembers where it may ask for them again.
+    remembered: int = 32 << 20
     # Bytes of rows, and of answers, that one call keeps in memory; the rest waits in a file.
     kept_bytes: int = 32 << 20
 
