@@ -30,6 +30,7 @@ class Stages:
             yield v1.PutFileRequest(head=head)
             async for piece in content:
                 yield v1.PutFileRequest(content=piece)
+            yield v1.PutFileRequest(complete=True)
 
         with grpc.translated(_PEER):
             return await self._stub.PutFile(messages(), timeout=self._calls.transfer)

@@ -24,7 +24,7 @@ class StageFile(_message.Message):
     def __init__(self, path: _Optional[str] = ..., size: _Optional[int] = ..., md5: _Optional[str] = ..., client_digest: _Optional[str] = ..., modified_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PutFileRequest(_message.Message):
-    __slots__ = ("head", "content")
+    __slots__ = ("head", "content", "complete")
     class Head(_message.Message):
         __slots__ = ("stage", "path", "overwrite", "client_digest", "limit")
         STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -40,9 +40,11 @@ class PutFileRequest(_message.Message):
         def __init__(self, stage: _Optional[int] = ..., path: _Optional[str] = ..., overwrite: _Optional[bool] = ..., client_digest: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
     HEAD_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
     head: PutFileRequest.Head
     content: bytes
-    def __init__(self, head: _Optional[_Union[PutFileRequest.Head, _Mapping]] = ..., content: _Optional[bytes] = ...) -> None: ...
+    complete: bool
+    def __init__(self, head: _Optional[_Union[PutFileRequest.Head, _Mapping]] = ..., content: _Optional[bytes] = ..., complete: _Optional[bool] = ...) -> None: ...
 
 class PutFileReply(_message.Message):
     __slots__ = ("file", "kept")

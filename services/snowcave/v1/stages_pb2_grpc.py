@@ -77,7 +77,7 @@ class StageServiceServicer:
     """
 
     def PutFile(self, request_iterator, context):
-        """The first message names the file, all others carry its content. The file stands there whole and durable
+        """The first message names the file, others carry its content, the last one says that it is whole. The file stands there whole and durable
         when the reply comes, or not at all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -1,13 +1,16 @@
 """Stage files on disk: whole or not at all, under any name, and never another stage's."""
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from snowcave.model.errors import Exhausted, ObjectNotFound, ValueInvalid
+from snowcave.v1 import stages_pb2 as pb
+from snowcave.warehouse.settings import StageSettings
 from snowcave.warehouse.stages.files import FileInfo, StageFiles
-from snowcave.warehouse.stages.service import matching
+from snowcave.warehouse.stages.service import StageServicer, matching
 
 STAGE = 4711
 
@@ -134,3 +137,26 @@ def test_an_upload_ends_at_its_limit_and_with_its_process(tmp_path: Path) -> Non
     StageFiles(tmp_path)
     assert list((tmp_path / ".incoming").iterdir()) == []
     upload.close()
+
+
+@pytest.mark.parametrize("complete", [True, False])
+async def test_a_stream_that_ends_without_its_last_word_leaves_nothing(
+    tmp_path: Path, complete: bool
+) -> None:
+    async def messages() -> AsyncIterator[pb.PutFileRequest]:
+        yield pb.PutFileRequest(head=pb.PutFileRequest.Head(stage=STAGE, path="a"))
+        yield pb.PutFileRequest(content=b"one")
+        if complete:
+            yield pb.PutFileRequest(complete=True)
+
+    files = StageFiles(tmp_path)
+    servicer = StageServicer(files, StageSettings())
+    if complete:
+        reply = await servicer.PutFile(messages(), None)
+        assert (reply.file.size, reply.kept) == (3, False)
+        assert content(files, "a") == b"one"
+    else:
+        with pytest.raises(ValueInvalid, match="did not arrive whole"):
+            await servicer.PutFile(messages(), None)
+        assert list(files.paths(STAGE, "")) == []
+    assert list((tmp_path / ".incoming").iterdir()) == []

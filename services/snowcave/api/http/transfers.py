@@ -10,6 +10,7 @@ from contextlib import aclosing
 from datetime import UTC
 from email.utils import format_datetime
 
+import structlog
 from aiohttp import web
 
 from snowcave.api.sessions.book import SessionBook
@@ -23,10 +24,13 @@ from snowcave.model.errors import (
     ObjectNotFound,
     SessionExpired,
     SessionGone,
+    SnowcaveError,
 )
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import stages_pb2 as v1
 from snowcave.v1 import state_pb2 as state
+
+log = structlog.get_logger()
 
 _PIECE = 256 << 10
 _DIGEST = "x-goog-meta-sfc-digest"
@@ -94,10 +98,16 @@ class Transfers:
             first = await anext(pieces)
             answer = web.StreamResponse(headers=_headers(first.file))
             await answer.prepare(request)
-            async for piece in pieces:
-                async with asyncio.timeout(self._settings.send):
-                    await answer.write(piece.content)
-        await answer.write_eof()
+            try:
+                async for piece in pieces:
+                    async with asyncio.timeout(self._settings.send):
+                        await answer.write(piece.content)
+                await answer.write_eof()
+            except (ConnectionError, TimeoutError, SnowcaveError) as error:
+                # The head has gone: a connection that ends early is all that can still tell.
+                log.info("download_broken_off", stage=opened.stage, error=str(error))
+                if request.transport is not None:
+                    request.transport.abort()
         return answer
 
     async def _head(self, request: web.Request) -> web.StreamResponse:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
@@ -39,12 +39,20 @@ class StageServicer(stages_pb2_grpc.StageServiceServicer):
             own = self._settings.largest_file
             upload = await asyncio.to_thread(self._files.begin, min(head.limit or own, own))
             try:
-                async for message in request_iterator:
-                    await asyncio.to_thread(upload.write, message.content)
-                # Shielded: a caller that leaves now must not find half of it done.
-                return await asyncio.shield(asyncio.to_thread(self._finish, upload, head))
-            finally:
+                await self._receive(request_iterator, upload)
+            except BaseException:
                 await asyncio.shield(asyncio.to_thread(upload.close))
+                raise
+            # Shielded: a caller that leaves now must not leave it half done.
+            return await asyncio.shield(asyncio.to_thread(self._finish, upload, head))
+
+    async def _receive(self, messages: AsyncIterator[pb.PutFileRequest], upload: Upload) -> None:
+        """A caller that goes away ends the stream as well, so only its own word makes the file whole."""
+        async for message in messages:
+            if message.complete:
+                return
+            await asyncio.to_thread(upload.write, message.content)
+        raise ValueInvalid("The file did not arrive whole.")
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncGenerator[None]:
@@ -55,13 +63,14 @@ class StageServicer(stages_pb2_grpc.StageServiceServicer):
             raise DeadlinePassed("The transfer took too long.") from None
 
     def _finish(self, upload: Upload, head: pb.PutFileRequest.Head) -> pb.PutFileReply:
-        made = self._files.finish(
-            upload,
-            head.stage,
-            head.path,
-            overwrite=head.overwrite,
-            client_digest=head.client_digest,
-        )
+        with closing(upload):
+            made = self._files.finish(
+                upload,
+                head.stage,
+                head.path,
+                overwrite=head.overwrite,
+                client_digest=head.client_digest,
+            )
         if made is None:
             return pb.PutFileReply(
                 file=message(self._files.describe(head.stage, head.path)), kept=True
