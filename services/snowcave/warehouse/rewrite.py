@@ -16,10 +16,10 @@ from snowcave.warehouse.engine import Context
 VERSION = "9.36.0"
 
 # Texts, bodies, quoted names and comments are skipped; what is left of `$name` is a variable.
-_LEXEME = re.compile(
-    r"""'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|[\w$]*\w\$[\w$]*|\$([A-Za-z_]\w*)""",
-    re.DOTALL,
-)
+_SKIPPED = r"""'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/"""
+_LEXEME = re.compile(_SKIPPED + r"|[\w$]*\w\$[\w$]*|\$([A-Za-z_]\w*)", re.DOTALL)
+# sqlglot takes `?::` for an operator of another dialect.
+_CAST_OF_BINDING = re.compile(_SKIPPED + r"|(\?)(?=::)", re.DOTALL)
 _STOPS = {
     TokenType.FROM,
     TokenType.WHERE,
@@ -65,6 +65,8 @@ def fill_variables(sql: str, variables: Mapping[str, str]) -> str:
 
 def parse(sql: str) -> Expr:
     """Exactly one statement. Raises SnowcaveError."""
+    if "?::" in sql:
+        sql = _CAST_OF_BINDING.sub(lambda found: "? " if found[1] else found[0], sql)
     try:
         statements = [
             s

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from snowcave.v1 import warehouse_pb2 as pb
 from tests.kit.sql_engine import Sql, sql_session
 
 pytestmark = pytest.mark.documented
@@ -109,6 +110,11 @@ def test_many_rows_are_inserted_by_one_statement(sql: Sql) -> None:
     zoned = ", ".join(f"({n}, '2024-01-01 00:00:00 +0{n % 10}00')" for n in range(100))
     sql.rows(f"INSERT INTO t (a, d) VALUES {zoned}")
     assert sql.value("SELECT count(DISTINCT d) FROM t") == 10
+
+
+def test_a_bound_value_can_be_cast(sql: Sql) -> None:
+    seven = pb.Binding(type="TEXT", values=[pb.BoundValue(value="7")])
+    assert sql.rows("SELECT ?::INT, '?::' AS text", [seven]) == [(7, "?::")]
 
 
 def test_sums_of_integers_are_whole(sql: Sql) -> None:
