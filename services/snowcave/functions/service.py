@@ -1,15 +1,20 @@
 """FunctionService over gRPC."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
 
 from snowcave.functions.batches import Progress
 from snowcave.functions.calls import Call, Caller
-from snowcave.model.errors import ValueInvalid
+from snowcave.model.errors import SnowcaveError, ValueInvalid
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc
+
+# Seconds in which a caller may say the rest of what it has to say to a call that failed.
+_HEARING = 1.0
 
 SERVICE_NAME = "snowcave.v1.FunctionService"
 
@@ -28,6 +33,10 @@ class FunctionServicer(functions_pb2_grpc.FunctionServiceServicer):
         try:
             async for part in answers:
                 yield pb.InvokeReply(arrow_stream=_stream(part))
+        except SnowcaveError:
+            await answers.aclose()
+            await _hear_out(request_iterator)
+            raise
         finally:
             await answers.aclose()
         yield pb.InvokeReply(
@@ -46,6 +55,14 @@ def context_values(header: pb.InvokeHeader) -> dict[str, str]:
         "CURRENT_STATEMENT": "",
     }
     return known | {name.upper(): value for name, value in header.context.items()}
+
+
+async def _hear_out(requests: AsyncIterator[pb.InvokeRequest]) -> None:
+    """A caller that still writes when its call ends gets "Internal error from Core" instead of the reason."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_HEARING):
+            async for _ in requests:
+                pass
 
 
 async def _header(requests: AsyncIterator[pb.InvokeRequest]) -> pb.InvokeHeader:
