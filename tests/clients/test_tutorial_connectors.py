@@ -50,7 +50,7 @@ STEPS = {
       AS (SELECT * FROM (VALUES ('Thank you'), ('Hello'), ('Hello World')))""",
     "table": "SELECT my_echo_udf(message_text) FROM messages",
     "endpoints": "SHOW ENDPOINTS IN SERVICE echo_service",
-    "images": "SHOW IMAGES IN IMAGE REPOSITORY tutorial_db.data_schema.tutorial_repository",
+    "images": "SHOW IMAGES LIKE 'my_echo%' IN IMAGE REPOSITORY tutorial_db.data_schema.tutorial_repository",
     "unknown service": "DESC SERVICE no_such_service",
     "twice": CREATE,
     "no syntax": "CREATE SERVICE IN POOL",
