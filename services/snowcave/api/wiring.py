@@ -1,6 +1,7 @@
 """The front door put together: everything of api but where its store and its statements come from."""
 
 import ipaddress
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from snowcave.api.http.front import Front
 from snowcave.api.http.transfers import Transfers
 from snowcave.api.logs import AgentLogs
 from snowcave.api.queries.lease import ReplicaLease
-from snowcave.api.queries.life import open_queries
+from snowcave.api.queries.life import Queries, open_queries
 from snowcave.api.queries.records import Records
 from snowcave.api.queries.results import StatementResults, StoredResults
 from snowcave.api.registry import open_registry
@@ -34,9 +35,9 @@ from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.api.sessions.sweep import Sweep
 from snowcave.api.settings import ApiSettings
 from snowcave.api.stages import Stages, open_stages
-from snowcave.api.warehouse import open_warehouse
+from snowcave.api.warehouse import Warehouse, open_warehouse
 from snowcave.kit import ids
-from snowcave.kit.clock import LoopClock
+from snowcave.kit.clock import Clock, LoopClock
 from snowcave.kit.tasks import background
 from snowcave.model import keys
 from snowcave.model.keys import Role
@@ -97,112 +98,193 @@ async def open_mirrors(store: Store, parts: Parts) -> Mirrors:
     return mirrors
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """What every part of api stands on."""
+
+    settings: ApiSettings
+    parts: Parts
+    store: Store
+    mirrors: Mirrors
+    identity: Identity
+    clock: Clock
+    rng: random.Random
+
+    @property
+    def mesh(self) -> Mesh:
+        return self.settings.mesh
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """The daemons that api asks."""
+
+    warehouse: Warehouse
+    resolver: Resolver
+    stages: Stages
+    logs: LogReader
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Who runs statements for whom, and keeps what they answered."""
+
+    book: SessionBook
+    queries: Queries
+    results: StoredResults
+    directory: Directory
+    tokens: ServiceTokens
+    login: Login
+    ending: SessionEnding
+
+
 async def build_front(
     settings: ApiSettings, parts: Parts, store: Store, make_runner: MakeRunner
 ) -> None:
-    mesh, clock, rng = settings.mesh, LoopClock(), ids.system_random()
-    await bootstrap(store, mesh.home, rng, clock)
+    clock, rng = LoopClock(), ids.system_random()
+    await bootstrap(store, settings.mesh.home, rng, clock)
     mirrors = await open_mirrors(store, parts)
+    objects, grants = mirrors.catalog.objects, mirrors.catalog.grants
+    identity = Identity(objects, grants, mirrors.tokens, mirrors.sessions, store, clock)
+    ground = _Ground(settings, parts, store, mirrors, identity, clock, rng)
+    neighbours = await _open_neighbours(ground)
+    answers = await _open_answers(ground, neighbours, make_runner)
+    await _keep_house(ground, neighbours, answers)
+    await _serve_grpc(ground, neighbours, answers)
+    await _serve_http(ground, neighbours, answers)
+
+
+async def _open_neighbours(ground: _Ground) -> _Neighbours:
+    mesh, parts, calls = ground.mesh, ground.parts, ground.settings.calls
+    tls, events_at = mesh.folder("tls"), mesh.grpc_address(Role.EVENTS)
+    warehouse = await parts.enter("warehouse", open_warehouse(mesh, calls))
+    resolver = await parts.enter("registry", open_registry(mesh, calls))
+    stages = await parts.enter("stages", open_stages(mesh, calls))
+    events = await parts.enter("events", connect(events_at, tls, me=Role.API, to=Role.EVENTS))
+    of_agents = AgentLogs(mesh, calls, ground.mirrors.assignments, ground.mirrors.nodes)
+    return _Neighbours(warehouse, resolver, stages, Logs(of_agents, EventLogs(events, calls)))
+
+
+async def _open_answers(
+    ground: _Ground, neighbours: _Neighbours, make_runner: MakeRunner
+) -> _Answers:
+    settings, store, mirrors, clock = ground.settings, ground.store, ground.mirrors, ground.clock
+    lease = ReplicaLease(store, settings.queries.lease, clock, ground.rng)
+    await ground.parts.enter("lease", background(lease.run()))
+    records = Records(store, clock, ids.label(ground.rng, 12), lease.current)
+    book = SessionBook(store, mirrors.sessions, clock, ground.rng, settings.sessions)
+    warehouse = neighbours.warehouse
+    surroundings = Surroundings(
+        mesh=ground.mesh,
+        store=store,
+        mirrors=mirrors,
+        identity=ground.identity,
+        resolver=neighbours.resolver,
+        ddl=warehouse,
+        logs=neighbours.logs,
+        results=StatementResults(warehouse, records),
+        stages=neighbours.stages,
+        tickets=book,
+        templates=settings.templates,
+    )
+    queries = await ground.parts.enter(
+        "queries",
+        open_queries(make_runner(surroundings), warehouse, records, settings.queries, ground.rng),
+    )
     catalog = mirrors.catalog
-    identity = Identity(
-        catalog.objects, catalog.grants, mirrors.tokens, mirrors.sessions, store, clock
-    )
-    warehouse = await parts.enter("warehouse", open_warehouse(mesh, settings.calls))
-    resolver = await parts.enter("registry", open_registry(mesh, settings.calls))
-    rooms = Rooms(catalog.objects, warehouse)
-    await parts.enter("rooms", background(rooms.reconciler.run()))
-    stages = await parts.enter("stages", open_stages(mesh, settings.calls))
-    stage_rooms = StageRooms(store, catalog.objects, mirrors.sessions, stages)
-    await parts.enter("stage rooms", background(stage_rooms.reconciler.run()))
-    events = await parts.enter(
-        "events",
-        connect(mesh.grpc_address(Role.EVENTS), mesh.folder("tls"), me=Role.API, to=Role.EVENTS),
-    )
-    logs = Logs(
-        AgentLogs(mesh, settings.calls, mirrors.assignments, mirrors.nodes),
-        EventLogs(events, settings.calls),
-    )
-
-    lease = ReplicaLease(store, settings.queries.lease, clock, rng)
-    await parts.enter("lease", background(lease.run()))
-    records = Records(store, clock, ids.label(rng, 12), lease.current)
-    of_statements = StatementResults(warehouse, records)
-    book = SessionBook(store, mirrors.sessions, clock, rng, settings.sessions)
-    runner = make_runner(
-        Surroundings(
-            mesh,
-            store,
-            mirrors,
-            identity,
-            resolver,
-            warehouse,
-            logs,
-            of_statements,
-            stages,
-            book,
-            settings.templates,
-        )
-    )
-    queries = await parts.enter(
-        "queries", open_queries(runner, warehouse, records, settings.queries, rng)
-    )
-    results = StoredResults(queries, records, warehouse, settings.queries, clock)
-
-    directory = Directory(mesh, store, identity, catalog.objects, catalog.names)
-    service_tokens = ServiceTokens(
+    directory = Directory(ground.mesh, store, ground.identity, catalog.objects, catalog.names)
+    tokens = ServiceTokens(
         store,
         catalog.objects,
         mirrors.assignments,
         mirrors.nodes,
-        identity,
+        ground.identity,
         clock,
-        rng,
+        ground.rng,
         settings.sessions.service_token,
     )
-    login = Login(directory, service_tokens, book, clock, settings.login)
-    ending = SessionEnding(book, queries, warehouse)
+    return _Answers(
+        book=book,
+        queries=queries,
+        results=StoredResults(queries, records, warehouse, settings.queries, clock),
+        directory=directory,
+        tokens=tokens,
+        login=Login(directory, tokens, book, clock, settings.login),
+        ending=SessionEnding(book, queries, warehouse),
+    )
+
+
+async def _keep_house(ground: _Ground, neighbours: _Neighbours, answers: _Answers) -> None:
+    """What a crash, an outage or time leaves undone."""
+    settings, store, mirrors = ground.settings, ground.store, ground.mirrors
+    objects = mirrors.catalog.objects
+    rooms = Rooms(objects, neighbours.warehouse)
+    stage_rooms = StageRooms(store, objects, mirrors.sessions, neighbours.stages)
     sweep = Sweep(
         store,
-        clock,
+        ground.clock,
         every=settings.sessions.sweep,
         retention=settings.queries.retention,
         most=settings.queries.records,
-        closed=ending.clear,
+        closed=answers.ending.clear,
     )
-    await parts.enter("sweep", background(sweep.run()))
     old_jobs = JobRetention(
-        Catalog(store, catalog),
-        clock,
+        Catalog(store, mirrors.catalog),
+        ground.clock,
         keep=settings.jobs.retention,
         every=settings.jobs.sweep,
     )
-    await parts.enter("old jobs", background(old_jobs.run()))
+    for name, loop in (
+        ("rooms", rooms.reconciler.run()),
+        ("stage rooms", stage_rooms.reconciler.run()),
+        ("sweep", sweep.run()),
+        ("old jobs", old_jobs.run()),
+    ):
+        await ground.parts.enter(name, background(loop))
 
+
+async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answers) -> None:
     sql = SqlServicer(
-        login, book, ending, directory, queries, results, warehouse, settings.queries
+        answers.login,
+        answers.book,
+        answers.ending,
+        answers.directory,
+        answers.queries,
+        answers.results,
+        neighbours.warehouse,
+        ground.settings.queries,
     )
-    errands = CatalogServicer(store, service_tokens, clock)
-    await parts.enter(
+    errands = CatalogServicer(ground.store, answers.tokens, ground.clock)
+    mesh = ground.mesh
+    add_sql = partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)
+    add_errands = partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands)
+    await ground.parts.enter(
         "grpc",
         serve(
             Role.API,
             [f"{host}:{mesh.grpc_port(Role.API)}" for host in node_addresses(mesh)],
             mesh.folder("tls"),
-            [
-                (SQL_SERVICE, partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)),
-                (
-                    CATALOG_SERVICE,
-                    partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands),
-                ),
-            ],
+            [(SQL_SERVICE, add_sql), (CATALOG_SERVICE, add_errands)],
             callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER, Role.AGENT],
         ),
     )
-    front = Front(settings, book, login, ending, directory, queries, results)
-    transfers = Transfers(settings.http, book, catalog.objects, stages)
+
+
+async def _serve_http(ground: _Ground, neighbours: _Neighbours, answers: _Answers) -> None:
+    settings, mesh, book = ground.settings, ground.mesh, answers.book
+    front = Front(
+        settings,
+        book,
+        answers.login,
+        answers.ending,
+        answers.directory,
+        answers.queries,
+        answers.results,
+    )
+    transfers = Transfers(settings.http, book, ground.mirrors.catalog.objects, neighbours.stages)
     plain, encrypted = addresses(mesh)
     tls = mesh.folder("tls")
-    await parts.enter(
+    await ground.parts.enter(
         "http",
         server.serve(
             [*front.routes(), *transfers.routes()],

@@ -14,7 +14,7 @@ def test_each_unknown_row_is_asked_for_once():
 def test_the_first_answer_stays():
     memory = Memory(10_000)
     memory.keep({("a",): "1"})
-    late = {("a",): "2"}
+    late: dict[tuple[str | None, ...], str | None] = {("a",): "2"}
     memory.keep(late)
     assert late == {("a",): "1"}
 
