@@ -5,6 +5,7 @@ reads the socket itself, many datagrams a turn: a protocol object for each would
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,6 +28,7 @@ LOST = prometheus_client.Counter("snowcave_dns_send_failures", "Answers the kern
 # Questions are short; what is longer than this is not worth a place in the cache.
 _LONGEST_CACHED = 320
 _DATAGRAM = 4096
+_PORTS_TRIED = 100
 _RECEIVE_BUFFER = 4 << 20
 
 
@@ -187,6 +189,24 @@ class TcpListener:
         return True
 
 
+def _pair(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """UDP and TCP on one port. For 0 the first number that is free in both: the kernel looks at one only."""
+    taken: list[socket.socket] = []
+    try:
+        while True:
+            udp_socket = bound(address, port, socket.SOCK_DGRAM, early=True)
+            try:
+                return udp_socket, bound(address, udp_socket.getsockname()[1], early=True)
+            except OSError as error:
+                # Kept until the search is over, so that no number is offered twice.
+                taken.append(udp_socket)
+                if port or error.errno != errno.EADDRINUSE or len(taken) >= _PORTS_TRIED:
+                    raise
+    finally:
+        for one in taken:
+            one.close()
+
+
 @asynccontextmanager
 async def serve_dns(
     addresses: Sequence[str],
@@ -200,11 +220,10 @@ async def serve_dns(
     async with AsyncExitStack() as stack:
         for address in addresses:
             # The fabric link may be made after us, or anew: its address is ours all the same.
-            udp_socket = stack.enter_context(bound(address, port, socket.SOCK_DGRAM, early=True))
+            udp_socket, tcp_socket = (stack.enter_context(one) for one in _pair(address, port))
             udp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             port = udp_socket.getsockname()[1]
             listener = UdpListener(udp_socket, cache, judge, upstream, settings.batch)
-            tcp_socket = stack.enter_context(bound(address, port, early=True))
             tcp = TcpListener(judge, upstream, settings)
             await stack.enter_async_context(listener.listening())
             await stack.enter_async_context(tcp.listening(tcp_socket))

@@ -40,7 +40,7 @@ _ROWS = 128
 # A round begins when this part of those who usually wait at once has come, or when they have had the time
 # that it takes to read their requests. Large rounds are much cheaper for everybody: the disk, the two
 # threads that share the interpreter, and the clients, who get their answers by the packet.
-_QUORUM = 0.75
+_QUORUM = 0.9
 _READING = 0.00015
 # What a round forgets of how many usually wait.
 _FADE = 0.95

@@ -16,7 +16,7 @@ from snowcave.statestore.state import open_state_file
 
 # The journal's thread needs the interpreter twice a commit; the usual 5 ms of patience would double
 # the time of each.
-_SWITCH_INTERVAL = 0.0005
+_SWITCH_INTERVAL = 0.002
 # What the store keeps has no cycles, and there is much of it: look for cycles less often.
 _COLLECTION = (20_000, 50, 100)
 

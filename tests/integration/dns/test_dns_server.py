@@ -1,11 +1,13 @@
 """The server on real sockets of loopback, asked by dig and by hand."""
 
 import asyncio
+import errno
 import random
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from dnslib import DNSRecord
@@ -15,6 +17,7 @@ from snowcave.dns.responder import Responder
 from snowcave.dns.server import AnswerCache, serve_dns
 from snowcave.dns.settings import DnsSettings
 from snowcave.dns.upstream import Server, Upstream, servers
+from snowcave.runtime.listen import bound
 from snowcave.runtime.mesh import Mesh
 
 LOOPBACK = "127.0.0.1"
@@ -208,3 +211,19 @@ async def test_the_port_can_be_had_again_at_once():
     settings = replace(QUICK, batch=1)
     async with serve_dns([LOOPBACK], port, settings, judge, AnswerCache(10), nobody):
         await udp(port, *[question() for _ in range(20)])
+
+
+async def test_a_port_that_is_free_for_udp_alone_is_passed_over(monkeypatch: pytest.MonkeyPatch):
+    tried: list[int] = []
+
+    def taken_at_first(address: str, port: int, *kind: Any, early: bool = False) -> socket.socket:
+        if not kind:
+            tried.append(port)
+            if len(tried) == 1:
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+        return bound(address, port, *kind, early=early)
+
+    monkeypatch.setattr("snowcave.dns.server.bound", taken_at_first)
+    async with serving(names()) as port:
+        assert (len(set(tried)), tried[-1]) == (2, port)
+        await udp(port, question())
