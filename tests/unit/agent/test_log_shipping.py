@@ -4,7 +4,8 @@ import asyncio
 import errno
 import os
 import random
-from collections.abc import AsyncGenerator
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,10 @@ import pytest
 from snowcave.agent.engine.api import Container, ContainerId, Phase
 from snowcave.agent.instances.recipe import CONTAINER_LABEL
 from snowcave.agent.logs import rows
-from snowcave.agent.logs.ledger import Ledger
+from snowcave.agent.logs.ledger import Entry, Ledger
 from snowcave.agent.logs.shipper import LogSettings, Shipper, open_shipper
 from snowcave.kit.clock import LoopClock
+from snowcave.v1.events_pb2 import AppendReply, AppendRequest
 from tests.kit.agent_node import Events, assignment
 
 WANT = assignment()
@@ -46,9 +48,11 @@ def write(made: Container, *texts: str) -> None:
 
 
 @asynccontextmanager
-async def shipper(folder: Path, events: Events) -> AsyncGenerator[Shipper]:
+async def shipper(
+    folder: Path, events: Events, ledger: Ledger | None = None
+) -> AsyncGenerator[Shipper]:
     async with open_shipper(
-        Ledger(folder / "ledger"),
+        ledger or Ledger(folder / "ledger"),
         events,
         lambda want, made: rows.resource("A", "node-1", "CPU_X64_XS", want, made),
         LogSettings(idle=0.01, batch=3, share=2, retry_cap=0.05),
@@ -61,6 +65,12 @@ async def shipper(folder: Path, events: Events) -> AsyncGenerator[Shipper]:
 async def until(events: Events, count: int) -> None:
     async with asyncio.timeout(10):
         while len(events.rows) < count:
+            await asyncio.sleep(0.005)
+
+
+async def acknowledged(shipping: Shipper) -> None:
+    async with asyncio.timeout(10):
+        while shipping.lag():
             await asyncio.sleep(0.005)
 
 
@@ -91,7 +101,7 @@ async def test_a_restarted_shipper_goes_on_where_it_was(tmp_path: Path):
     async with shipper(tmp_path, events) as shipping:
         shipping.follow(WANT, made)
         await until(events, 2)
-        await asyncio.sleep(0.05)
+        await acknowledged(shipping)
     write(made, "three")
     async with shipper(tmp_path, events) as shipping:
         shipping.follow(WANT, made)
@@ -117,6 +127,57 @@ async def test_lines_outlive_their_container_while_events_is_away(tmp_path: Path
     assert events.values() == ['"one"', '"two"']
 
 
+class LateEvents(Events):
+    """Acknowledges when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = asyncio.Event()
+
+    async def append(self, requests: AsyncIterator[AppendRequest]) -> AsyncGenerator[AppendReply]:
+        async for reply in super().append(requests):
+            await self.let.wait()
+            yield reply
+
+
+class SlowLedger(Ledger):
+    """Its `keep` lasts until it is let end; tells what else was written meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.began, self.let = threading.Event(), threading.Event()
+        self.disturbed = 0
+
+    def keep(self, entry: Entry) -> None:
+        self.began.set()
+        assert self.let.wait(10)
+        self.began.clear()
+        super().keep(entry)
+
+    def save(self, entry: Entry) -> None:
+        self.disturbed += self.began.is_set()
+        super().save(entry)
+
+
+async def test_an_acknowledgement_waits_while_the_files_are_moved(tmp_path: Path):
+    events, made, ledger = LateEvents(), container(tmp_path), SlowLedger(tmp_path / "ledger")
+    write(made, "one")
+    async with shipper(tmp_path, events, ledger) as shipping:
+        shipping.follow(WANT, made)
+        await until(events, 1)
+        keeping = asyncio.create_task(shipping.keep(made))
+        await asyncio.to_thread(ledger.began.wait, 10)
+        events.let.set()
+        for _ in range(50):  # the acknowledgement is on its way
+            await asyncio.sleep(0)
+        ledger.let.set()
+        await keeping
+        write(made, "two")
+        await until(events, 2)
+    assert ledger.disturbed == 0
+    assert events.values() == ['"one"', '"two"']
+
+
 async def test_logs_that_cannot_be_linked_are_copied_and_read_on_from_the_same_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -129,7 +190,7 @@ async def test_logs_that_cannot_be_linked_are_copied_and_read_on_from_the_same_p
     async with shipper(tmp_path, events) as shipping:
         shipping.follow(WANT, made)
         await until(events, 1)
-        await asyncio.sleep(0.05)
+        await acknowledged(shipping)
         write(made, "two")
         await shipping.keep(made)
         await until(events, 2)

@@ -94,7 +94,7 @@ class Shipper:
         self._rng = rng
         self._sequence = 0
         self._acknowledged_sequence = 0
-        # Readers are used by one thread at a time.
+        # Readers and entries are used by one thread at a time.
         self._reading = asyncio.Lock()
         self._sources = {
             entry.run: _Source(entry, LogReader(entry.path, entry.acknowledged), set(entry.broken))
@@ -159,7 +159,7 @@ class Shipper:
                 if batch.request.rows:
                     await outgoing.put(batch.request)
                     await self._acknowledged(replies, batch.request.sequence)
-                self._remember(batch)
+                await self._remember(batch)
         finally:
             if isinstance(replies, AsyncGenerator):
                 await replies.aclose()
@@ -211,15 +211,17 @@ class Shipper:
             self._sequence += 1
         return batch
 
-    def _remember(self, batch: _Batch) -> None:
-        for run, reached in batch.reached.items():
-            source = self._sources.get(run)
-            # Another reader began at what was acknowledged then: it sends these rows again, which
-            # is harmless, while their place may be in a file that has been copied since.
-            if source is not None and source.reader is reached.reader:
-                source.entry.acknowledged = reached.place
-                source.entry.broken = set(reached.broken)
-                self._ledger.save(source.entry)
+    async def _remember(self, batch: _Batch) -> None:
+        # Not while `keep` moves an entry, in its thread: both write the same file.
+        async with self._reading:
+            for run, reached in batch.reached.items():
+                source = self._sources.get(run)
+                # Another reader began at what was acknowledged then: it sends these rows again,
+                # which is harmless, while their place may be in a file that has been copied since.
+                if source is not None and source.reader is reached.reader:
+                    source.entry.acknowledged = reached.place
+                    source.entry.broken = set(reached.broken)
+                    self._ledger.save(source.entry)
 
     def _rewind(self, source: _Source) -> None:
         source.reader.rewind(source.entry.acknowledged)
