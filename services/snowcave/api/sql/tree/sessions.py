@@ -1,0 +1,24 @@
+"""What changes a session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snowcave.model.names import ObjectName
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`what`: role, database, schema, warehouse, secondary_roles, or empty for USE name."""
+
+    what: str
+    name: ObjectName
+
+
+@dataclass(frozen=True, slots=True)
+class SetParameters:
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetParameters:
+    names: tuple[str, ...]
