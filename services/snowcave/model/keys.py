@@ -85,6 +85,12 @@ DOMAINS = (
     "service",
     "function",
     "stage",
+    "secret",
+    "network_rule",
+    "integration",
+    "tag",
+    # One object of uid 0: what is set on the account itself.
+    "account",
 )
 
 

@@ -110,3 +110,32 @@ class ServiceTokenReply(_message.Message):
     token: str
     valid_for: float
     def __init__(self, token: _Optional[str] = ..., valid_for: _Optional[float] = ...) -> None: ...
+
+class ReadSecretRequest(_message.Message):
+    __slots__ = ("node", "instance", "name")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    instance: str
+    name: str
+    def __init__(self, node: _Optional[str] = ..., instance: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ReadSecretReply(_message.Message):
+    __slots__ = ("type", "values", "uid", "version")
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    UID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    values: _containers.ScalarMap[str, str]
+    uid: int
+    version: int
+    def __init__(self, type: _Optional[str] = ..., values: _Optional[_Mapping[str, str]] = ..., uid: _Optional[int] = ..., version: _Optional[int] = ...) -> None: ...

@@ -252,6 +252,11 @@ class CatalogServiceStub:
                 request_serializer=snowcave_dot_v1_dot_sql__pb2.ServiceTokenRequest.SerializeToString,
                 response_deserializer=snowcave_dot_v1_dot_sql__pb2.ServiceTokenReply.FromString,
                 _registered_method=True)
+        self.ReadSecret = channel.unary_unary(
+                '/snowcave.v1.CatalogService/ReadSecret',
+                request_serializer=snowcave_dot_v1_dot_sql__pb2.ReadSecretRequest.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_sql__pb2.ReadSecretReply.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
@@ -280,6 +285,14 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadSecret(self, request, context):
+        """The content of a secret for the containers of an instance: only for the agent of its node, and only what the
+        owner of its service may READ.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -297,6 +310,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.IssueServiceToken,
                     request_deserializer=snowcave_dot_v1_dot_sql__pb2.ServiceTokenRequest.FromString,
                     response_serializer=snowcave_dot_v1_dot_sql__pb2.ServiceTokenReply.SerializeToString,
+            ),
+            'ReadSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadSecret,
+                    request_deserializer=snowcave_dot_v1_dot_sql__pb2.ReadSecretRequest.FromString,
+                    response_serializer=snowcave_dot_v1_dot_sql__pb2.ReadSecretReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -381,6 +399,33 @@ class CatalogService:
             '/snowcave.v1.CatalogService/IssueServiceToken',
             snowcave_dot_v1_dot_sql__pb2.ServiceTokenRequest.SerializeToString,
             snowcave_dot_v1_dot_sql__pb2.ServiceTokenReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/snowcave.v1.CatalogService/ReadSecret',
+            snowcave_dot_v1_dot_sql__pb2.ReadSecretRequest.SerializeToString,
+            snowcave_dot_v1_dot_sql__pb2.ReadSecretReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,7 +11,21 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Object(_message.Message):
-    __slots__ = ("uid", "name", "parent", "owner_role", "comment", "created_on", "updated_on", "dropped_on", "database", "schema", "role", "user", "warehouse", "compute_pool", "image_repository", "service", "function", "stage")
+    __slots__ = ("uid", "name", "parent", "owner_role", "comment", "created_on", "updated_on", "dropped_on", "tags", "parameters", "database", "schema", "role", "user", "warehouse", "compute_pool", "image_repository", "service", "function", "stage", "secret", "network_rule", "integration", "tag", "account")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: str
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     UID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +34,8 @@ class Object(_message.Message):
     CREATED_ON_FIELD_NUMBER: _ClassVar[int]
     UPDATED_ON_FIELD_NUMBER: _ClassVar[int]
     DROPPED_ON_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +46,11 @@ class Object(_message.Message):
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_RULE_FIELD_NUMBER: _ClassVar[int]
+    INTEGRATION_FIELD_NUMBER: _ClassVar[int]
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     uid: int
     name: str
     parent: int
@@ -38,6 +59,8 @@ class Object(_message.Message):
     created_on: _timestamp_pb2.Timestamp
     updated_on: _timestamp_pb2.Timestamp
     dropped_on: _timestamp_pb2.Timestamp
+    tags: _containers.ScalarMap[int, str]
+    parameters: _containers.ScalarMap[str, str]
     database: Database
     schema: Schema
     role: Role
@@ -48,7 +71,12 @@ class Object(_message.Message):
     service: Service
     function: Function
     stage: Stage
-    def __init__(self, uid: _Optional[int] = ..., name: _Optional[str] = ..., parent: _Optional[int] = ..., owner_role: _Optional[int] = ..., comment: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropped_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., database: _Optional[_Union[Database, _Mapping]] = ..., schema: _Optional[_Union[Schema, _Mapping]] = ..., role: _Optional[_Union[Role, _Mapping]] = ..., user: _Optional[_Union[User, _Mapping]] = ..., warehouse: _Optional[_Union[Warehouse, _Mapping]] = ..., compute_pool: _Optional[_Union[ComputePool, _Mapping]] = ..., image_repository: _Optional[_Union[ImageRepository, _Mapping]] = ..., service: _Optional[_Union[Service, _Mapping]] = ..., function: _Optional[_Union[Function, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ...) -> None: ...
+    secret: Secret
+    network_rule: NetworkRule
+    integration: Integration
+    tag: Tag
+    account: Account
+    def __init__(self, uid: _Optional[int] = ..., name: _Optional[str] = ..., parent: _Optional[int] = ..., owner_role: _Optional[int] = ..., comment: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropped_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tags: _Optional[_Mapping[int, str]] = ..., parameters: _Optional[_Mapping[str, str]] = ..., database: _Optional[_Union[Database, _Mapping]] = ..., schema: _Optional[_Union[Schema, _Mapping]] = ..., role: _Optional[_Union[Role, _Mapping]] = ..., user: _Optional[_Union[User, _Mapping]] = ..., warehouse: _Optional[_Union[Warehouse, _Mapping]] = ..., compute_pool: _Optional[_Union[ComputePool, _Mapping]] = ..., image_repository: _Optional[_Union[ImageRepository, _Mapping]] = ..., service: _Optional[_Union[Service, _Mapping]] = ..., function: _Optional[_Union[Function, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., secret: _Optional[_Union[Secret, _Mapping]] = ..., network_rule: _Optional[_Union[NetworkRule, _Mapping]] = ..., integration: _Optional[_Union[Integration, _Mapping]] = ..., tag: _Optional[_Union[Tag, _Mapping]] = ..., account: _Optional[_Union[Account, _Mapping]] = ...) -> None: ...
 
 class Database(_message.Message):
     __slots__ = ("transient",)
@@ -135,6 +163,92 @@ class Stage(_message.Message):
     encryption: str
     session: int
     def __init__(self, directory: _Optional[bool] = ..., encryption: _Optional[str] = ..., session: _Optional[int] = ...) -> None: ...
+
+class Secret(_message.Message):
+    __slots__ = ("type", "username", "sealed", "api_authentication", "oauth_scopes", "refresh_token_expires_on", "algorithm", "version")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    API_AUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
+    OAUTH_SCOPES_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TOKEN_EXPIRES_ON_FIELD_NUMBER: _ClassVar[int]
+    ALGORITHM_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    username: str
+    sealed: bytes
+    api_authentication: str
+    oauth_scopes: _containers.RepeatedScalarFieldContainer[str]
+    refresh_token_expires_on: _timestamp_pb2.Timestamp
+    algorithm: str
+    version: int
+    def __init__(self, type: _Optional[str] = ..., username: _Optional[str] = ..., sealed: _Optional[bytes] = ..., api_authentication: _Optional[str] = ..., oauth_scopes: _Optional[_Iterable[str]] = ..., refresh_token_expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., algorithm: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class SecretContent(_message.Message):
+    __slots__ = ("password", "secret_string", "oauth_refresh_token", "symmetric_key")
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    SECRET_STRING_FIELD_NUMBER: _ClassVar[int]
+    OAUTH_REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SYMMETRIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    password: str
+    secret_string: str
+    oauth_refresh_token: str
+    symmetric_key: bytes
+    def __init__(self, password: _Optional[str] = ..., secret_string: _Optional[str] = ..., oauth_refresh_token: _Optional[str] = ..., symmetric_key: _Optional[bytes] = ...) -> None: ...
+
+class NetworkRule(_message.Message):
+    __slots__ = ("mode", "type", "values")
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    mode: str
+    type: str
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, mode: _Optional[str] = ..., type: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Integration(_message.Message):
+    __slots__ = ("category", "type", "enabled", "network_rules", "secrets", "all_secrets", "properties", "sealed")
+    class PropertiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class SealedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_RULES_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
+    ALL_SECRETS_FIELD_NUMBER: _ClassVar[int]
+    PROPERTIES_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    category: str
+    type: str
+    enabled: bool
+    network_rules: _containers.RepeatedScalarFieldContainer[int]
+    secrets: _containers.RepeatedScalarFieldContainer[int]
+    all_secrets: str
+    properties: _containers.ScalarMap[str, str]
+    sealed: _containers.ScalarMap[str, bytes]
+    def __init__(self, category: _Optional[str] = ..., type: _Optional[str] = ..., enabled: _Optional[bool] = ..., network_rules: _Optional[_Iterable[int]] = ..., secrets: _Optional[_Iterable[int]] = ..., all_secrets: _Optional[str] = ..., properties: _Optional[_Mapping[str, str]] = ..., sealed: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
+
+class Tag(_message.Message):
+    __slots__ = ("allowed_values",)
+    ALLOWED_VALUES_FIELD_NUMBER: _ClassVar[int]
+    allowed_values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, allowed_values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Account(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Service(_message.Message):
     __slots__ = ("compute_pool", "spec_text", "spec", "spec_digest", "min_instances", "max_instances", "min_ready_instances", "auto_resume", "auto_suspend_secs", "suspended", "external_access_integrations", "query_warehouse", "is_job", "is_async_job", "replicas", "resumed_on", "suspended_on", "ingress_labels", "log_level", "cancelled_on")
@@ -738,7 +852,7 @@ class ServiceIdentity(_message.Message):
     def __init__(self, service_name: _Optional[str] = ..., database_name: _Optional[str] = ..., schema_name: _Optional[str] = ..., dns_hash: _Optional[str] = ..., owner_role: _Optional[int] = ..., owner_role_name: _Optional[str] = ..., compute_pool: _Optional[int] = ..., compute_pool_name: _Optional[str] = ..., database: _Optional[int] = ..., schema: _Optional[int] = ...) -> None: ...
 
 class Endpoint(_message.Message):
-    __slots__ = ("service", "instance_id", "instance", "node", "address", "ready", "owner_role", "service_address", "ports")
+    __slots__ = ("service", "instance_id", "instance", "node", "address", "ready", "owner_role", "service_address", "ports", "stopping")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
@@ -748,6 +862,7 @@ class Endpoint(_message.Message):
     OWNER_ROLE_FIELD_NUMBER: _ClassVar[int]
     SERVICE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     PORTS_FIELD_NUMBER: _ClassVar[int]
+    STOPPING_FIELD_NUMBER: _ClassVar[int]
     service: int
     instance_id: int
     instance: str
@@ -757,7 +872,8 @@ class Endpoint(_message.Message):
     owner_role: int
     service_address: str
     ports: _containers.RepeatedCompositeFieldContainer[EndpointSpec]
-    def __init__(self, service: _Optional[int] = ..., instance_id: _Optional[int] = ..., instance: _Optional[str] = ..., node: _Optional[str] = ..., address: _Optional[str] = ..., ready: _Optional[bool] = ..., owner_role: _Optional[int] = ..., service_address: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[EndpointSpec, _Mapping]]] = ...) -> None: ...
+    stopping: bool
+    def __init__(self, service: _Optional[int] = ..., instance_id: _Optional[int] = ..., instance: _Optional[str] = ..., node: _Optional[str] = ..., address: _Optional[str] = ..., ready: _Optional[bool] = ..., owner_role: _Optional[int] = ..., service_address: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[EndpointSpec, _Mapping]]] = ..., stopping: _Optional[bool] = ...) -> None: ...
 
 class InstanceReport(_message.Message):
     __slots__ = ("instance", "node", "service", "instance_id", "status", "message", "address", "spec_digest", "started_on", "containers")
