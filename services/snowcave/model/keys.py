@@ -188,6 +188,13 @@ REPORTS = KeySpace(
     "instances as their agent sees them",
     Lease.HEARTBEAT,
 )
+SERVICE_USE = KeySpace(
+    "use/service/",
+    ("uid",),
+    Role.FUNCTIONS,
+    state.ServiceUse,
+    "when a service's functions were called last",
+)
 IMAGES = KeySpace(
     "image/",
     ("repository", "image_name", "tag"),
@@ -218,6 +225,7 @@ TABLE: tuple[KeySpace[Message], ...] = (  # type: ignore[assignment]
     HOSTS,
     NODES,
     REPORTS,
+    SERVICE_USE,
     IMAGES,
 )
 

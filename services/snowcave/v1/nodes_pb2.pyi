@@ -73,3 +73,34 @@ class DescribeNetworkReply(_message.Message):
     RULESET_FIELD_NUMBER: _ClassVar[int]
     ruleset: str
     def __init__(self, ruleset: _Optional[str] = ...) -> None: ...
+
+class MeasureRequest(_message.Message):
+    __slots__ = ("instances",)
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    instances: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, instances: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class MeasureReply(_message.Message):
+    __slots__ = ("points",)
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    points: _containers.RepeatedCompositeFieldContainer[DataPoint]
+    def __init__(self, points: _Optional[_Iterable[_Union[DataPoint, _Mapping]]] = ...) -> None: ...
+
+class DataPoint(_message.Message):
+    __slots__ = ("instance", "metric", "value", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    instance: str
+    metric: str
+    value: float
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, instance: _Optional[str] = ..., metric: _Optional[str] = ..., value: _Optional[float] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...

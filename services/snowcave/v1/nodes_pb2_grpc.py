@@ -189,6 +189,11 @@ class AgentServiceStub:
                 request_serializer=snowcave_dot_v1_dot_nodes__pb2.DescribeNetworkRequest.SerializeToString,
                 response_deserializer=snowcave_dot_v1_dot_nodes__pb2.DescribeNetworkReply.FromString,
                 _registered_method=True)
+        self.Measure = channel.unary_unary(
+                '/snowcave.v1.AgentService/Measure',
+                request_serializer=snowcave_dot_v1_dot_nodes__pb2.MeasureRequest.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_nodes__pb2.MeasureReply.FromString,
+                _registered_method=True)
 
 
 class AgentServiceServicer:
@@ -208,6 +213,13 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Measure(self, request, context):
+        """What instances on this node use right now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AgentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -220,6 +232,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.DescribeNetwork,
                     request_deserializer=snowcave_dot_v1_dot_nodes__pb2.DescribeNetworkRequest.FromString,
                     response_serializer=snowcave_dot_v1_dot_nodes__pb2.DescribeNetworkReply.SerializeToString,
+            ),
+            'Measure': grpc.unary_unary_rpc_method_handler(
+                    servicer.Measure,
+                    request_deserializer=snowcave_dot_v1_dot_nodes__pb2.MeasureRequest.FromString,
+                    response_serializer=snowcave_dot_v1_dot_nodes__pb2.MeasureReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -276,6 +293,33 @@ class AgentService:
             '/snowcave.v1.AgentService/DescribeNetwork',
             snowcave_dot_v1_dot_nodes__pb2.DescribeNetworkRequest.SerializeToString,
             snowcave_dot_v1_dot_nodes__pb2.DescribeNetworkReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Measure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/snowcave.v1.AgentService/Measure',
+            snowcave_dot_v1_dot_nodes__pb2.MeasureRequest.SerializeToString,
+            snowcave_dot_v1_dot_nodes__pb2.MeasureReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -85,6 +85,18 @@ class ResumeReply(_message.Message):
     resumed: bool
     def __init__(self, resumed: _Optional[bool] = ...) -> None: ...
 
+class SuspendRequest(_message.Message):
+    __slots__ = ("uid",)
+    UID_FIELD_NUMBER: _ClassVar[int]
+    uid: int
+    def __init__(self, uid: _Optional[int] = ...) -> None: ...
+
+class SuspendReply(_message.Message):
+    __slots__ = ("suspended",)
+    SUSPENDED_FIELD_NUMBER: _ClassVar[int]
+    suspended: bool
+    def __init__(self, suspended: _Optional[bool] = ...) -> None: ...
+
 class ForgetRequest(_message.Message):
     __slots__ = ("uid",)
     UID_FIELD_NUMBER: _ClassVar[int]

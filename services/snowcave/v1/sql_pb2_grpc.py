@@ -242,6 +242,11 @@ class CatalogServiceStub:
                 request_serializer=snowcave_dot_v1_dot_sql__pb2.ResumeRequest.SerializeToString,
                 response_deserializer=snowcave_dot_v1_dot_sql__pb2.ResumeReply.FromString,
                 _registered_method=True)
+        self.Suspend = channel.unary_unary(
+                '/snowcave.v1.CatalogService/Suspend',
+                request_serializer=snowcave_dot_v1_dot_sql__pb2.SuspendRequest.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_sql__pb2.SuspendReply.FromString,
+                _registered_method=True)
         self.Forget = channel.unary_unary(
                 '/snowcave.v1.CatalogService/Forget',
                 request_serializer=snowcave_dot_v1_dot_sql__pb2.ForgetRequest.SerializeToString,
@@ -265,6 +270,13 @@ class CatalogServiceServicer:
 
     def Resume(self, request, context):
         """Wakes what a user's request needs: a suspended service or pool with AUTO_RESUME.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Suspend(self, request, context):
+        """Puts to rest what has been idle for longer than it wants: a service, or a pool with AUTO_SUSPEND_SECS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -300,6 +312,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.Resume,
                     request_deserializer=snowcave_dot_v1_dot_sql__pb2.ResumeRequest.FromString,
                     response_serializer=snowcave_dot_v1_dot_sql__pb2.ResumeReply.SerializeToString,
+            ),
+            'Suspend': grpc.unary_unary_rpc_method_handler(
+                    servicer.Suspend,
+                    request_deserializer=snowcave_dot_v1_dot_sql__pb2.SuspendRequest.FromString,
+                    response_serializer=snowcave_dot_v1_dot_sql__pb2.SuspendReply.SerializeToString,
             ),
             'Forget': grpc.unary_unary_rpc_method_handler(
                     servicer.Forget,
@@ -345,6 +362,33 @@ class CatalogService:
             '/snowcave.v1.CatalogService/Resume',
             snowcave_dot_v1_dot_sql__pb2.ResumeRequest.SerializeToString,
             snowcave_dot_v1_dot_sql__pb2.ResumeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Suspend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/snowcave.v1.CatalogService/Suspend',
+            snowcave_dot_v1_dot_sql__pb2.SuspendRequest.SerializeToString,
+            snowcave_dot_v1_dot_sql__pb2.SuspendReply.FromString,
             options,
             channel_credentials,
             insecure,

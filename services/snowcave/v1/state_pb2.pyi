@@ -338,7 +338,7 @@ class Argument(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ...) -> None: ...
 
 class ServiceSpec(_message.Message):
-    __slots__ = ("containers", "endpoints", "volumes", "service_roles", "log_level", "metric_groups", "execute_as_caller")
+    __slots__ = ("containers", "endpoints", "volumes", "service_roles", "log_level", "metric_groups", "execute_as_caller", "auto_scaling")
     CONTAINERS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     VOLUMES_FIELD_NUMBER: _ClassVar[int]
@@ -346,6 +346,7 @@ class ServiceSpec(_message.Message):
     LOG_LEVEL_FIELD_NUMBER: _ClassVar[int]
     METRIC_GROUPS_FIELD_NUMBER: _ClassVar[int]
     EXECUTE_AS_CALLER_FIELD_NUMBER: _ClassVar[int]
+    AUTO_SCALING_FIELD_NUMBER: _ClassVar[int]
     containers: _containers.RepeatedCompositeFieldContainer[ContainerSpec]
     endpoints: _containers.RepeatedCompositeFieldContainer[EndpointSpec]
     volumes: _containers.RepeatedCompositeFieldContainer[VolumeSpec]
@@ -353,7 +354,61 @@ class ServiceSpec(_message.Message):
     log_level: str
     metric_groups: _containers.RepeatedScalarFieldContainer[str]
     execute_as_caller: bool
-    def __init__(self, containers: _Optional[_Iterable[_Union[ContainerSpec, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[EndpointSpec, _Mapping]]] = ..., volumes: _Optional[_Iterable[_Union[VolumeSpec, _Mapping]]] = ..., service_roles: _Optional[_Iterable[_Union[ServiceRoleSpec, _Mapping]]] = ..., log_level: _Optional[str] = ..., metric_groups: _Optional[_Iterable[str]] = ..., execute_as_caller: _Optional[bool] = ...) -> None: ...
+    auto_scaling: AutoScalingPolicies
+    def __init__(self, containers: _Optional[_Iterable[_Union[ContainerSpec, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[EndpointSpec, _Mapping]]] = ..., volumes: _Optional[_Iterable[_Union[VolumeSpec, _Mapping]]] = ..., service_roles: _Optional[_Iterable[_Union[ServiceRoleSpec, _Mapping]]] = ..., log_level: _Optional[str] = ..., metric_groups: _Optional[_Iterable[str]] = ..., execute_as_caller: _Optional[bool] = ..., auto_scaling: _Optional[_Union[AutoScalingPolicies, _Mapping]] = ...) -> None: ...
+
+class AutoScalingPolicies(_message.Message):
+    __slots__ = ("scale_up", "scale_down", "suspend")
+    SCALE_UP_FIELD_NUMBER: _ClassVar[int]
+    SCALE_DOWN_FIELD_NUMBER: _ClassVar[int]
+    SUSPEND_FIELD_NUMBER: _ClassVar[int]
+    scale_up: _containers.RepeatedCompositeFieldContainer[MetricCondition]
+    scale_down: _containers.RepeatedCompositeFieldContainer[MetricCondition]
+    suspend: _containers.RepeatedCompositeFieldContainer[MetricCondition]
+    def __init__(self, scale_up: _Optional[_Iterable[_Union[MetricCondition, _Mapping]]] = ..., scale_down: _Optional[_Iterable[_Union[MetricCondition, _Mapping]]] = ..., suspend: _Optional[_Iterable[_Union[MetricCondition, _Mapping]]] = ...) -> None: ...
+
+class MetricCondition(_message.Message):
+    __slots__ = ("metric_name", "container_name", "labels", "aggregation", "stabilization_period_secs", "target_value", "steps")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    METRIC_NAME_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_NAME_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATION_FIELD_NUMBER: _ClassVar[int]
+    STABILIZATION_PERIOD_SECS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_VALUE_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    metric_name: str
+    container_name: str
+    labels: _containers.ScalarMap[str, str]
+    aggregation: str
+    stabilization_period_secs: int
+    target_value: float
+    steps: StepScaling
+    def __init__(self, metric_name: _Optional[str] = ..., container_name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., aggregation: _Optional[str] = ..., stabilization_period_secs: _Optional[int] = ..., target_value: _Optional[float] = ..., steps: _Optional[_Union[StepScaling, _Mapping]] = ...) -> None: ...
+
+class StepScaling(_message.Message):
+    __slots__ = ("adjustment_type", "steps")
+    ADJUSTMENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    adjustment_type: str
+    steps: _containers.RepeatedCompositeFieldContainer[ScalingStep]
+    def __init__(self, adjustment_type: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[ScalingStep, _Mapping]]] = ...) -> None: ...
+
+class ScalingStep(_message.Message):
+    __slots__ = ("lower_bound", "upper_bound", "target_adjustment")
+    LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    UPPER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    TARGET_ADJUSTMENT_FIELD_NUMBER: _ClassVar[int]
+    lower_bound: float
+    upper_bound: float
+    target_adjustment: int
+    def __init__(self, lower_bound: _Optional[float] = ..., upper_bound: _Optional[float] = ..., target_adjustment: _Optional[int] = ...) -> None: ...
 
 class ContainerSpec(_message.Message):
     __slots__ = ("name", "image", "resolved", "command", "args", "env", "readiness_probe", "volume_mounts", "requests", "limits")
@@ -640,7 +695,7 @@ class Query(_message.Message):
     def __init__(self, id: _Optional[str] = ..., session: _Optional[int] = ..., sql_text: _Optional[str] = ..., state: _Optional[_Union[Query.State, str]] = ..., error_code: _Optional[int] = ..., sqlstate: _Optional[str] = ..., error_message: _Optional[str] = ..., has_result: _Optional[bool] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., runner: _Optional[str] = ..., user: _Optional[int] = ..., chunk_secret: _Optional[str] = ..., user_name: _Optional[str] = ..., cancel_requested: _Optional[bool] = ...) -> None: ...
 
 class PoolStatus(_message.Message):
-    __slots__ = ("state", "active_nodes", "idle_nodes", "target_nodes", "services", "jobs", "error_code", "message")
+    __slots__ = ("state", "active_nodes", "idle_nodes", "target_nodes", "services", "jobs", "error_code", "message", "idle_since")
     STATE_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_NODES_FIELD_NUMBER: _ClassVar[int]
     IDLE_NODES_FIELD_NUMBER: _ClassVar[int]
@@ -649,6 +704,7 @@ class PoolStatus(_message.Message):
     JOBS_FIELD_NUMBER: _ClassVar[int]
     ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    IDLE_SINCE_FIELD_NUMBER: _ClassVar[int]
     state: str
     active_nodes: int
     idle_nodes: int
@@ -657,10 +713,11 @@ class PoolStatus(_message.Message):
     jobs: int
     error_code: str
     message: str
-    def __init__(self, state: _Optional[str] = ..., active_nodes: _Optional[int] = ..., idle_nodes: _Optional[int] = ..., target_nodes: _Optional[int] = ..., services: _Optional[int] = ..., jobs: _Optional[int] = ..., error_code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    idle_since: _timestamp_pb2.Timestamp
+    def __init__(self, state: _Optional[str] = ..., active_nodes: _Optional[int] = ..., idle_nodes: _Optional[int] = ..., target_nodes: _Optional[int] = ..., services: _Optional[int] = ..., jobs: _Optional[int] = ..., error_code: _Optional[str] = ..., message: _Optional[str] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("status", "service_address", "current_instances", "target_instances", "ready_instances", "is_upgrading", "instances", "ended_on")
+    __slots__ = ("status", "service_address", "current_instances", "target_instances", "ready_instances", "is_upgrading", "instances", "ended_on", "scaled_instances", "scaled_on", "running_since")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SERVICE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     CURRENT_INSTANCES_FIELD_NUMBER: _ClassVar[int]
@@ -669,6 +726,9 @@ class ServiceStatus(_message.Message):
     IS_UPGRADING_FIELD_NUMBER: _ClassVar[int]
     INSTANCES_FIELD_NUMBER: _ClassVar[int]
     ENDED_ON_FIELD_NUMBER: _ClassVar[int]
+    SCALED_INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    SCALED_ON_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_SINCE_FIELD_NUMBER: _ClassVar[int]
     status: str
     service_address: str
     current_instances: int
@@ -677,7 +737,10 @@ class ServiceStatus(_message.Message):
     is_upgrading: bool
     instances: _containers.RepeatedCompositeFieldContainer[InstanceStatus]
     ended_on: _timestamp_pb2.Timestamp
-    def __init__(self, status: _Optional[str] = ..., service_address: _Optional[str] = ..., current_instances: _Optional[int] = ..., target_instances: _Optional[int] = ..., ready_instances: _Optional[int] = ..., is_upgrading: _Optional[bool] = ..., instances: _Optional[_Iterable[_Union[InstanceStatus, _Mapping]]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    scaled_instances: int
+    scaled_on: _timestamp_pb2.Timestamp
+    running_since: _timestamp_pb2.Timestamp
+    def __init__(self, status: _Optional[str] = ..., service_address: _Optional[str] = ..., current_instances: _Optional[int] = ..., target_instances: _Optional[int] = ..., ready_instances: _Optional[int] = ..., is_upgrading: _Optional[bool] = ..., instances: _Optional[_Iterable[_Union[InstanceStatus, _Mapping]]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scaled_instances: _Optional[int] = ..., scaled_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class InstanceStatus(_message.Message):
     __slots__ = ("instance_id", "node", "address", "status", "spec_digest", "created_on", "started_on", "containers", "message")
@@ -758,7 +821,7 @@ class Host(_message.Message):
     def __init__(self, name: _Optional[str] = ..., underlay_address: _Optional[str] = ..., cpu_milli: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., gpu: _Optional[int] = ..., architecture: _Optional[str] = ..., engine_version: _Optional[str] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Vm(_message.Message):
-    __slots__ = ("node", "host", "compute_pool", "instance_family", "cpu_milli", "memory_bytes", "gpu", "underlay_address", "instance_network", "stopping")
+    __slots__ = ("node", "host", "compute_pool", "instance_family", "cpu_milli", "memory_bytes", "gpu", "underlay_address", "instance_network", "stopping", "draining")
     NODE_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
     COMPUTE_POOL_FIELD_NUMBER: _ClassVar[int]
@@ -769,6 +832,7 @@ class Vm(_message.Message):
     UNDERLAY_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_NETWORK_FIELD_NUMBER: _ClassVar[int]
     STOPPING_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
     node: str
     host: str
     compute_pool: int
@@ -779,7 +843,8 @@ class Vm(_message.Message):
     underlay_address: str
     instance_network: str
     stopping: bool
-    def __init__(self, node: _Optional[str] = ..., host: _Optional[str] = ..., compute_pool: _Optional[int] = ..., instance_family: _Optional[str] = ..., cpu_milli: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., gpu: _Optional[int] = ..., underlay_address: _Optional[str] = ..., instance_network: _Optional[str] = ..., stopping: _Optional[bool] = ...) -> None: ...
+    draining: bool
+    def __init__(self, node: _Optional[str] = ..., host: _Optional[str] = ..., compute_pool: _Optional[int] = ..., instance_family: _Optional[str] = ..., cpu_milli: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., gpu: _Optional[int] = ..., underlay_address: _Optional[str] = ..., instance_network: _Optional[str] = ..., stopping: _Optional[bool] = ..., draining: _Optional[bool] = ...) -> None: ...
 
 class Node(_message.Message):
     __slots__ = ("name", "host", "compute_pool", "agent_address", "engine_version", "started_on")
@@ -898,6 +963,12 @@ class InstanceReport(_message.Message):
     started_on: _timestamp_pb2.Timestamp
     containers: _containers.RepeatedCompositeFieldContainer[ContainerStatus]
     def __init__(self, instance: _Optional[str] = ..., node: _Optional[str] = ..., service: _Optional[int] = ..., instance_id: _Optional[int] = ..., status: _Optional[str] = ..., message: _Optional[str] = ..., address: _Optional[str] = ..., spec_digest: _Optional[str] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., containers: _Optional[_Iterable[_Union[ContainerStatus, _Mapping]]] = ...) -> None: ...
+
+class ServiceUse(_message.Message):
+    __slots__ = ("called_on",)
+    CALLED_ON_FIELD_NUMBER: _ClassVar[int]
+    called_on: _timestamp_pb2.Timestamp
+    def __init__(self, called_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Image(_message.Message):
     __slots__ = ("repository", "image_name", "tag", "digest", "media_type", "size_bytes", "created_on")
