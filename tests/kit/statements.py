@@ -21,6 +21,7 @@ from snowcave.api.contract import (
     ToWarehouse,
 )
 from snowcave.api.rendering.render import Renderer
+from snowcave.api.secrets.sealing import Sealer, read_key
 from snowcave.api.statements.runner import Runner
 from snowcave.api.statements.work import Ports
 from snowcave.kit.clock import LoopClock
@@ -198,7 +199,8 @@ async def open_account(home: Path) -> AsyncGenerator[Account]:
         mirrors = await follow_catalog(store, Parts(stack, Health()))
         catalog = Catalog(store, mirrors)
         stages = StageFiles()
-        ports = Ports(registry, ddl, logs, Results(), stages, Tickets(), Renderer())
+        sealer = Sealer(read_key(home))
+        ports = Ports(registry, ddl, logs, Results(), stages, Tickets(), Renderer(), sealer)
         runner = Runner(catalog, ports, Mesh(home=home), clock=LoopClock(), rng=random.Random(2))
         account = Account(
             backend,

@@ -30,6 +30,7 @@ def make_runner(around: Surroundings) -> StatementRunner:
             around.stages,
             around.tickets,
             Renderer(around.templates),
+            around.sealer,
         ),
         around.mesh,
         clock=LoopClock(),

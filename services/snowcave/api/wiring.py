@@ -27,6 +27,8 @@ from snowcave.api.queries.results import StatementResults, StoredResults
 from snowcave.api.registry import open_registry
 from snowcave.api.rendering.render import RenderSettings
 from snowcave.api.retention import JobRetention
+from snowcave.api.secrets.reading import SecretReader
+from snowcave.api.secrets.sealing import Sealer, read_key
 from snowcave.api.sessions.book import SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
@@ -78,6 +80,7 @@ class Surroundings:
     stages: Stages
     tickets: SessionBook
     templates: RenderSettings
+    sealer: Sealer
 
 
 MakeRunner = Callable[[Surroundings], StatementRunner]
@@ -109,6 +112,7 @@ class _Ground:
     identity: Identity
     clock: Clock
     rng: random.Random
+    sealer: Sealer
 
     @property
     def mesh(self) -> Mesh:
@@ -146,7 +150,8 @@ async def build_front(
     mirrors = await open_mirrors(store, parts)
     objects, grants = mirrors.catalog.objects, mirrors.catalog.grants
     identity = Identity(objects, grants, mirrors.tokens, mirrors.sessions, store, clock)
-    ground = _Ground(settings, parts, store, mirrors, identity, clock, rng)
+    sealer = Sealer(read_key(settings.mesh.home))
+    ground = _Ground(settings, parts, store, mirrors, identity, clock, rng, sealer)
     neighbours = await _open_neighbours(ground)
     answers = await _open_answers(ground, neighbours, make_runner)
     await _keep_house(ground, neighbours, answers)
@@ -186,6 +191,7 @@ async def _open_answers(
         stages=neighbours.stages,
         tickets=book,
         templates=settings.templates,
+        sealer=ground.sealer,
     )
     queries = await ground.parts.enter(
         "queries",
@@ -254,7 +260,9 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
         neighbours.warehouse,
         ground.settings.queries,
     )
-    errands = CatalogServicer(ground.store, answers.tokens, ground.clock)
+    catalog = Catalog(ground.store, ground.mirrors.catalog)
+    secrets = SecretReader(catalog, answers.tokens, ground.sealer)
+    errands = CatalogServicer(ground.store, answers.tokens, secrets, ground.clock)
     mesh = ground.mesh
     add_sql = partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)
     add_errands = partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands)

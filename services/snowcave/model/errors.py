@@ -335,6 +335,16 @@ class Unavailable(SnowcaveError):
     kind = Kind.UNAVAILABLE
 
 
+class SealBroken(SnowcaveError):
+    """A secret does not open: the home has another key than the one that it was sealed with. Number ours."""
+
+    code = 395094
+    sqlstate = "58000"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The content of {what} cannot be opened with this installation's key.")
+
+
 class Exhausted(SnowcaveError):
     kind = Kind.EXHAUSTED
 

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
@@ -45,9 +46,12 @@ def resume(found: state.Object, now: Timestamp) -> bool:
 
 
 class CatalogServicer(stubs.CatalogServiceServicer):
-    def __init__(self, store: Store, tokens: ServiceTokens, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, tokens: ServiceTokens, secrets: SecretReader, clock: Clock
+    ) -> None:
         self._store = store
         self._tokens = tokens
+        self._secrets = secrets
         self._clock = clock
 
     async def Resume(self, request: v1.ResumeRequest, context: Any) -> v1.ResumeReply:  # noqa: N802
@@ -98,6 +102,14 @@ class CatalogServicer(stubs.CatalogServiceServicer):
         where = peer_host(context.peer())
         token = await self._tokens.issue(request.node, request.instance, where)
         return v1.ServiceTokenReply(token=token, valid_for=self._tokens.life)
+
+    async def ReadSecret(  # noqa: N802
+        self, request: v1.ReadSecretRequest, context: Any
+    ) -> v1.ReadSecretReply:
+        if rpc.caller(context) is not Role.AGENT:
+            raise NotAuthorized("secrets")
+        where = peer_host(context.peer())
+        return await self._secrets.read(request.node, request.instance, request.name, where)
 
     async def _revoke_all(self, uid: int) -> None:
         """Grants that were made while the object was being dropped; DROP has taken all others."""

@@ -43,6 +43,17 @@ class ServiceTokens:
 
         Raises NotAuthorized where the instance is not that node's, or has ended.
         """
+        service = await self.assigned_to(node, instance, caller)
+        token, expires = ids.token(self.rng), Timestamp()
+        expires.FromDatetime(self.clock.now() + timedelta(seconds=self.life))
+        entry = state.SessionToken(kind=Kind.SERVICE, user=service, expires_on=expires)
+        key = keys.SESSION_TOKENS.key(token_key(token))
+        await self.store.txn([], [Put(key, entry.SerializeToString())])
+        log.info("service_token_issued", instance=instance, node=node)
+        return token
+
+    async def assigned_to(self, node: str, instance: str, caller: str) -> int:
+        """uid of the service whose instance the node's agent runs. Raises NotAuthorized as `issue` does."""
         assigned = self.assignments.get(node, instance) or await self._just_assigned(
             node, instance
         )
@@ -50,13 +61,7 @@ class ServiceTokens:
         address = where.agent_address.rpartition(":")[0] if where else ""
         if assigned is None or assigned.stopping or address != caller:
             raise NotAuthorized(f"instance '{instance}'")
-        token, expires = ids.token(self.rng), Timestamp()
-        expires.FromDatetime(self.clock.now() + timedelta(seconds=self.life))
-        entry = state.SessionToken(kind=Kind.SERVICE, user=assigned.service, expires_on=expires)
-        key = keys.SESSION_TOKENS.key(token_key(token))
-        await self.store.txn([], [Put(key, entry.SerializeToString())])
-        log.info("service_token_issued", instance=instance, node=node)
-        return token
+        return assigned.service
 
     async def _just_assigned(self, node: str, instance: str) -> state.Assignment | None:
         kept = await self.store.get(keys.ASSIGNMENTS.key(node, instance))

@@ -18,6 +18,7 @@ from snowcave.api.contract import (
     StageFiles,
     Tickets,
 )
+from snowcave.api.secrets.sealing import Sealer
 from snowcave.api.statements.caller import Caller
 from snowcave.kit import ids
 from snowcave.kit.clock import Clock
@@ -47,6 +48,7 @@ class Ports:
     stages: StageFiles
     tickets: Tickets
     renderer: Renderer
+    sealer: Sealer
 
 
 @dataclass(frozen=True)
