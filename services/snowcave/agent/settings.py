@@ -44,12 +44,15 @@ class AgentSettings:
     store_address: str = ""
     # Seconds between SIGTERM and SIGKILL.
     stop_grace: float = 30.0
+    # Seconds between the order to stop, which withdraws an instance from ingress, functions, names and
+    # service addresses, and SIGTERM; for instances with endpoints.
+    stop_settle: float = 2.0
     # Seconds between two looks at every instance though nothing seems to have happened.
     resync: float = 60.0
     # Instances that are worked on at one time.
     workers: int = 8
 
-    # `stop_grace` of this table gives way to the one above.
+    # `stop_grace` and `stop_settle` of this table give way to those above.
     restart: Policy = field(default_factory=Policy)
     keeper: KeeperSettings = field(default_factory=KeeperSettings)
     session: SessionSettings = field(default_factory=SessionSettings)
@@ -65,7 +68,7 @@ class AgentSettings:
 
     @property
     def policy(self) -> Policy:
-        return replace(self.restart, stop_grace=self.stop_grace)
+        return replace(self.restart, stop_grace=self.stop_grace, stop_settle=self.stop_settle)
 
     @property
     def folder(self) -> Path:

@@ -102,7 +102,7 @@ class _Feed:
         return self._directory.service_addresses.put(int(key[0]), None, address)
 
     def endpoint(self, key: Key, endpoint: state.Endpoint | None) -> bool:
-        address = endpoint.address if endpoint else ""
+        address = endpoint.address if endpoint and not endpoint.stopping else ""
         return self._directory.instances.put(int(key[0]), key[1], address)
 
     def vm(self, key: Key, vm: state.Vm | None) -> bool:

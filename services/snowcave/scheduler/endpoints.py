@@ -23,6 +23,7 @@ def endpoints(
             owner_role=one.identity.owner_role,
             service_address=service_address,
             ports=one.spec.endpoints,
+            stopping=one.stopping,
         )
         for one in assignments
         if one.address

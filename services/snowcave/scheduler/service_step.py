@@ -13,8 +13,9 @@ from snowcave.scheduler.placement import PROVISIONING, Placed, Room, place_all
 from snowcave.store.api import Delete, Put, Write
 from snowcave.v1 import state_pb2 as state
 
-# A transaction of etcd holds 128 writes; an instance takes at most two of them.
-MOST_AT_ONCE = 30
+# A transaction of etcd holds 128 writes; an instance takes at most two of them: its assignment and its
+# endpoint, which have to change together.
+MOST_AT_ONCE = 60
 _NODE_LOST = "Compute pool node was lost"
 
 
@@ -61,9 +62,10 @@ def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
     """`book` is advanced by the numbers that the step gives out."""
     want = _want(view)
     rolled = rollout.plan(want, [_have(view, one) for one in view.assignments])
-    forget = set(rolled.forget[:MOST_AT_ONCE])
     stop = set(rolled.stop[:MOST_AT_ONCE])
-    started, waiting = _start(view, rolled.start[:MOST_AT_ONCE], book)
+    forget = set(rolled.forget[: MOST_AT_ONCE - len(stop)])
+    start = rolled.start[: MOST_AT_ONCE - len(stop) - len(forget)]
+    started, waiting = _start(view, start, book)
     stopping = [_stopping(one) for one in view.assignments if one.instance in stop]
     kept = [one for one in view.assignments if one.instance not in stop | forget]
     after = [*kept, *stopping, *started]
@@ -312,11 +314,16 @@ def _endpoint_writes(
     view: ServiceView, after: Sequence[state.Assignment], service_address: str
 ) -> list[Write]:
     reachable = [one for one in after if one.node not in view.lost_nodes]
+    """First what takes traffic away: an instance hears that it has to stop in the same transaction."""
+    reachable = [one for one in after if one.node not in view.lost_nodes]
     wanted = endpoints(reachable, view.reports, view.endpoints, service_address)
-    writes: list[Write] = [
-        Put(keys.ENDPOINTS.key(view.uid, ordinal), found.SerializeToString())
-        for ordinal, found in wanted.items()
-        if found != view.endpoints.get(ordinal)
+    changed = {o: found for o, found in wanted.items() if found != view.endpoints.get(o)}
+    first = sorted(changed, key=lambda ordinal: not changed[ordinal].stopping)
+    puts: list[Write] = [
+        Put(keys.ENDPOINTS.key(view.uid, ordinal), changed[ordinal].SerializeToString())
+        for ordinal in first
     ]
+    withdrawn = sum(found.stopping for found in changed.values())
     gone = [ordinal for ordinal in view.endpoints if ordinal not in wanted]
-    return writes + [Delete(keys.ENDPOINTS.key(view.uid, ordinal)) for ordinal in gone]
+    deleted = [Delete(keys.ENDPOINTS.key(view.uid, ordinal)) for ordinal in gone]
+    return [*puts[:withdrawn], *deleted, *puts[withdrawn:]]

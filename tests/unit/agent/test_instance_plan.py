@@ -261,3 +261,26 @@ def _pretend(seen: View, action: object, now: datetime) -> None:
             seen.drop(made)
         case _:
             pass
+
+
+def test_an_instance_with_endpoints_gets_sigterm_only_after_the_routes_have_settled():
+    served = assignment("7-0-1", spec("main"), stopping=True)
+    served.spec.endpoints.add(name="web", port=8000)
+    seen = view(*(container(name, Phase.RUNNING) for name in ("sandbox", "main")), plugged=42)
+    seen.stop_asked = NOW
+    assert plan(served, seen, READY, POLICY, NOW) == Plan(again_in=POLICY.stop_settle)
+    later = NOW + timedelta(seconds=POLICY.stop_settle)
+    told = (Terminate((ContainerId("main.0"),)),)
+    assert plan(served, seen, READY, POLICY, later).actions == told
+    # Nothing is routed to what has no endpoint, or no assignment any more.
+    bare = assignment("7-0-1", spec("main"), stopping=True)
+    assert plan(bare, seen, READY, POLICY, NOW).actions == told
+    assert plan(None, seen, READY, POLICY, NOW).actions == told
+
+
+def test_a_clock_set_back_does_not_lengthen_the_settling():
+    served = assignment("7-0-1", spec("main"), stopping=True)
+    served.spec.endpoints.add(name="web", port=8000)
+    seen = view(*(container(name, Phase.RUNNING) for name in ("sandbox", "main")), plugged=42)
+    seen.stop_asked = NOW + timedelta(days=1)
+    assert plan(served, seen, READY, POLICY, NOW) == Plan(again_in=POLICY.stop_settle)

@@ -86,6 +86,8 @@ class Keeper:
         if want is None and self.assigned.stale(self.steps.clock) > self.settings.trust_mirror:
             return Done(again_in=1.0)
         view = self.views.setdefault(instance, View())
+        if want is not None and want.stopping and view.stop_asked is None:
+            view.stop_asked = self.steps.clock.now()
         try:
             return await self._converge(instance, want, view)
         except BaseException:

@@ -28,6 +28,9 @@ class Policy:
 
     # Between SIGTERM and SIGKILL.
     stop_grace: float = 30.0
+    # Between the order to stop, which took the instance out of all routes, and SIGTERM: whoever routes
+    # has to hear of it first.
+    stop_settle: float = 2.0
     # Before the first restart; doubled for each short run in a row, up to the cap.
     restart_base: float = 1.0
     restart_cap: float = 60.0
@@ -118,7 +121,7 @@ def plan(
 ) -> Plan:
     """`images` by container name. No assignment is the same as one that is stopping."""
     if want is None or want.stopping:
-        return _withdraw(seen, policy, now)
+        return _withdraw(want, seen, policy, now)
     if _sandbox_lost(want, seen):
         return _without_sandbox(want, seen)
     steps = [
@@ -237,18 +240,28 @@ def _restart(
     return Plan((*old, *made.actions))
 
 
-def _withdraw(seen: View, policy: Policy, now: datetime) -> Plan:
+def _withdraw(want: state.Assignment | None, seen: View, policy: Policy, now: datetime) -> Plan:
     running = seen.running()
     if not running:
         # Its wire goes with the sandbox; what the node knows of it has to be taken away.
         unplug = (Unplug(),) if seen.sandbox is not None else ()
         return Plan((*unplug, *(Remove(c.id) for c in seen.all())))
     if seen.stop_sent is None:
+        if (wait := _unsettled(want, seen, policy, now)) > 0:
+            return Plan(again_in=wait)
         return Plan((Terminate(tuple(c.id for c in running)),))
     left = policy.stop_grace - (now - seen.stop_sent).total_seconds()
     if left > 0:
         return Plan(again_in=left)
     return Plan(tuple(Kill(c.id) for c in running))
+
+
+def _unsettled(want: state.Assignment | None, seen: View, policy: Policy, now: datetime) -> float:
+    """Seconds until nobody sends new requests any more."""
+    if want is None or not want.spec.endpoints:
+        return 0.0
+    told = seen.stop_asked or now
+    return min(policy.stop_settle, policy.stop_settle - (now - told).total_seconds())
 
 
 def _held_back(problem: Problem | None, policy: Policy, now: datetime) -> float:

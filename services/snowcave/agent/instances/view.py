@@ -29,6 +29,8 @@ class View:
     )
     # PID of the sandbox that was given its network.
     plugged: int = 0
+    # When the order to stop was first seen, and when SIGTERM was sent.
+    stop_asked: datetime | None = None
     stop_sent: datetime | None = None
     problems: dict[str, Problem] = field(default_factory=dict[str, Problem])
     # Runs that went with a dead sandbox; the next ones count on from them.
