@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Object(_message.Message):
-    __slots__ = ("uid", "name", "parent", "owner_role", "comment", "created_on", "updated_on", "dropped_on", "tags", "parameters", "database", "schema", "role", "user", "warehouse", "compute_pool", "image_repository", "service", "function", "stage", "secret", "network_rule", "integration", "tag", "account")
+    __slots__ = ("uid", "name", "parent", "owner_role", "comment", "created_on", "updated_on", "dropped_on", "tags", "parameters", "database", "schema", "role", "user", "warehouse", "compute_pool", "image_repository", "service", "function", "stage", "snapshot", "secret", "network_rule", "integration", "tag", "account")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,7 @@ class Object(_message.Message):
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     SECRET_FIELD_NUMBER: _ClassVar[int]
     NETWORK_RULE_FIELD_NUMBER: _ClassVar[int]
     INTEGRATION_FIELD_NUMBER: _ClassVar[int]
@@ -71,12 +72,13 @@ class Object(_message.Message):
     service: Service
     function: Function
     stage: Stage
+    snapshot: Snapshot
     secret: Secret
     network_rule: NetworkRule
     integration: Integration
     tag: Tag
     account: Account
-    def __init__(self, uid: _Optional[int] = ..., name: _Optional[str] = ..., parent: _Optional[int] = ..., owner_role: _Optional[int] = ..., comment: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropped_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tags: _Optional[_Mapping[int, str]] = ..., parameters: _Optional[_Mapping[str, str]] = ..., database: _Optional[_Union[Database, _Mapping]] = ..., schema: _Optional[_Union[Schema, _Mapping]] = ..., role: _Optional[_Union[Role, _Mapping]] = ..., user: _Optional[_Union[User, _Mapping]] = ..., warehouse: _Optional[_Union[Warehouse, _Mapping]] = ..., compute_pool: _Optional[_Union[ComputePool, _Mapping]] = ..., image_repository: _Optional[_Union[ImageRepository, _Mapping]] = ..., service: _Optional[_Union[Service, _Mapping]] = ..., function: _Optional[_Union[Function, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., secret: _Optional[_Union[Secret, _Mapping]] = ..., network_rule: _Optional[_Union[NetworkRule, _Mapping]] = ..., integration: _Optional[_Union[Integration, _Mapping]] = ..., tag: _Optional[_Union[Tag, _Mapping]] = ..., account: _Optional[_Union[Account, _Mapping]] = ...) -> None: ...
+    def __init__(self, uid: _Optional[int] = ..., name: _Optional[str] = ..., parent: _Optional[int] = ..., owner_role: _Optional[int] = ..., comment: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropped_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tags: _Optional[_Mapping[int, str]] = ..., parameters: _Optional[_Mapping[str, str]] = ..., database: _Optional[_Union[Database, _Mapping]] = ..., schema: _Optional[_Union[Schema, _Mapping]] = ..., role: _Optional[_Union[Role, _Mapping]] = ..., user: _Optional[_Union[User, _Mapping]] = ..., warehouse: _Optional[_Union[Warehouse, _Mapping]] = ..., compute_pool: _Optional[_Union[ComputePool, _Mapping]] = ..., image_repository: _Optional[_Union[ImageRepository, _Mapping]] = ..., service: _Optional[_Union[Service, _Mapping]] = ..., function: _Optional[_Union[Function, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., secret: _Optional[_Union[Secret, _Mapping]] = ..., network_rule: _Optional[_Union[NetworkRule, _Mapping]] = ..., integration: _Optional[_Union[Integration, _Mapping]] = ..., tag: _Optional[_Union[Tag, _Mapping]] = ..., account: _Optional[_Union[Account, _Mapping]] = ...) -> None: ...
 
 class Database(_message.Message):
     __slots__ = ("transient",)
@@ -99,7 +101,7 @@ class Role(_message.Message):
     def __init__(self, system: _Optional[bool] = ...) -> None: ...
 
 class User(_message.Message):
-    __slots__ = ("login_name", "default_role", "default_warehouse", "default_namespace", "password_hash", "email", "disabled")
+    __slots__ = ("login_name", "default_role", "default_warehouse", "default_namespace", "password_hash", "email", "disabled", "display_name", "first_name", "middle_name", "last_name", "must_change_password", "type", "rsa_public_key", "rsa_public_key_2", "default_secondary_roles", "expires_on", "password_set_on", "access_tokens")
     LOGIN_NAME_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_ROLE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_WAREHOUSE_FIELD_NUMBER: _ClassVar[int]
@@ -107,6 +109,18 @@ class User(_message.Message):
     PASSWORD_HASH_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     DISABLED_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    FIRST_NAME_FIELD_NUMBER: _ClassVar[int]
+    MIDDLE_NAME_FIELD_NUMBER: _ClassVar[int]
+    LAST_NAME_FIELD_NUMBER: _ClassVar[int]
+    MUST_CHANGE_PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    RSA_PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    RSA_PUBLIC_KEY_2_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_SECONDARY_ROLES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_ON_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_SET_ON_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_TOKENS_FIELD_NUMBER: _ClassVar[int]
     login_name: str
     default_role: str
     default_warehouse: str
@@ -114,7 +128,53 @@ class User(_message.Message):
     password_hash: str
     email: str
     disabled: bool
-    def __init__(self, login_name: _Optional[str] = ..., default_role: _Optional[str] = ..., default_warehouse: _Optional[str] = ..., default_namespace: _Optional[str] = ..., password_hash: _Optional[str] = ..., email: _Optional[str] = ..., disabled: _Optional[bool] = ...) -> None: ...
+    display_name: str
+    first_name: str
+    middle_name: str
+    last_name: str
+    must_change_password: bool
+    type: str
+    rsa_public_key: PublicKey
+    rsa_public_key_2: PublicKey
+    default_secondary_roles: str
+    expires_on: _timestamp_pb2.Timestamp
+    password_set_on: _timestamp_pb2.Timestamp
+    access_tokens: _containers.RepeatedCompositeFieldContainer[AccessToken]
+    def __init__(self, login_name: _Optional[str] = ..., default_role: _Optional[str] = ..., default_warehouse: _Optional[str] = ..., default_namespace: _Optional[str] = ..., password_hash: _Optional[str] = ..., email: _Optional[str] = ..., disabled: _Optional[bool] = ..., display_name: _Optional[str] = ..., first_name: _Optional[str] = ..., middle_name: _Optional[str] = ..., last_name: _Optional[str] = ..., must_change_password: _Optional[bool] = ..., type: _Optional[str] = ..., rsa_public_key: _Optional[_Union[PublicKey, _Mapping]] = ..., rsa_public_key_2: _Optional[_Union[PublicKey, _Mapping]] = ..., default_secondary_roles: _Optional[str] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., password_set_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access_tokens: _Optional[_Iterable[_Union[AccessToken, _Mapping]]] = ...) -> None: ...
+
+class PublicKey(_message.Message):
+    __slots__ = ("text", "set_on")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SET_ON_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    set_on: _timestamp_pb2.Timestamp
+    def __init__(self, text: _Optional[str] = ..., set_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class AccessToken(_message.Message):
+    __slots__ = ("name", "sha256", "role_restriction", "created_on", "expires_on", "days", "disabled", "comment", "created_by", "rotated_to", "mins_to_bypass_network_policy")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    ROLE_RESTRICTION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_ON_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_ON_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    ROTATED_TO_FIELD_NUMBER: _ClassVar[int]
+    MINS_TO_BYPASS_NETWORK_POLICY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    sha256: str
+    role_restriction: int
+    created_on: _timestamp_pb2.Timestamp
+    expires_on: _timestamp_pb2.Timestamp
+    days: int
+    disabled: bool
+    comment: str
+    created_by: str
+    rotated_to: str
+    mins_to_bypass_network_policy: int
+    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ..., role_restriction: _Optional[int] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., days: _Optional[int] = ..., disabled: _Optional[bool] = ..., comment: _Optional[str] = ..., created_by: _Optional[str] = ..., rotated_to: _Optional[str] = ..., mins_to_bypass_network_policy: _Optional[int] = ...) -> None: ...
 
 class Warehouse(_message.Message):
     __slots__ = ("size", "auto_suspend_secs", "auto_resume", "suspended")
@@ -250,8 +310,26 @@ class Account(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class Snapshot(_message.Message):
+    __slots__ = ("service", "service_name", "volume", "instance_id", "size_bytes", "encryption", "expires_on")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_NAME_FIELD_NUMBER: _ClassVar[int]
+    VOLUME_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ENCRYPTION_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_ON_FIELD_NUMBER: _ClassVar[int]
+    service: int
+    service_name: str
+    volume: str
+    instance_id: int
+    size_bytes: int
+    encryption: str
+    expires_on: _timestamp_pb2.Timestamp
+    def __init__(self, service: _Optional[int] = ..., service_name: _Optional[str] = ..., volume: _Optional[str] = ..., instance_id: _Optional[int] = ..., size_bytes: _Optional[int] = ..., encryption: _Optional[str] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Service(_message.Message):
-    __slots__ = ("compute_pool", "spec_text", "spec", "spec_digest", "min_instances", "max_instances", "min_ready_instances", "auto_resume", "auto_suspend_secs", "suspended", "external_access_integrations", "query_warehouse", "is_job", "is_async_job", "replicas", "resumed_on", "suspended_on", "ingress_labels", "log_level", "cancelled_on")
+    __slots__ = ("compute_pool", "spec_text", "spec", "spec_digest", "min_instances", "max_instances", "min_ready_instances", "auto_resume", "auto_suspend_secs", "suspended", "external_access_integrations", "query_warehouse", "is_job", "is_async_job", "replicas", "resumed_on", "suspended_on", "ingress_labels", "log_level", "cancelled_on", "restores")
     class IngressLabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -279,6 +357,7 @@ class Service(_message.Message):
     INGRESS_LABELS_FIELD_NUMBER: _ClassVar[int]
     LOG_LEVEL_FIELD_NUMBER: _ClassVar[int]
     CANCELLED_ON_FIELD_NUMBER: _ClassVar[int]
+    RESTORES_FIELD_NUMBER: _ClassVar[int]
     compute_pool: int
     spec_text: str
     spec: ServiceSpec
@@ -299,7 +378,20 @@ class Service(_message.Message):
     ingress_labels: _containers.ScalarMap[str, str]
     log_level: str
     cancelled_on: _timestamp_pb2.Timestamp
-    def __init__(self, compute_pool: _Optional[int] = ..., spec_text: _Optional[str] = ..., spec: _Optional[_Union[ServiceSpec, _Mapping]] = ..., spec_digest: _Optional[str] = ..., min_instances: _Optional[int] = ..., max_instances: _Optional[int] = ..., min_ready_instances: _Optional[int] = ..., auto_resume: _Optional[bool] = ..., auto_suspend_secs: _Optional[int] = ..., suspended: _Optional[bool] = ..., external_access_integrations: _Optional[_Iterable[str]] = ..., query_warehouse: _Optional[str] = ..., is_job: _Optional[bool] = ..., is_async_job: _Optional[bool] = ..., replicas: _Optional[int] = ..., resumed_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., suspended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ingress_labels: _Optional[_Mapping[str, str]] = ..., log_level: _Optional[str] = ..., cancelled_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    restores: _containers.RepeatedCompositeFieldContainer[VolumeRestore]
+    def __init__(self, compute_pool: _Optional[int] = ..., spec_text: _Optional[str] = ..., spec: _Optional[_Union[ServiceSpec, _Mapping]] = ..., spec_digest: _Optional[str] = ..., min_instances: _Optional[int] = ..., max_instances: _Optional[int] = ..., min_ready_instances: _Optional[int] = ..., auto_resume: _Optional[bool] = ..., auto_suspend_secs: _Optional[int] = ..., suspended: _Optional[bool] = ..., external_access_integrations: _Optional[_Iterable[str]] = ..., query_warehouse: _Optional[str] = ..., is_job: _Optional[bool] = ..., is_async_job: _Optional[bool] = ..., replicas: _Optional[int] = ..., resumed_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., suspended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ingress_labels: _Optional[_Mapping[str, str]] = ..., log_level: _Optional[str] = ..., cancelled_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restores: _Optional[_Iterable[_Union[VolumeRestore, _Mapping]]] = ...) -> None: ...
+
+class VolumeRestore(_message.Message):
+    __slots__ = ("volume", "instance_id", "snapshot", "number")
+    VOLUME_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    volume: str
+    instance_id: int
+    snapshot: int
+    number: int
+    def __init__(self, volume: _Optional[str] = ..., instance_id: _Optional[int] = ..., snapshot: _Optional[int] = ..., number: _Optional[int] = ...) -> None: ...
 
 class Function(_message.Message):
     __slots__ = ("arguments", "returns", "strict", "immutable", "service", "endpoint", "path", "max_batch_rows", "max_batch_retries", "return_null_on_failure", "batch_timeout_secs", "context_headers")
@@ -411,7 +503,7 @@ class ScalingStep(_message.Message):
     def __init__(self, lower_bound: _Optional[float] = ..., upper_bound: _Optional[float] = ..., target_adjustment: _Optional[int] = ...) -> None: ...
 
 class ContainerSpec(_message.Message):
-    __slots__ = ("name", "image", "resolved", "command", "args", "env", "readiness_probe", "volume_mounts", "requests", "limits")
+    __slots__ = ("name", "image", "resolved", "command", "args", "env", "readiness_probe", "volume_mounts", "requests", "limits", "secrets")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -429,6 +521,7 @@ class ContainerSpec(_message.Message):
     VOLUME_MOUNTS_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
     name: str
     image: str
     resolved: ImageRef
@@ -439,7 +532,20 @@ class ContainerSpec(_message.Message):
     volume_mounts: _containers.RepeatedCompositeFieldContainer[VolumeMount]
     requests: Resources
     limits: Resources
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., resolved: _Optional[_Union[ImageRef, _Mapping]] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Mapping[str, str]] = ..., readiness_probe: _Optional[_Union[ReadinessProbe, _Mapping]] = ..., volume_mounts: _Optional[_Iterable[_Union[VolumeMount, _Mapping]]] = ..., requests: _Optional[_Union[Resources, _Mapping]] = ..., limits: _Optional[_Union[Resources, _Mapping]] = ...) -> None: ...
+    secrets: _containers.RepeatedCompositeFieldContainer[SecretMount]
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., resolved: _Optional[_Union[ImageRef, _Mapping]] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Mapping[str, str]] = ..., readiness_probe: _Optional[_Union[ReadinessProbe, _Mapping]] = ..., volume_mounts: _Optional[_Iterable[_Union[VolumeMount, _Mapping]]] = ..., requests: _Optional[_Union[Resources, _Mapping]] = ..., limits: _Optional[_Union[Resources, _Mapping]] = ..., secrets: _Optional[_Iterable[_Union[SecretMount, _Mapping]]] = ...) -> None: ...
+
+class SecretMount(_message.Message):
+    __slots__ = ("object_name", "directory_path", "env_var_name", "secret_key_ref")
+    OBJECT_NAME_FIELD_NUMBER: _ClassVar[int]
+    DIRECTORY_PATH_FIELD_NUMBER: _ClassVar[int]
+    ENV_VAR_NAME_FIELD_NUMBER: _ClassVar[int]
+    SECRET_KEY_REF_FIELD_NUMBER: _ClassVar[int]
+    object_name: str
+    directory_path: str
+    env_var_name: str
+    secret_key_ref: str
+    def __init__(self, object_name: _Optional[str] = ..., directory_path: _Optional[str] = ..., env_var_name: _Optional[str] = ..., secret_key_ref: _Optional[str] = ...) -> None: ...
 
 class ImageRef(_message.Message):
     __slots__ = ("repository", "repository_path", "image_name", "tag", "digest")
@@ -472,18 +578,56 @@ class VolumeMount(_message.Message):
     def __init__(self, name: _Optional[str] = ..., mount_path: _Optional[str] = ...) -> None: ...
 
 class VolumeSpec(_message.Message):
-    __slots__ = ("name", "source", "size_bytes", "uid", "gid")
+    __slots__ = ("name", "source", "size_bytes", "uid", "gid", "block", "stage")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     UID_FIELD_NUMBER: _ClassVar[int]
     GID_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
     name: str
     source: str
     size_bytes: int
     uid: int
     gid: int
-    def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., size_bytes: _Optional[int] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ...) -> None: ...
+    block: BlockConfig
+    stage: StageVolume
+    def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., size_bytes: _Optional[int] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., block: _Optional[_Union[BlockConfig, _Mapping]] = ..., stage: _Optional[_Union[StageVolume, _Mapping]] = ...) -> None: ...
+
+class BlockConfig(_message.Message):
+    __slots__ = ("from_snapshot", "snapshot", "iops", "throughput", "encryption", "snapshot_on_delete", "snapshot_delete_after_secs")
+    FROM_SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    IOPS_FIELD_NUMBER: _ClassVar[int]
+    THROUGHPUT_FIELD_NUMBER: _ClassVar[int]
+    ENCRYPTION_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_ON_DELETE_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_DELETE_AFTER_SECS_FIELD_NUMBER: _ClassVar[int]
+    from_snapshot: str
+    snapshot: int
+    iops: int
+    throughput: int
+    encryption: str
+    snapshot_on_delete: bool
+    snapshot_delete_after_secs: int
+    def __init__(self, from_snapshot: _Optional[str] = ..., snapshot: _Optional[int] = ..., iops: _Optional[int] = ..., throughput: _Optional[int] = ..., encryption: _Optional[str] = ..., snapshot_on_delete: _Optional[bool] = ..., snapshot_delete_after_secs: _Optional[int] = ...) -> None: ...
+
+class StageVolume(_message.Message):
+    __slots__ = ("path", "stage", "folder", "metadata_cache", "requests", "limits")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    METADATA_CACHE_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    stage: int
+    folder: str
+    metadata_cache: str
+    requests: Resources
+    limits: Resources
+    def __init__(self, path: _Optional[str] = ..., stage: _Optional[int] = ..., folder: _Optional[str] = ..., metadata_cache: _Optional[str] = ..., requests: _Optional[_Union[Resources, _Mapping]] = ..., limits: _Optional[_Union[Resources, _Mapping]] = ...) -> None: ...
 
 class Resources(_message.Message):
     __slots__ = ("cpu_milli", "memory_bytes", "gpu", "has_cpu", "has_memory")
@@ -542,7 +686,7 @@ class NameEntry(_message.Message):
     def __init__(self, uid: _Optional[int] = ...) -> None: ...
 
 class Grant(_message.Message):
-    __slots__ = ("grantee_kind", "grantee", "domain", "securable", "privilege", "grant_option", "granted_by", "created_on", "service_role")
+    __slots__ = ("grantee_kind", "grantee", "domain", "securable", "privilege", "grant_option", "granted_by", "created_on", "service_role", "future_in")
     GRANTEE_KIND_FIELD_NUMBER: _ClassVar[int]
     GRANTEE_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
@@ -552,6 +696,7 @@ class Grant(_message.Message):
     GRANTED_BY_FIELD_NUMBER: _ClassVar[int]
     CREATED_ON_FIELD_NUMBER: _ClassVar[int]
     SERVICE_ROLE_FIELD_NUMBER: _ClassVar[int]
+    FUTURE_IN_FIELD_NUMBER: _ClassVar[int]
     grantee_kind: str
     grantee: int
     domain: str
@@ -561,10 +706,11 @@ class Grant(_message.Message):
     granted_by: int
     created_on: _timestamp_pb2.Timestamp
     service_role: str
-    def __init__(self, grantee_kind: _Optional[str] = ..., grantee: _Optional[int] = ..., domain: _Optional[str] = ..., securable: _Optional[int] = ..., privilege: _Optional[str] = ..., grant_option: _Optional[bool] = ..., granted_by: _Optional[int] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service_role: _Optional[str] = ...) -> None: ...
+    future_in: str
+    def __init__(self, grantee_kind: _Optional[str] = ..., grantee: _Optional[int] = ..., domain: _Optional[str] = ..., securable: _Optional[int] = ..., privilege: _Optional[str] = ..., grant_option: _Optional[bool] = ..., granted_by: _Optional[int] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service_role: _Optional[str] = ..., future_in: _Optional[str] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("id", "user", "user_name", "role", "warehouse", "database", "schema", "parameters", "client_app", "client_version", "created_on", "expires_on", "last_query_id", "secondary_roles")
+    __slots__ = ("id", "user", "user_name", "role", "warehouse", "database", "schema", "parameters", "client_app", "client_version", "created_on", "expires_on", "last_query_id", "secondary_roles", "role_restriction")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -586,6 +732,7 @@ class Session(_message.Message):
     EXPIRES_ON_FIELD_NUMBER: _ClassVar[int]
     LAST_QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     SECONDARY_ROLES_FIELD_NUMBER: _ClassVar[int]
+    ROLE_RESTRICTION_FIELD_NUMBER: _ClassVar[int]
     id: int
     user: int
     user_name: str
@@ -600,7 +747,8 @@ class Session(_message.Message):
     expires_on: _timestamp_pb2.Timestamp
     last_query_id: str
     secondary_roles: str
-    def __init__(self, id: _Optional[int] = ..., user: _Optional[int] = ..., user_name: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_query_id: _Optional[str] = ..., secondary_roles: _Optional[str] = ...) -> None: ...
+    role_restriction: int
+    def __init__(self, id: _Optional[int] = ..., user: _Optional[int] = ..., user_name: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_query_id: _Optional[str] = ..., secondary_roles: _Optional[str] = ..., role_restriction: _Optional[int] = ...) -> None: ...
 
 class SessionToken(_message.Message):
     __slots__ = ("kind", "session", "user", "expires_on", "transfer")
@@ -800,6 +948,36 @@ class SchedulerLedger(_message.Message):
     last_service_address: int
     def __init__(self, last_incarnation: _Optional[int] = ..., last_node: _Optional[int] = ..., last_service_address: _Optional[int] = ...) -> None: ...
 
+class SnapshotStatus(_message.Message):
+    __slots__ = ("state", "host", "message")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    host: str
+    message: str
+    def __init__(self, state: _Optional[str] = ..., host: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class BlockSet(_message.Message):
+    __slots__ = ("host", "holder", "node", "volumes")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    VOLUMES_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    holder: str
+    node: str
+    volumes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, host: _Optional[str] = ..., holder: _Optional[str] = ..., node: _Optional[str] = ..., volumes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class BlockAttachment(_message.Message):
+    __slots__ = ("instance", "node")
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    instance: str
+    node: str
+    def __init__(self, instance: _Optional[str] = ..., node: _Optional[str] = ...) -> None: ...
+
 class Host(_message.Message):
     __slots__ = ("name", "underlay_address", "cpu_milli", "memory_bytes", "gpu", "architecture", "engine_version", "started_on")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -863,7 +1041,7 @@ class Node(_message.Message):
     def __init__(self, name: _Optional[str] = ..., host: _Optional[str] = ..., compute_pool: _Optional[int] = ..., agent_address: _Optional[str] = ..., engine_version: _Optional[str] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("instance", "node", "service", "instance_id", "address", "spec", "spec_digest", "identity", "stopping", "is_job", "job_index", "jobs_count", "created_on")
+    __slots__ = ("instance", "node", "service", "instance_id", "address", "spec", "spec_digest", "identity", "stopping", "is_job", "job_index", "jobs_count", "created_on", "restores")
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
@@ -877,6 +1055,7 @@ class Assignment(_message.Message):
     JOB_INDEX_FIELD_NUMBER: _ClassVar[int]
     JOBS_COUNT_FIELD_NUMBER: _ClassVar[int]
     CREATED_ON_FIELD_NUMBER: _ClassVar[int]
+    RESTORES_FIELD_NUMBER: _ClassVar[int]
     instance: str
     node: str
     service: int
@@ -890,7 +1069,8 @@ class Assignment(_message.Message):
     job_index: int
     jobs_count: int
     created_on: _timestamp_pb2.Timestamp
-    def __init__(self, instance: _Optional[str] = ..., node: _Optional[str] = ..., service: _Optional[int] = ..., instance_id: _Optional[int] = ..., address: _Optional[str] = ..., spec: _Optional[_Union[ServiceSpec, _Mapping]] = ..., spec_digest: _Optional[str] = ..., identity: _Optional[_Union[ServiceIdentity, _Mapping]] = ..., stopping: _Optional[bool] = ..., is_job: _Optional[bool] = ..., job_index: _Optional[int] = ..., jobs_count: _Optional[int] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    restores: _containers.RepeatedCompositeFieldContainer[VolumeRestore]
+    def __init__(self, instance: _Optional[str] = ..., node: _Optional[str] = ..., service: _Optional[int] = ..., instance_id: _Optional[int] = ..., address: _Optional[str] = ..., spec: _Optional[_Union[ServiceSpec, _Mapping]] = ..., spec_digest: _Optional[str] = ..., identity: _Optional[_Union[ServiceIdentity, _Mapping]] = ..., stopping: _Optional[bool] = ..., is_job: _Optional[bool] = ..., job_index: _Optional[int] = ..., jobs_count: _Optional[int] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restores: _Optional[_Iterable[_Union[VolumeRestore, _Mapping]]] = ...) -> None: ...
 
 class ServiceIdentity(_message.Message):
     __slots__ = ("service_name", "database_name", "schema_name", "dns_hash", "owner_role", "owner_role_name", "compute_pool", "compute_pool_name", "database", "schema")

@@ -29,7 +29,7 @@ class CloseWarehouseSessionReply(_message.Message):
     def __init__(self) -> None: ...
 
 class SessionContext(_message.Message):
-    __slots__ = ("user", "role", "warehouse", "database", "schema", "account", "organization", "parameters", "client_app", "client_version", "last_query_id")
+    __slots__ = ("user", "role", "warehouse", "database", "schema", "account", "organization", "parameters", "client_app", "client_version", "last_query_id", "role_uid")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,7 @@ class SessionContext(_message.Message):
     CLIENT_APP_FIELD_NUMBER: _ClassVar[int]
     CLIENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     LAST_QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_UID_FIELD_NUMBER: _ClassVar[int]
     user: str
     role: str
     warehouse: str
@@ -59,10 +60,11 @@ class SessionContext(_message.Message):
     client_app: str
     client_version: str
     last_query_id: str
-    def __init__(self, user: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., account: _Optional[str] = ..., organization: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., last_query_id: _Optional[str] = ...) -> None: ...
+    role_uid: int
+    def __init__(self, user: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., account: _Optional[str] = ..., organization: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., last_query_id: _Optional[str] = ..., role_uid: _Optional[int] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
-    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages", "restricted", "schemas")
+    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages", "restricted", "schemas", "roles", "held")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     SQL_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +76,8 @@ class ExecuteRequest(_message.Message):
     STAGES_FIELD_NUMBER: _ClassVar[int]
     RESTRICTED_FIELD_NUMBER: _ClassVar[int]
     SCHEMAS_FIELD_NUMBER: _ClassVar[int]
+    ROLES_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     session: int
     query_id: str
     sql: str
@@ -85,7 +89,17 @@ class ExecuteRequest(_message.Message):
     stages: _containers.RepeatedCompositeFieldContainer[StageBinding]
     restricted: bool
     schemas: _containers.RepeatedCompositeFieldContainer[SchemaName]
-    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ..., stages: _Optional[_Iterable[_Union[StageBinding, _Mapping]]] = ..., restricted: _Optional[bool] = ..., schemas: _Optional[_Iterable[_Union[SchemaName, _Mapping]]] = ...) -> None: ...
+    roles: _containers.RepeatedScalarFieldContainer[int]
+    held: _containers.RepeatedCompositeFieldContainer[HeldPrivileges]
+    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ..., stages: _Optional[_Iterable[_Union[StageBinding, _Mapping]]] = ..., restricted: _Optional[bool] = ..., schemas: _Optional[_Iterable[_Union[SchemaName, _Mapping]]] = ..., roles: _Optional[_Iterable[int]] = ..., held: _Optional[_Iterable[_Union[HeldPrivileges, _Mapping]]] = ...) -> None: ...
+
+class HeldPrivileges(_message.Message):
+    __slots__ = ("object", "privileges")
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    PRIVILEGES_FIELD_NUMBER: _ClassVar[int]
+    object: int
+    privileges: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, object: _Optional[int] = ..., privileges: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StageBinding(_message.Message):
     __slots__ = ("spelling", "stage")
@@ -154,7 +168,7 @@ class ColumnType(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., nullable: _Optional[bool] = ..., length: _Optional[int] = ..., byte_length: _Optional[int] = ..., precision: _Optional[int] = ..., scale: _Optional[int] = ...) -> None: ...
 
 class ExecuteReply(_message.Message):
-    __slots__ = ("columns", "rows", "statement_type", "database", "schema", "arrow_stream", "rows_affected")
+    __slots__ = ("columns", "rows", "statement_type", "database", "schema", "arrow_stream", "rows_affected", "made")
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +176,7 @@ class ExecuteReply(_message.Message):
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
     ROWS_AFFECTED_FIELD_NUMBER: _ClassVar[int]
+    MADE_FIELD_NUMBER: _ClassVar[int]
     columns: _containers.RepeatedCompositeFieldContainer[ColumnType]
     rows: int
     statement_type: int
@@ -169,7 +184,64 @@ class ExecuteReply(_message.Message):
     schema: str
     arrow_stream: bytes
     rows_affected: int
-    def __init__(self, columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., arrow_stream: _Optional[bytes] = ..., rows_affected: _Optional[int] = ...) -> None: ...
+    made: _containers.RepeatedCompositeFieldContainer[WarehouseObject]
+    def __init__(self, columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., arrow_stream: _Optional[bytes] = ..., rows_affected: _Optional[int] = ..., made: _Optional[_Iterable[_Union[WarehouseObject, _Mapping]]] = ...) -> None: ...
+
+class WarehouseObject(_message.Message):
+    __slots__ = ("uid", "kind", "database", "schema", "name", "owner", "created_on")
+    UID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    CREATED_ON_FIELD_NUMBER: _ClassVar[int]
+    uid: int
+    kind: str
+    database: str
+    schema: str
+    name: str
+    owner: int
+    created_on: int
+    def __init__(self, uid: _Optional[int] = ..., kind: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., name: _Optional[str] = ..., owner: _Optional[int] = ..., created_on: _Optional[int] = ...) -> None: ...
+
+class ListObjectsRequest(_message.Message):
+    __slots__ = ("database", "schema", "kind", "name", "uids", "owner")
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UIDS_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    database: str
+    schema: str
+    kind: str
+    name: str
+    uids: _containers.RepeatedScalarFieldContainer[int]
+    owner: int
+    def __init__(self, database: _Optional[str] = ..., schema: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., uids: _Optional[_Iterable[int]] = ..., owner: _Optional[int] = ...) -> None: ...
+
+class ListObjectsReply(_message.Message):
+    __slots__ = ("objects",)
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    objects: _containers.RepeatedCompositeFieldContainer[WarehouseObject]
+    def __init__(self, objects: _Optional[_Iterable[_Union[WarehouseObject, _Mapping]]] = ...) -> None: ...
+
+class ChangeOwnerRequest(_message.Message):
+    __slots__ = ("uids", "from_role", "owner", "owner_name")
+    UIDS_FIELD_NUMBER: _ClassVar[int]
+    FROM_ROLE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
+    uids: _containers.RepeatedScalarFieldContainer[int]
+    from_role: int
+    owner: int
+    owner_name: str
+    def __init__(self, uids: _Optional[_Iterable[int]] = ..., from_role: _Optional[int] = ..., owner: _Optional[int] = ..., owner_name: _Optional[str] = ...) -> None: ...
+
+class ChangeOwnerReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class CancelRequest(_message.Message):
     __slots__ = ("session", "query_id")
@@ -238,12 +310,14 @@ class ApplyDdlRequest(_message.Message):
     def __init__(self, create_database: _Optional[str] = ..., drop_database: _Optional[str] = ..., create_schema: _Optional[_Union[SchemaName, _Mapping]] = ..., drop_schema: _Optional[_Union[SchemaName, _Mapping]] = ..., replace: _Optional[bool] = ...) -> None: ...
 
 class SchemaName(_message.Message):
-    __slots__ = ("database", "schema")
+    __slots__ = ("database", "schema", "privileges")
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    PRIVILEGES_FIELD_NUMBER: _ClassVar[int]
     database: str
     schema: str
-    def __init__(self, database: _Optional[str] = ..., schema: _Optional[str] = ...) -> None: ...
+    privileges: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, database: _Optional[str] = ..., schema: _Optional[str] = ..., privileges: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ApplyDdlReply(_message.Message):
     __slots__ = ()

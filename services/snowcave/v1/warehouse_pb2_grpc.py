@@ -69,6 +69,16 @@ class WarehouseServiceStub:
                 request_serializer=snowcave_dot_v1_dot_warehouse__pb2.ApplyDdlRequest.SerializeToString,
                 response_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ApplyDdlReply.FromString,
                 _registered_method=True)
+        self.ListObjects = channel.unary_unary(
+                '/snowcave.v1.WarehouseService/ListObjects',
+                request_serializer=snowcave_dot_v1_dot_warehouse__pb2.ListObjectsRequest.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ListObjectsReply.FromString,
+                _registered_method=True)
+        self.ChangeOwner = channel.unary_unary(
+                '/snowcave.v1.WarehouseService/ChangeOwner',
+                request_serializer=snowcave_dot_v1_dot_warehouse__pb2.ChangeOwnerRequest.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ChangeOwnerReply.FromString,
+                _registered_method=True)
 
 
 class WarehouseServiceServicer:
@@ -123,6 +133,19 @@ class WarehouseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListObjects(self, request, context):
+        """Tables, views, sequences and functions are the warehouse's own; grants on them are api's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeOwner(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WarehouseServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -160,6 +183,16 @@ def add_WarehouseServiceServicer_to_server(servicer, server):
                     servicer.ApplyDdl,
                     request_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ApplyDdlRequest.FromString,
                     response_serializer=snowcave_dot_v1_dot_warehouse__pb2.ApplyDdlReply.SerializeToString,
+            ),
+            'ListObjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListObjects,
+                    request_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ListObjectsRequest.FromString,
+                    response_serializer=snowcave_dot_v1_dot_warehouse__pb2.ListObjectsReply.SerializeToString,
+            ),
+            'ChangeOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeOwner,
+                    request_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ChangeOwnerRequest.FromString,
+                    response_serializer=snowcave_dot_v1_dot_warehouse__pb2.ChangeOwnerReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -351,6 +384,60 @@ class WarehouseService:
             '/snowcave.v1.WarehouseService/ApplyDdl',
             snowcave_dot_v1_dot_warehouse__pb2.ApplyDdlRequest.SerializeToString,
             snowcave_dot_v1_dot_warehouse__pb2.ApplyDdlReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListObjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/snowcave.v1.WarehouseService/ListObjects',
+            snowcave_dot_v1_dot_warehouse__pb2.ListObjectsRequest.SerializeToString,
+            snowcave_dot_v1_dot_warehouse__pb2.ListObjectsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/snowcave.v1.WarehouseService/ChangeOwner',
+            snowcave_dot_v1_dot_warehouse__pb2.ChangeOwnerRequest.SerializeToString,
+            snowcave_dot_v1_dot_warehouse__pb2.ChangeOwnerReply.FromString,
             options,
             channel_credentials,
             insecure,
