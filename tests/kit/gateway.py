@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +30,15 @@ class Routes:
 
     port: int = 0
     ready: bool = True
+    # Of instances that are asked first, on the same port; nobody listens there.
+    dead: tuple[str, ...] = ()
 
     def find(self, host: str) -> Route | None:
         return ROUTE if host.partition(":")[0] == HOST else None
 
-    def instance(self, route: Route) -> tuple[str, int] | None:
-        return ("127.0.0.1", self.port) if self.ready else None
+    def instance(self, route: Route, avoid: Collection[str] = ()) -> tuple[str, int] | None:
+        asked = [one for one in (*self.dead, "127.0.0.1") if one not in avoid]
+        return (asked[0], self.port) if self.ready and asked else None
 
     def status(self, route: Route) -> str:
         return "PENDING"

@@ -122,13 +122,8 @@ class Exchange:
         await self._send_on(self._pool.take(self._passage.address))
 
     async def _send_on(self, upstream: Upstream | None) -> None:
-        assert self._passage is not None
         if upstream is None:
-            try:
-                upstream = await self._pool.connect(self._passage.address)
-            except (OSError, TimeoutError) as error:
-                text = "The service's instance does not take connections."
-                raise Refused(page(502, "No answer from the service", text, retry=2)) from error
+            upstream = await self._connect()
         self._upstream = upstream
         upstream.begin(self, self._head_bytes(), answers_without_body=self.head.method == b"HEAD")
         self._client.hold(
@@ -139,6 +134,19 @@ class Exchange:
             upstream.write(self._framed(data))
         if self._body_complete:
             self._end_body()
+
+    async def _connect(self) -> Upstream:
+        """To the chosen instance, or to another: whoever refused the connection has seen nothing of it."""
+        while True:
+            assert self._passage is not None
+            try:
+                return await self._pool.connect(self._passage.address)
+            except (OSError, TimeoutError) as error:
+                self._passage = self._gateway.elsewhere(self._passage)
+                if self._passage is None:
+                    text = "The service's instance does not take connections."
+                    answer = page(502, "No answer from the service", text, retry=2)
+                    raise Refused(answer) from error
 
     def _head_bytes(self) -> bytes:
         assert self._passage is not None

@@ -1,7 +1,7 @@
 """Decides about a request: which service, who asks, may they, which instance."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from snowcave.ingress import headers as rules
@@ -47,6 +47,9 @@ class Passage:
 
     user: str
     address: tuple[str, int]
+    route: Route
+    # Instances that did not take the connection.
+    refused: frozenset[str] = frozenset()
 
 
 class Gateway:
@@ -86,7 +89,13 @@ class Gateway:
                 f"(status {self._routes.status(route)}). Try again in a moment."
             )
             raise Refused(page(503, "Service not ready", text, retry=2))
-        return Passage(who.user_name, address)
+        return Passage(who.user_name, address, route)
+
+    def elsewhere(self, passage: Passage) -> Passage | None:
+        """The passage to another instance, after its own has refused; None where none is left."""
+        refused = passage.refused | {passage.address[0]}
+        address = self._routes.instance(passage.route, refused)
+        return None if address is None else replace(passage, address=address, refused=refused)
 
     def _route(self, head: Head) -> Route:
         if head.method in _BLOCKED:

@@ -1,6 +1,7 @@
 """Host → public endpoint → ready instances, kept up to date from mirrors."""
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from snowcave.model.names import ingress_host
@@ -75,12 +76,13 @@ class Routes:
         """By the Host header: the port does not matter, nor does case."""
         return self._by_host.get(host.partition(":")[0].rstrip(".").lower())
 
-    def instance(self, route: Route) -> tuple[str, int] | None:
-        """A ready instance, chosen at random; None where the service is not ready."""
+    def instance(self, route: Route, avoid: Collection[str] = ()) -> tuple[str, int] | None:
+        """A ready instance, chosen at random; None where there is none, or too few."""
         ready = self._ready_of(str(route.service))
         if len(ready) < route.min_ready:
             return None
-        return self._rng.choice(ready), route.port
+        left = [address for address in ready if address not in avoid] if avoid else ready
+        return (self._rng.choice(left), route.port) if left else None
 
     def status(self, route: Route) -> str:
         """The service's status in Snowflake's words."""

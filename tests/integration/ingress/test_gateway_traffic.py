@@ -366,3 +366,19 @@ async def test_tls_and_plain_share_the_port(settings: IngressSettings):
             assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
         writer.close()
         assert (await s.ask(get())).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_connection_that_is_refused_is_made_to_another_instance(
+    settings: IngressSettings, method: str
+):
+    """Nobody has seen the request yet, so that any may go elsewhere."""
+    async with stage(settings, echo_head) as s:
+        s.routes.dead = ("127.0.0.2", "127.0.0.3")
+        assert (await s.ask(get(method=method))).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_where_every_instance_refuses_the_caller_hears_so(settings: IngressSettings):
+    async with stage(settings, echo_head) as s:
+        s.routes.port = 1
+        assert (await s.ask(get())).startswith(b"HTTP/1.1 502 ")
