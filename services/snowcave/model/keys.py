@@ -85,6 +85,7 @@ DOMAINS = (
     "service",
     "function",
     "stage",
+    "snapshot",
     "secret",
     "network_rule",
     "integration",
@@ -149,6 +150,28 @@ LEDGER = KeySpace(
     state.SchedulerLedger,
     "the leader's last write, and the numbers that are never used twice",
     fenced=True,
+)
+SNAPSHOT_STATUS = KeySpace(
+    "status/snapshot/",
+    ("uid",),
+    Role.HYPERVISOR,
+    state.SnapshotStatus,
+    "snapshots as they are, by the machine that has their content",
+)
+BLOCKS = KeySpace(
+    "block/",
+    ("service", "instance_id"),
+    Role.AGENT,
+    state.BlockSet,
+    "on which machine an instance's block volumes lie, and which instance has them",
+)
+ATTACHED = KeySpace(
+    "attached/",
+    ("service", "instance_id"),
+    Role.AGENT,
+    state.BlockAttachment,
+    "block volumes in use; an agent that cannot keep its key lets go of the volumes",
+    Lease.HEARTBEAT,
 )
 VMS = KeySpace(
     "vm/",
@@ -219,6 +242,9 @@ TABLE: tuple[KeySpace[Message], ...] = (  # type: ignore[assignment]
     POOL_STATUS,
     SERVICE_STATUS,
     LEDGER,
+    SNAPSHOT_STATUS,
+    BLOCKS,
+    ATTACHED,
     VMS,
     ASSIGNMENTS,
     ENDPOINTS,
