@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from google.protobuf.json_format import MessageToDict
 
+from snowcave.model.spec import scaling
 from snowcave.v1 import state_pb2 as state
 
 _CORS = (
@@ -54,6 +55,8 @@ def described(spec: state.ServiceSpec) -> str:
         body["logExporters"] = {"eventTableConfig": {"logLevel": spec.log_level}}
     if spec.metric_groups:
         body["platformMonitor"] = {"metricConfig": {"groups": list(spec.metric_groups)}}
+    if spec.HasField("auto_scaling"):
+        body["resourceManagement"] = scaling.described(spec.auto_scaling)
     whole: dict[str, Any] = {"spec": body}
     if spec.execute_as_caller:
         whole["capabilities"] = {"securityContext": {"executeAsCaller": True}}

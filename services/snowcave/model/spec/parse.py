@@ -7,6 +7,7 @@ from snowcave.model.spec.containers import containers_of
 from snowcave.model.spec.document import load
 from snowcave.model.spec.fields import Fields, invalid, not_yet, plural, unique
 from snowcave.model.spec.quantities import memory_bytes
+from snowcave.model.spec.scaling import auto_scaling
 from snowcave.v1 import state_pb2 as state
 
 _MAX_ENDPOINTS = 100
@@ -40,8 +41,6 @@ def parse(text: str) -> state.ServiceSpec:
     spec = root.child("spec", _SPEC)
     if spec is None:
         raise SpecInvalid("missing 'spec'")
-    if "resourceManagement" in spec:
-        raise not_yet("resourceManagement", "spec")
     endpoints = _endpoints(spec)
     volumes = _volumes(spec)
     result = state.ServiceSpec(
@@ -52,6 +51,8 @@ def parse(text: str) -> state.ServiceSpec:
         log_level=_log_level(spec),
         metric_groups=_metric_groups(spec),
     )
+    if (policies := auto_scaling(spec)) is not None:
+        result.auto_scaling.CopyFrom(policies)
     capabilities = root.child("capabilities", ("securityContext",))
     context = capabilities and capabilities.child("securityContext", ("executeAsCaller",))
     result.execute_as_caller = bool(context and context.boolean("executeAsCaller", False))
