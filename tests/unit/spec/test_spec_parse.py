@@ -128,7 +128,7 @@ def test_refusals_in_the_words_of_a_live_account(text: str, message: str) -> Non
         ("a: 1\na: 2", "duplicate key 'a'"),
         (CONTAINER % ("env: [a]", "", ""), "'env' in"),
         (CONTAINER % ("command: run", "", ""), "'command' in .* must be a list"),
-        (CONTAINER % ("secrets: []", "", ""), "'secrets' .* not supported"),
+        (CONTAINER % ("secrets: {}", "", ""), "'secrets' .* must be a list"),
         (CONTAINER % ("resources: {requests: {memory: 1}}", "", ""), "invalid value '1'"),
         (CONTAINER % ("resources: {limits: {nvidia.com/gpu: 1}}", "", ""), "must be the same"),
         (
@@ -150,7 +150,7 @@ def test_refusals_in_the_words_of_a_live_account(text: str, message: str) -> Non
             CONTAINER % ("", ", endpoints: [{name: e, port: 1, public: true, protocol: TCP}]", ""),
             "must be HTTP",
         ),
-        (CONTAINER % ("", ", volumes: [{name: v, source: block}]", ""), "not supported"),
+        (CONTAINER % ("", ", volumes: [{name: v, source: block}]", ""), "missing 'size'"),
         (CONTAINER % ("", ", volumes: [{name: v, source: memory}]", ""), "missing 'size'"),
         (
             CONTAINER % ("", "", "\nserviceRoles: [{name: r, endpoints: [x]}]"),

@@ -80,6 +80,8 @@ def _container(container: state.ContainerSpec) -> dict[str, Any]:
     if container.HasField("readiness_probe"):
         probe = container.readiness_probe
         shown["readinessProbe"] = {"port": probe.port, "path": _Quoted(probe.path)}
+    if container.secrets:
+        shown["secrets"] = [_secret(secret) for secret in container.secrets]
     if container.volume_mounts:
         shown["volumeMounts"] = [
             {"name": _Quoted(mount.name), "mountPath": _Quoted(mount.mount_path)}
@@ -117,10 +119,61 @@ def _memory(size: int) -> str:
     return f"{size // 1000}.{size % 1000:03d}k"
 
 
+def _secret(secret: state.SecretMount) -> dict[str, Any]:
+    shown: dict[str, Any] = {"snowflakeSecret": {"objectName": _Quoted(secret.object_name)}}
+    if secret.directory_path:
+        shown["directoryPath"] = _Quoted(secret.directory_path)
+        return shown
+    shown["envVarName"] = _Quoted(secret.env_var_name)
+    shown["secretKeyRef"] = _Quoted(secret.secret_key_ref)
+    return shown
+
+
 def _volume(volume: state.VolumeSpec) -> dict[str, Any]:
     shown: dict[str, Any] = {"name": _Quoted(volume.name), "source": _Quoted(volume.source)}
     if volume.size_bytes:
         shown["size"] = _Quoted(_memory(volume.size_bytes))
+    shown |= _given(uid=volume.uid, gid=volume.gid)
+    if volume.source == "block" and (config := _block(volume.block)):
+        shown["blockConfig"] = config
+    if volume.source == "stage":
+        shown["stageConfig"] = _stage(volume.stage)
+    return shown
+
+
+def _given(**numbers: int) -> dict[str, int]:
+    return {key: number for key, number in numbers.items() if number}
+
+
+def _block(block: state.BlockConfig) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    if block.from_snapshot:
+        shown["initialContents"] = {"fromSnapshot": _Quoted(block.from_snapshot)}
+    shown |= _given(iops=block.iops, throughput=block.throughput)
+    if block.encryption:
+        shown["encryption"] = _Quoted(block.encryption)
+    if block.HasField("snapshot_on_delete"):
+        shown["snapshotOnDelete"] = block.snapshot_on_delete
+    if seconds := block.snapshot_delete_after_secs:
+        text = f"{seconds // 86_400}d" if seconds % 86_400 == 0 else f"{seconds // 3600}h"
+        shown["snapshotDeleteAfter"] = _Quoted(text)
+    return shown
+
+
+def _stage(stage: state.StageVolume) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": _Quoted(stage.path)}
+    if stage.metadata_cache:
+        shown["metadataCache"] = _Quoted(stage.metadata_cache)
+    resources = {
+        key: amounts
+        for key, amounts in (
+            ("requests", _amounts(stage.requests)),
+            ("limits", _amounts(stage.limits)),
+        )
+        if amounts
+    }
+    if resources:
+        shown["resources"] = resources
     return shown
 
 

@@ -1,8 +1,10 @@
 """The containers of a specification: what runs, with which probe, mounts and resources."""
 
 from snowcave.model.errors import SpecInvalid
-from snowcave.model.spec.fields import Fields, invalid, not_yet, plural, unique
+from snowcave.model.spec.fields import Fields, invalid, plural, unique
 from snowcave.model.spec.quantities import cpu_milli, memory_bytes
+from snowcave.model.spec.secrets import MAX_SECRETS, secrets_of
+from snowcave.model.spec.volumes import mounts_of
 from snowcave.v1 import state_pb2 as state
 
 _MAX_CONTAINERS = 20
@@ -32,13 +34,13 @@ def containers_of(spec: Fields, volumes: set[str]) -> list[state.ContainerSpec]:
     if len(found) > _MAX_CONTAINERS:
         raise SpecInvalid(f"more than {_MAX_CONTAINERS} containers")
     unique([container.name for container in found], "container")
+    if sum(len(container.secrets) for container in found) > MAX_SECRETS:
+        raise SpecInvalid(f"more than {MAX_SECRETS} secrets")
     return found
 
 
 def _container(fields: Fields, volumes: set[str]) -> state.ContainerSpec:
     name, image = fields.name(), fields.text("image")
-    if "secrets" in fields:
-        raise not_yet("secrets", fields.place)
     if not image:
         raise SpecInvalid(f"missing 'image' for '{fields.place}'")
     container = state.ContainerSpec(
@@ -47,7 +49,8 @@ def _container(fields: Fields, volumes: set[str]) -> state.ContainerSpec:
         command=fields.texts("command"),
         args=fields.texts("args"),
         env=_env(fields),
-        volume_mounts=_mounts(fields, volumes),
+        volume_mounts=mounts_of(fields, volumes),
+        secrets=secrets_of(fields),
     )
     probe = fields.child("readinessProbe", ("port", "path"))
     if probe is not None:
@@ -72,18 +75,6 @@ def _probe(fields: Fields) -> state.ReadinessProbe:
     if any(character.isspace() or not character.isprintable() for character in path):
         raise invalid(path, "path", fields.place, "a path without spaces is expected")
     return state.ReadinessProbe(port=port, path=path if path.startswith("/") else f"/{path}")
-
-
-def _mounts(fields: Fields, volumes: set[str]) -> list[state.VolumeMount]:
-    mounts: list[state.VolumeMount] = []
-    for mount in fields.children("volumeMounts", ("name", "mountPath")):
-        name, path = mount.text("name"), mount.text("mountPath")
-        if name not in volumes:
-            raise invalid(name, "name", mount.place, "there is no such volume")
-        if not path.startswith("/") or ".." in path.split("/") or "\0" in path:
-            raise invalid(path, "mountPath", mount.place, "an absolute path is expected")
-        mounts.append(state.VolumeMount(name=name, mount_path=path))
-    return mounts
 
 
 def _set_resources(container: state.ContainerSpec, fields: Fields) -> None:

@@ -5,13 +5,12 @@ import re
 from snowcave.model.errors import SpecInvalid
 from snowcave.model.spec.containers import containers_of
 from snowcave.model.spec.document import load
-from snowcave.model.spec.fields import Fields, invalid, not_yet, plural, unique
-from snowcave.model.spec.quantities import memory_bytes
+from snowcave.model.spec.fields import Fields, invalid, plural, unique
 from snowcave.model.spec.scaling import auto_scaling
+from snowcave.model.spec.volumes import volumes_of
 from snowcave.v1 import state_pb2 as state
 
 _MAX_ENDPOINTS = 100
-_MAX_VOLUMES = 20
 _MAX_PORT = 65535
 _ROLE_NAME = re.compile(r"[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?")
 _METRIC_GROUPS = ("system", "system_limits", "status", "network", "storage")
@@ -42,7 +41,7 @@ def parse(text: str) -> state.ServiceSpec:
     if spec is None:
         raise SpecInvalid("missing 'spec'")
     endpoints = _endpoints(spec)
-    volumes = _volumes(spec)
+    volumes = volumes_of(spec)
     result = state.ServiceSpec(
         containers=containers_of(spec, {volume.name for volume in volumes}),
         endpoints=endpoints,
@@ -109,34 +108,6 @@ def _cors(fields: Fields, public: bool) -> state.CorsSettings:
                 origin, "Access-Control-Allow-Origin", fields.place, "a URL without path or *"
             )
     return settings
-
-
-def _volumes(spec: Fields) -> list[state.VolumeSpec]:
-    known = ("name", "source", "size", "uid", "gid", "blockConfig", "stageConfig")
-    key = plural(spec, "volumes")
-    found = [_volume(fields) for fields in spec.children(key, known)]
-    if len(found) > _MAX_VOLUMES:
-        raise SpecInvalid(f"more than {_MAX_VOLUMES} volumes")
-    unique([volume.name for volume in found], "volume")
-    return found
-
-
-def _volume(fields: Fields) -> state.VolumeSpec:
-    name, source = fields.name(), fields.text("source")
-    if source.startswith("@") or source.lower() in ("stage", "block"):
-        raise not_yet(f"source: {source}", fields.place)
-    for key in ("blockConfig", "stageConfig", "uid", "gid"):
-        if key in fields:
-            raise SpecInvalid(f"'{key}' for '{fields.place}' does not go with source {source}")
-    volume = state.VolumeSpec(
-        name=name, source=fields.one_of("source", ("LOCAL", "MEMORY")).lower()
-    )
-    if volume.source == "memory":
-        size = memory_bytes(fields.text("size"))
-        if not size:
-            raise invalid(fields.text("size"), "size", fields.place, "a figure with Mi or Gi")
-        volume.size_bytes = size
-    return volume
 
 
 def _service_roles(root: Fields, endpoints: set[str]) -> list[state.ServiceRoleSpec]:
