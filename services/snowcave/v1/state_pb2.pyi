@@ -189,7 +189,7 @@ class Warehouse(_message.Message):
     def __init__(self, size: _Optional[str] = ..., auto_suspend_secs: _Optional[int] = ..., auto_resume: _Optional[bool] = ..., suspended: _Optional[bool] = ...) -> None: ...
 
 class ComputePool(_message.Message):
-    __slots__ = ("instance_family", "min_nodes", "max_nodes", "auto_resume", "auto_suspend_secs", "suspended", "resumed_on", "placement_group")
+    __slots__ = ("instance_family", "min_nodes", "max_nodes", "auto_resume", "auto_suspend_secs", "suspended", "resumed_on", "placement_group", "backup_instance_families")
     INSTANCE_FAMILY_FIELD_NUMBER: _ClassVar[int]
     MIN_NODES_FIELD_NUMBER: _ClassVar[int]
     MAX_NODES_FIELD_NUMBER: _ClassVar[int]
@@ -198,6 +198,7 @@ class ComputePool(_message.Message):
     SUSPENDED_FIELD_NUMBER: _ClassVar[int]
     RESUMED_ON_FIELD_NUMBER: _ClassVar[int]
     PLACEMENT_GROUP_FIELD_NUMBER: _ClassVar[int]
+    BACKUP_INSTANCE_FAMILIES_FIELD_NUMBER: _ClassVar[int]
     instance_family: str
     min_nodes: int
     max_nodes: int
@@ -206,7 +207,8 @@ class ComputePool(_message.Message):
     suspended: bool
     resumed_on: _timestamp_pb2.Timestamp
     placement_group: str
-    def __init__(self, instance_family: _Optional[str] = ..., min_nodes: _Optional[int] = ..., max_nodes: _Optional[int] = ..., auto_resume: _Optional[bool] = ..., auto_suspend_secs: _Optional[int] = ..., suspended: _Optional[bool] = ..., resumed_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., placement_group: _Optional[str] = ...) -> None: ...
+    backup_instance_families: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, instance_family: _Optional[str] = ..., min_nodes: _Optional[int] = ..., max_nodes: _Optional[int] = ..., auto_resume: _Optional[bool] = ..., auto_suspend_secs: _Optional[int] = ..., suspended: _Optional[bool] = ..., resumed_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., placement_group: _Optional[str] = ..., backup_instance_families: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ImageRepository(_message.Message):
     __slots__ = ("encryption",)

@@ -8,7 +8,8 @@ from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.lexer import Kind
 from snowcave.api.sql.options import Clause, read_options
 from snowcave.api.sql.stages import read_stage
-from snowcave.api.sql.tree import CreateService, Existing, SpecSource
+from snowcave.api.sql.tree import CreateService, Existing, RestoreVolume, SpecSource
+from snowcave.model.names import ObjectName
 from snowcave.model.stage_path import StagePath
 
 _FILES = (
@@ -39,6 +40,23 @@ def create_service(cursor: Cursor, existing: Existing) -> CreateService:
     if not sources:
         raise cursor.unexpected("FROM SPECIFICATION")
     return CreateService(name, existing, pools[0], sources[0], options)
+
+
+def restore_volume(cursor: Cursor, service: ObjectName, if_exists: bool) -> RestoreVolume:
+    """After ALTER SERVICE and its name."""
+    cursor.expect("RESTORE", "VOLUME")
+    token = cursor.peek()
+    # Volumes are named in lower case by specifications; quotes only keep what is written.
+    name = cursor.word_or_string()
+    if token.kind is Kind.NUMBER:
+        raise cursor.unexpected("identifier", token)
+    cursor.expect("INSTANCES")
+    numbers = cursor.in_parentheses(cursor.integer) if cursor.at("(") else None
+    instances = numbers or cursor.comma_list(cursor.integer)
+    cursor.expect("FROM", "SNAPSHOT")
+    snapshot = cursor.name()
+    cursor.end()
+    return RestoreVolume(service, if_exists, name, instances, snapshot)
 
 
 def source_clauses(found: list[SpecSource]) -> dict[str, Clause]:

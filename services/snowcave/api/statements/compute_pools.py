@@ -6,6 +6,7 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Show
+from snowcave.api.sql.workloads import has_user
 from snowcave.api.statements.existing import (
     EXECUTED,
     already_dropped,
@@ -120,6 +121,21 @@ def _apply(pool: state.ComputePool, options: Options) -> None:
                 f"\nPlacement group '{group}' does not exist in this region."
             )
         pool.placement_group = group.upper()
+    if "BACKUP_INSTANCE_FAMILIES" in options:
+        backups = [_family(name.upper()) for name in options.names("BACKUP_INSTANCE_FAMILIES")]
+        pool.ClearField("backup_instance_families")
+        pool.backup_instance_families.extend(backups)
+        if not backups or len(set(backups)) < len(backups):
+            raise ValueInvalid(
+                "SQL compilation error:\nInvalid BACKUP_INSTANCE_FAMILIES for compute pool: "
+                "at least one instance family is needed, each of them once."
+            )
+    if pool.instance_family in pool.backup_instance_families:
+        raise ValueInvalid(
+            "SQL compilation error:\nInvalid BACKUP_INSTANCE_FAMILIES for compute pool: "
+            f"BACKUP_INSTANCE_FAMILIES contains '{pool.instance_family}' which matches the primary "
+            "INSTANCE_FAMILY. Each backup must be different from the primary."
+        )
 
 
 def _family(name: str) -> str:
@@ -154,7 +170,8 @@ async def alter_compute_pool(statement: Alter, work: Work) -> Rows:
             changed.compute_pool.resumed_on.CopyFrom(changed.updated_on)
         case Action.STOP_ALL:
             work.caller.need("OPERATE", found)
-            _stop_all(work, change, found.uid)
+            if has_user(statement.types):
+                _stop_all(work, change, found.uid)
         case Action.SET | Action.UNSET:
             work.caller.need("MODIFY", found)
             _set(changed, statement, work)
@@ -168,12 +185,13 @@ async def alter_compute_pool(statement: Alter, work: Work) -> Rows:
 
 def _set(changed: state.Object, statement: Alter, work: Work) -> None:
     pool, options = changed.compute_pool, statement.options
-    if "INSTANCE_FAMILY" in options and _state(changed, work) != "SUSPENDED":
-        raise ValueInvalid(
-            "SQL compilation error:\nInvalid property 'INSTANCE_FAMILY' for 'COMPUTE_POOL':\n"
-            "Cannot set INSTANCE_FAMILY for compute pool that is not suspended. "
-            "Please suspend the compute pool first."
-        )
+    for key in ("INSTANCE_FAMILY", "PLACEMENT_GROUP"):
+        if (key in options or key in statement.unset) and _state(changed, work) != "SUSPENDED":
+            raise ValueInvalid(
+                f"SQL compilation error:\nInvalid property '{key}' for 'COMPUTE_POOL':\n"
+                f"Cannot set {key} for compute pool that is not suspended. "
+                "Please suspend the compute pool first."
+            )
     for key in statement.unset:
         match key:
             case "AUTO_SUSPEND_SECS":
@@ -182,6 +200,8 @@ def _set(changed: state.Object, statement: Alter, work: Work) -> None:
                 pool.auto_resume = True
             case "PLACEMENT_GROUP":
                 pool.placement_group = ""
+            case "BACKUP_INSTANCE_FAMILIES":
+                pool.ClearField("backup_instance_families")
             case "COMMENT":
                 changed.comment = ""
             case _:
@@ -283,7 +303,8 @@ async def show_instance_families(statement: Show, work: Work) -> Rows:
         )
         for one in FAMILIES.values()
     ]
-    return filtered(statement, _FAMILIES, rows)
+    # From small to large, as the documents list them.
+    return filtered(statement, _FAMILIES, rows, ordered=False)
 
 
 def _state(found: state.Object, work: Work) -> str:
@@ -320,5 +341,5 @@ def _row(found: state.Object, work: Work) -> tuple[Cell, ...]:
         "false",
         None,
         pool.placement_group or None,
-        "",
+        ",".join(pool.backup_instance_families),
     )

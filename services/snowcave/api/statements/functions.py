@@ -12,7 +12,13 @@ from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.scopes import within
 from snowcave.api.statements.service_shows import ALL_ENDPOINTS
 from snowcave.api.statements.work import Work, moment
-from snowcave.model.errors import NotAuthorized, ObjectNotFound, Unsupported, ValueInvalid
+from snowcave.model.errors import (
+    NotAuthorized,
+    ObjectExists,
+    ObjectNotFound,
+    Unsupported,
+    ValueInvalid,
+)
 from snowcave.model.names import ObjectName
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
@@ -44,6 +50,7 @@ _MOST_TIMEOUT = 604_800
 _DEFAULT_TIMEOUT = 3600
 _DEFAULT_RETRIES = 3
 _MOST_ROWS = 1_000_000
+_COMMENT = "user-defined function"
 _CONTEXT = frozenset(
     """
     CURRENT_ACCOUNT CURRENT_CLIENT CURRENT_DATABASE CURRENT_DATE CURRENT_IP_ADDRESS CURRENT_REGION
@@ -64,9 +71,7 @@ async def create_function(statement: CreateFunction, work: Work) -> Rows:
     work.caller.need("CREATE FUNCTION", schema.message)
     if not statement.path.startswith("/"):
         raise invalid_value(statement.path, "AS")
-    made = work.new(
-        name, schema.message.uid, statement.options.text("COMMENT", "user-defined function")
-    )
+    made = work.new(name, schema.message.uid, statement.options.text("COMMENT", _COMMENT))
     body = made.function
     body.arguments.extend(
         state.Argument(name=argument, type=kind.text) for argument, kind in statement.arguments
@@ -91,6 +96,8 @@ def _altered(work: Work, change: Change, old: Entry[state.Object], made: state.O
     work.caller.need_ownership(old.message)
     if (was.returns, was.strict, was.immutable) != (now.returns, now.strict, now.immutable):
         raise Unsupported("CREATE OR ALTER of RETURNS, volatility or NULL handling")
+    if tuple(one.name for one in was.arguments) != tuple(one.name for one in now.arguments):
+        raise Unsupported("CREATE OR ALTER of argument names")
     changed = work.changed(old.message)
     changed.function.CopyFrom(now)
     changed.comment = made.comment
@@ -182,20 +189,62 @@ def find_function(
 
 
 async def alter_function(statement: Alter, work: Work) -> Rows:
-    if statement.action is not Action.SET:
-        raise Unsupported(f"ALTER FUNCTION {statement.action.name}")
     entry = sought(statement, lambda: find_function(work, statement.name, statement.arguments))
     if entry is None:
         return status(EXECUTED)
     work.caller.need_ownership(entry.message)
-    changed = work.changed(entry.message)
-    _apply(work, changed.function, statement.options)
-    if "COMMENT" in statement.options:
-        changed.comment = statement.options.text("COMMENT")
-    change = Change()
-    change.update(entry, changed)
+    changed, change = work.changed(entry.message), Change()
+    match statement.action:
+        case Action.SET | Action.UNSET:
+            _unset(changed, statement.unset)
+            _apply(work, changed.function, statement.options)
+            if "COMMENT" in statement.options:
+                changed.comment = statement.options.text("COMMENT")
+            change.update(entry, changed)
+        case Action.RENAME:
+            _rename(work, change, entry, changed, statement.new_name or ObjectName(""))
+        case _:
+            raise Unsupported(f"ALTER FUNCTION {statement.action.name}")
     await work.catalog.commit(change)
     return status(EXECUTED)
+
+
+_DEFAULTS = {
+    "MAX_BATCH_ROWS": 0,
+    "MAX_BATCH_RETRIES": _DEFAULT_RETRIES,
+    "BATCH_TIMEOUT_SECS": _DEFAULT_TIMEOUT,
+}
+
+
+def _unset(changed: state.Object, names: Sequence[str]) -> None:
+    for key in names:
+        match key:
+            case "COMMENT":
+                changed.comment = _COMMENT
+            case "ON_BATCH_FAILURE":
+                changed.function.return_null_on_failure = False
+            case "CONTEXT_HEADERS":
+                changed.function.ClearField("context_headers")
+            case _:
+                setattr(changed.function, key.lower(), _DEFAULTS[key])
+
+
+def _rename(
+    work: Work,
+    change: Change,
+    entry: Entry[state.Object],
+    changed: state.Object,
+    new_name: ObjectName,
+) -> None:
+    """RENAME TO, also into another schema: whoever renames could have made it there."""
+    schema = work.caller.holder(new_name)
+    if schema.message.uid != changed.parent:
+        work.caller.need("CREATE FUNCTION", schema.message)
+    changed.name, changed.parent = new_name.name, schema.message.uid
+    if work.catalog.named("function", changed.parent, name_of(changed)) is not None:
+        raise ObjectExists(changed.name)
+    change.rename(entry, changed)
+    change.stands(schema)
 
 
 async def drop_function(statement: Drop, work: Work) -> Rows:

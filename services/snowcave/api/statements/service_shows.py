@@ -2,6 +2,7 @@
 
 from snowcave.api.contract import Cell, Rows
 from snowcave.api.sql.tree import Describe, Show
+from snowcave.api.sql.workloads import has_user
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.scopes import within
 from snowcave.api.statements.work import Work, moment
@@ -80,7 +81,7 @@ _SEEING = ("OWNERSHIP", "USAGE", "MONITOR", "OPERATE")
 
 async def show_services(statement: Show, work: Work) -> Rows:
     shape = _SHOW
-    found = _services(statement, work)
+    found = _services(statement, work) if has_user(statement.types) else []
     if "JOB" in statement.flags:
         found = [one for one in found if one.service.is_job]
     if "EXCLUDE JOBS" in statement.flags:

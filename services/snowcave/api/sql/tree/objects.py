@@ -37,6 +37,11 @@ class Action(Enum):
     STOP_ALL = auto()
     ABORT_ALL = auto()
     RENAME = auto()
+    SET_TAG = auto()
+    UNSET_TAG = auto()
+    # ALLOWED_VALUES of a tag.
+    ADD_VALUES = auto()
+    DROP_VALUES = auto()
     NOTHING = auto()
 
 
@@ -50,8 +55,12 @@ class Alter:
     unset: tuple[str, ...] = ()
     source: SpecSource | None = None
     new_name: ObjectName | None = None
+    # UNSET TAG; what SET TAG gave is in the options.
+    unset_tags: tuple[ObjectName, ...] = ()
     # Base types of a function's arguments.
     arguments: tuple[str, ...] | None = None
+    # STOP ALL OF TYPE …; none: all.
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,12 @@ class Drop:
     if_exists: bool
     force: bool = False
     arguments: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undrop:
+    domain: str
+    name: ObjectName
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,3 +38,14 @@ class CreateFunction:
     immutable: bool
     path: str
     options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreVolume:
+    """ALTER SERVICE … RESTORE VOLUME "v" INSTANCES 0,2 FROM SNAPSHOT s. The volume's name keeps its case."""
+
+    service: ObjectName
+    if_exists: bool
+    volume: str
+    instances: tuple[int, ...]
+    snapshot: ObjectName

@@ -26,6 +26,8 @@ class Show:
     from_name: str | None = None
     # JOB SERVICES, EXCLUDE JOBS.
     flags: frozenset[str] = frozenset()
+    # OF TYPE …; none: all.
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
