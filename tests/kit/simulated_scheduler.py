@@ -134,6 +134,15 @@ class Catalog:
         writes = [Delete(keys.catalog(domain).key(uid)) for domain in ("service", "compute_pool")]
         await self.store.txn((), writes)
 
+    async def suspend(self, uid: int) -> None:
+        for domain in ("service", "compute_pool"):
+            held = await self.store.get(keys.catalog(domain).key(uid))
+            if held is not None:
+                made = state.Object.FromString(held.value)
+                body = made.service if domain == "service" else made.compute_pool
+                body.suspended = True
+                await self.put(domain, made)
+
 
 def spec(cpu_milli: int = 500, memory: int = 512 * MIB) -> state.ServiceSpec:
     requests = state.Resources(
@@ -158,7 +167,7 @@ async def simulated_scheduler(
         reign = await parts.enter("campaign", campaign(store, Role.SCHEDULER, CAMPAIGN))
         views = Views(world, PLAN, VirtualClock(), 300.0, 60.0)
         ledger = Ledger(store, reign, own(mirrors), 5.0)
-        placing = Placing(views, ledger, catalog.forget, resync)
+        placing = Placing(views, ledger, catalog, resync)
         await parts.enter("listening", placing.listening(reign))
         await parts.enter("placing", background(placing.reconciler.run()))
         yield Scheduler(store, placing, reign, views)

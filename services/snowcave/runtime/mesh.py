@@ -99,6 +99,8 @@ class Mesh:
     store: str = ""
     # Socket of the container engine; empty: the machine's if it answers, else one of our own.
     engine_socket: str = ""
+    # Refuse nodes that are larger than what a machine has left; else they share what there is.
+    strict_capacity: bool = False
     log_format: str = "console"
     log_level: str = "info"
     plan: AddressPlan = field(default_factory=AddressPlan)

@@ -1,6 +1,7 @@
 """Puts instances on nodes, and nodes on machines. One leads; the others keep their mirrors warm."""
 
 import os
+from dataclasses import dataclass
 from functools import partial
 
 import grpc.aio
@@ -44,11 +45,18 @@ async def build(settings: SchedulerSettings, parts: Parts) -> None:
     api = await parts.enter(
         "api", connect(mesh.grpc_address(Role.API), tls, me=Role.SCHEDULER, to=Role.API)
     )
-    views = Views(world, mesh.plan, LoopClock(), settings.idle_node, settings.job_linger)
+    views = Views(
+        world,
+        mesh.plan,
+        LoopClock(),
+        settings.idle_node,
+        settings.job_linger,
+        mesh.strict_capacity,
+    )
     placing = Placing(
         views,
         Ledger(store, reign, own(mirrors), settings.catch_up),
-        partial(forget, api, settings.forget),
+        Catalog(api, settings.forget),
         settings.resync,
     )
     _measure(placing, reign)
@@ -82,6 +90,7 @@ async def follow_all(store: Store, parts: Parts) -> Mirrors:
         hosts=await mirror("hosts", keys.HOSTS),
         nodes=await mirror("nodes", keys.NODES),
         reports=await mirror("reports", keys.REPORTS),
+        uses=await mirror("uses", keys.SERVICE_USE),
         pool_statuses=await mirror("pool_statuses", keys.POOL_STATUS),
         statuses=await mirror("statuses", keys.SERVICE_STATUS),
         vms=await mirror("vms", keys.VMS),
@@ -102,12 +111,24 @@ def own(mirrors: Mirrors) -> list[tuple[KeySpace[M], Mirror[M]]]:
     return pairs  # type: ignore[return-value]
 
 
-async def forget(api: grpc.aio.Channel, deadline: float, uid: int) -> None:
-    """Raises what api raised, or Unavailable; the reconciler tries again."""
-    with translated("api"):
-        await sql_pb2_grpc.CatalogServiceStub(api).Forget(
-            sql_pb2.ForgetRequest(uid=uid), timeout=deadline
-        )
+@dataclass(frozen=True)
+class Catalog:
+    """Where a call fails the reconciler tries again."""
+
+    api: grpc.aio.Channel
+    deadline: float
+
+    async def forget(self, uid: int) -> None:
+        with translated("api"):
+            await sql_pb2_grpc.CatalogServiceStub(self.api).Forget(
+                sql_pb2.ForgetRequest(uid=uid), timeout=self.deadline
+            )
+
+    async def suspend(self, uid: int) -> None:
+        with translated("api"):
+            await sql_pb2_grpc.CatalogServiceStub(self.api).Suspend(
+                sql_pb2.SuspendRequest(uid=uid), timeout=self.deadline
+            )
 
 
 def _measure(placing: Placing, reign: Reign) -> None:

@@ -1,11 +1,13 @@
 """Which node an instance goes to. Pure.
 
 All containers of an instance stand on one node. Best fit: the fullest node that still has room, so that
-whole nodes stay free for large instances and can be given back.
+whole nodes stay free for large instances and can be given back. A pool that wants its instances spread gets
+them on the nodes where the fewest of their service are.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from snowcave.model.spec import Need
 
@@ -38,6 +40,7 @@ def fits(need: Need, free: Need) -> bool:
         need.cpu_milli <= free.cpu_milli
         and need.memory_bytes <= free.memory_bytes
         and need.gpu <= free.gpu
+        and need.stage_mounts <= free.stage_mounts
     )
 
 
@@ -46,26 +49,40 @@ def less(free: Need, need: Need) -> Need:
         free.cpu_milli - need.cpu_milli,
         free.memory_bytes - need.memory_bytes,
         free.gpu - need.gpu,
+        free.stage_mounts - need.stage_mounts,
     )
 
 
-def place(need: Need, rooms: Sequence[Room]) -> Placed | Unplaced:
-    """Where one instance goes, or why it goes nowhere now."""
+def place(
+    need: Need, rooms: Sequence[Room], crowd: Mapping[str, int] | None = None
+) -> Placed | Unplaced:
+    """Where one instance goes, or why it goes nowhere now. With `crowd` (how many of its service stand on a
+    node), spread: the least crowded node before the fullest."""
     candidates = [room for room in rooms if fits(need, room.free)]
     if candidates:
-        return Placed(min(candidates, key=lambda room: (_left(need, room), room.node)).node)
+        crowded = crowd or {}
+        best = min(
+            candidates,
+            key=lambda room: (crowded.get(room.node, 0), _left(need, room), room.node),
+        )
+        return Placed(best.node)
     return Unplaced(_reason(need, rooms) if rooms else PROVISIONING)
 
 
-def place_all(needs: Iterable[Need], rooms: Sequence[Room]) -> list[Placed | Unplaced]:
+def place_all(
+    needs: Iterable[Need], rooms: Sequence[Room], crowd: Mapping[str, int] | None = None
+) -> list[Placed | Unplaced]:
     """One after the other, each taking its room from those after it."""
     left = {room.node: room for room in rooms}
+    crowded = None if crowd is None else Counter(crowd)
     answers: list[Placed | Unplaced] = []
     for need in needs:
-        answer = place(need, list(left.values()))
+        answer = place(need, list(left.values()), crowded)
         if isinstance(answer, Placed):
             room = left[answer.node]
-            left[answer.node] = Room(room.node, less(room.free, need), room.size)
+            left[answer.node] = replace(room, free=less(room.free, need))
+            if crowded is not None:
+                crowded[answer.node] += 1
         answers.append(answer)
     return answers
 

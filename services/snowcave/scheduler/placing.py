@@ -1,15 +1,15 @@
 """The reconciler of pools and services: which change wakes which key, and one step at a time."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import structlog
 
 from snowcave.runtime.reconciler import Done, Reconciler
 from snowcave.scheduler import pool_step, service_step
 from snowcave.scheduler.ledger import Ledger
-from snowcave.scheduler.service_step import Step
+from snowcave.scheduler.step import Step
 from snowcave.scheduler.views import Views
 from snowcave.scheduler.world import Key, service_of
 from snowcave.store.election import Reign
@@ -17,8 +17,19 @@ from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
 
-# Tells api that nothing is left of a dropped object.
-Forget = Callable[[int], Awaitable[None]]
+
+class Catalog(Protocol):
+    """What we ask of api, which alone writes the catalog. Raises what api raised, or Unavailable."""
+
+    async def forget(self, uid: int) -> None:
+        """Nothing is left of a dropped object."""
+        ...
+
+    async def suspend(self, uid: int) -> None:
+        """It has been idle for as long as it wants; api looks once more whether it is."""
+        ...
+
+
 # A little later than the moment itself, so that the moment has passed.
 _MARGIN = 0.05
 
@@ -31,10 +42,10 @@ class Target(NamedTuple):
 class Placing:
     """Nothing is written without the reign; a standby only keeps its mirrors warm."""
 
-    def __init__(self, views: Views, ledger: Ledger, forget: Forget, resync: float) -> None:
+    def __init__(self, views: Views, ledger: Ledger, catalog: Catalog, resync: float) -> None:
         self._views = views
         self._ledger = ledger
-        self._forget = forget
+        self._catalog = catalog
         self.reconciler: Reconciler[Target] = Reconciler(
             self.reconcile, list_keys=self._all, resync=resync
         )
@@ -50,7 +61,9 @@ class Placing:
                     "step_written", target=f"{target.kind}/{target.uid}", writes=len(step.writes)
                 )
         if step.forget:
-            await self._forget(target.uid)
+            await self._catalog.forget(target.uid)
+        if step.suspend:
+            await self._catalog.suspend(target.uid)
         if step.more:
             return Done(again_in=0.0)
         waits = [step.again_in, self._next_loss(target)]

@@ -6,14 +6,17 @@ from datetime import datetime
 
 from snowcave.model import keys
 from snowcave.model.families import FAMILIES
-from snowcave.model.spec import Need
+from snowcave.model.spec import Need, size_of
 from snowcave.runtime.mesh import AddressPlan
-from snowcave.scheduler import addresses, pools
-from snowcave.scheduler.service_step import Step
+from snowcave.scheduler import addresses, hosts, pools
+from snowcave.scheduler.hosts import HostRoom
+from snowcave.scheduler.step import Step, soonest
 from snowcave.store.api import Delete, Put, Write
 from snowcave.v1 import state_pb2 as state
 
 NO_MACHINE = "No machine is there to take a node"
+# Snowflake's own number for a pool that finds no capacity.
+CAPACITY_CODE = "392507"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,13 @@ class PoolView:
     waiting: Sequence[Need]
     services: int
     jobs: int
+    # Something in it runs or is to run.
+    in_use: bool
     before: state.PoolStatus
-    # Machines that are alive, the one with the fewest VMs first.
-    hosts: Sequence[str]
+    # Machines that are alive.
+    hosts: Sequence[HostRoom]
+    # A machine takes no more VMs than it has room for.
+    strict_capacity: bool
     # Indices of all nodes of all pools: their networks must not overlap.
     indices: Set[int]
     plan: AddressPlan
@@ -41,47 +48,67 @@ def next_step(view: PoolView, book: state.SchedulerLedger) -> Step:
     """`book` is advanced by the numbers that the step gives out."""
     want = _want(view)
     planned = pools.plan(want, view.seen, idle_after=view.idle_after)
+    made = _new_vms(view, want, planned.add, book)
+    writes = [_put(vm) for vm in (*made, *_changed(view, planned))]
     by_node = {vm.node: vm for vm in view.vms}
-    made = _new_vms(view, planned.add, book)
-    writes = [_put(vm) for vm in made]
-    writes += [_put(_stopping(by_node[node])) for node in planned.stop]
     writes += [Delete(keys.VMS.key(by_node[node].host, node)) for node in planned.forget]
-    told = _status(view, want, planned.target)
+    told = _status(view, want, planned, len(made))
     if view.pool is None and not view.vms:
         writes += [Delete(keys.POOL_STATUS.key(view.uid))] if view.before.state else []
     elif told != view.before:
         writes.append(Put(keys.POOL_STATUS.key(view.uid), told.SerializeToString()))
     dropped = view.pool is not None and view.pool.HasField("dropped_on")
-    return Step(writes, forget=dropped and not view.vms, more=bool(writes))
+    rest = _until_suspended(view, told)
+    return Step(
+        writes,
+        forget=dropped and not view.vms,
+        suspend=rest == 0.0,
+        more=bool(writes),
+        again_in=soonest(
+            rest or None, pools.next_idle(want, view.seen, idle_after=view.idle_after)
+        ),
+    )
 
 
 def _want(view: PoolView) -> pools.PoolWant:
     if view.pool is None or view.pool.HasField("dropped_on"):
         return pools.PoolWant(0, 0, released=True, size=Need())
     pool = view.pool.compute_pool
-    family = FAMILIES[pool.instance_family]
     return pools.PoolWant(
         min_nodes=pool.min_nodes,
         max_nodes=pool.max_nodes,
         released=pool.suspended,
-        size=Need(family.cpu_milli, family.memory_bytes, family.gpu_count),
+        size=size_of(FAMILIES[pool.instance_family]),
         waiting=view.waiting,
     )
 
 
-def _new_vms(view: PoolView, count: int, book: state.SchedulerLedger) -> list[state.Vm]:
-    if view.pool is None or not view.hosts:
+def _until_suspended(view: PoolView, told: state.PoolStatus) -> float | None:
+    """Seconds, 0 where it is time; None where it is in use, rests already, or never does by itself."""
+    limit = view.pool.compute_pool.auto_suspend_secs if view.pool else 0
+    if not limit or not told.HasField("idle_since"):
+        return None
+    idle = view.now - told.idle_since.ToDatetime(view.now.tzinfo)
+    return max(0.0, limit - idle.total_seconds())
+
+
+def _new_vms(
+    view: PoolView, want: pools.PoolWant, count: int, book: state.SchedulerLedger
+) -> list[state.Vm]:
+    if view.pool is None:
         return []
     used, made = set(view.indices), list[state.Vm]()
     family = FAMILIES[view.pool.compute_pool.instance_family]
-    for turn in range(min(count, addresses.MOST_NODES - len(used))):
+    size = Need(family.cpu_milli, family.memory_bytes, family.gpu_count)
+    possible = min(count, addresses.MOST_NODES - len(used))
+    for host in hosts.choose(view.hosts, size, possible, strict=view.strict_capacity):
         book.last_node = addresses.node_number(used, book.last_node)
         index = addresses.node_index(book.last_node)
         used.add(index)
         made.append(
             state.Vm(
                 node=f"n{book.last_node}",
-                host=view.hosts[turn % len(view.hosts)],
+                host=host,
                 compute_pool=view.uid,
                 instance_family=family.name,
                 cpu_milli=family.cpu_milli,
@@ -94,10 +121,16 @@ def _new_vms(view: PoolView, count: int, book: state.SchedulerLedger) -> list[st
     return made
 
 
-def _stopping(vm: state.Vm) -> state.Vm:
-    changed = state.Vm()
-    changed.CopyFrom(vm)
-    changed.stopping = True
+def _changed(view: PoolView, planned: pools.PoolPlan) -> list[state.Vm]:
+    """Those that stop now, and those that begin or cease to drain."""
+    changed: list[state.Vm] = []
+    for vm in view.vms:
+        after = state.Vm()
+        after.CopyFrom(vm)
+        after.stopping = vm.stopping or vm.node in planned.stop
+        after.draining = vm.node in planned.drain
+        if after != vm and not vm.stopping:
+            changed.append(after)
     return changed
 
 
@@ -105,28 +138,42 @@ def _put(vm: state.Vm) -> Write:
     return Put(keys.VMS.key(vm.host, vm.node), vm.SerializeToString())
 
 
-def _status(view: PoolView, want: pools.PoolWant, target: int) -> state.PoolStatus:
+def _status(
+    view: PoolView, want: pools.PoolWant, planned: pools.PoolPlan, made: int
+) -> state.PoolStatus:
     up = [vm for vm in view.seen if vm.up and not vm.stopping]
     active = sum(vm.instances > 0 for vm in up)
-    now_state = pools.state_of(want, view.seen, target)
-    return state.PoolStatus(
-        state=now_state,
+    told = state.PoolStatus(
+        state=pools.state_of(want, view.seen, planned.target),
         active_nodes=active,
         idle_nodes=len(up) - active,
-        target_nodes=target,
+        target_nodes=planned.target,
         services=view.services,
         jobs=view.jobs,
-        message=_message(view, now_state, len(view.vms) < target),
     )
+    _explain(view, told, short=made < planned.add)
+    if not (view.in_use or want.released):
+        if view.before.HasField("idle_since"):
+            told.idle_since.CopyFrom(view.before.idle_since)
+        else:
+            told.idle_since.FromDatetime(view.now)
+    return told
 
 
-def _message(view: PoolView, now_state: str, short: bool) -> str:
-    if view.pool is None or now_state not in ("STARTING", "RESIZING"):
-        return ""
-    if short and not view.hosts:
-        return NO_MACHINE
+def _explain(view: PoolView, told: state.PoolStatus, *, short: bool) -> None:
+    """What DESCRIBE COMPUTE POOL says of a pool that is not there yet. `short`: no machine takes a node."""
+    if view.pool is None or told.state not in ("STARTING", "RESIZING"):
+        return
     pool = view.pool
     resumed = pool.compute_pool.HasField("resumed_on")
     since = pool.compute_pool.resumed_on if resumed else pool.created_on
     minutes = max(0, int((view.now.timestamp() - since.seconds) // 60))
-    return f"Compute pool is {now_state.lower()} for last {minutes} minutes"
+    told.message = f"Compute pool is {told.state.lower()} for last {minutes} minutes"
+    if short and not view.hosts:
+        told.message = NO_MACHINE
+    elif short:
+        told.error_code = CAPACITY_CODE
+        told.message += (
+            " due to: CAPACITY_ERROR, no machine has room for a node of "
+            f"{pool.compute_pool.instance_family}"
+        )

@@ -1,4 +1,8 @@
-"""How many VMs a pool has, which of them go, and what its status says. Pure."""
+"""How many VMs a pool has, which of them go, and what its status says. Pure.
+
+A node that is to go first has nothing on it, or becomes empty: it drains. Draining nodes take nothing more;
+what services have there moves away, jobs end.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +24,9 @@ class PoolVm:
     # Since when it has had no instances.
     idle_secs: float = 0.0
     free: Need = field(default_factory=Need)
+    draining: bool = False
+    # Those of its instances that are a job's: they cannot move.
+    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class PoolPlan:
     stop: tuple[str, ...] = ()
     # VMs that are gone: their keys may go.
     forget: tuple[str, ...] = ()
+    # Those that should be draining, and no others.
+    drain: tuple[str, ...] = ()
     target: int = 0
 
 
@@ -50,16 +59,41 @@ def plan(want: PoolWant, vms: Sequence[PoolVm], *, idle_after: float) -> PoolPla
         idle = tuple(vm.node for vm in staying if not vm.instances)
         return PoolPlan(stop=idle, forget=forget)
     target = _target(want, staying, idle_after)
-    surplus = len(staying) - target
+    surplus = max(0, len(staying) - target)
     leaving = sorted(
-        (vm for vm in staying if not vm.instances), key=lambda vm: (vm.up, -vm.idle_secs, vm.node)
+        (vm for vm in staying if not vm.instances),
+        key=lambda vm: (not vm.draining, vm.up, -vm.idle_secs, vm.node),
     )
-    stop = tuple(vm.node for vm in leaving[:surplus]) if surplus > 0 else ()
-    return PoolPlan(add=max(0, target - len(staying)), stop=stop, forget=forget, target=target)
+    stop = tuple(vm.node for vm in leaving[:surplus])
+    return PoolPlan(
+        add=max(0, target - len(staying)),
+        stop=stop,
+        forget=forget,
+        drain=_drain(want, [vm for vm in staying if vm.node not in stop]),
+        target=target,
+    )
+
+
+def next_idle(want: PoolWant, vms: Sequence[PoolVm], *, idle_after: float) -> float | None:
+    """Seconds until the next node may have been idle for long enough to be given back."""
+    staying = [vm for vm in vms if not vm.stopping]
+    if want.released or len(staying) <= want.min_nodes:
+        return None
+    left = [idle_after - vm.idle_secs for vm in staying if not vm.instances]
+    return min((secs for secs in left if secs > 0), default=None)
+
+
+def _drain(want: PoolWant, staying: Sequence[PoolVm]) -> tuple[str, ...]:
+    """Of what is more than MAX_NODES: those that cost the least to empty."""
+    surplus = max(0, len(staying) - want.max_nodes)
+    cheapest = sorted(
+        staying, key=lambda vm: (not vm.lost, not vm.draining, vm.jobs, vm.instances, vm.node)
+    )
+    return tuple(vm.node for vm in cheapest[:surplus])
 
 
 def _target(want: PoolWant, staying: Sequence[PoolVm], idle_after: float) -> int:
-    rooms = [Room(vm.node, vm.free, want.size) for vm in staying if not vm.lost]
+    rooms = [Room(vm.node, vm.free, want.size) for vm in staying if not (vm.lost or vm.draining)]
     spare = max(0, want.max_nodes - len(staying))
     more = nodes_for(want.waiting, rooms, want.size, spare)
     busy = [vm for vm in staying if vm.instances or vm.idle_secs < idle_after]
@@ -74,6 +108,6 @@ def state_of(want: PoolWant, vms: Sequence[PoolVm], target: int) -> str:
     up = [vm for vm in vms if vm.up and not vm.stopping]
     if not up:
         return "STARTING"
-    if len(up) < target:
+    if len(up) < target or any(vm.draining for vm in up):
         return "RESIZING"
     return "ACTIVE" if any(vm.instances for vm in up) else "IDLE"

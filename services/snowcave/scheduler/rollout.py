@@ -1,7 +1,8 @@
 """Which instances of one service start, stop and are forgotten next. Pure.
 
 At most one instance an ordinal (instance id): a new one starts only when the one before it is gone. An
-upgrade goes one at a time from the highest id down, and waits for each to become ready.
+upgrade goes one at a time from the highest id down, and waits for each to become ready. What has to leave its
+node moves half of a service's instances at most at a time.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,6 +25,8 @@ class Have:
     reported: str = ""
     # Its node is gone for longer than the grace, or for good.
     lost: bool = False
+    # Its node is to be emptied.
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def plan(want: Want, have: Sequence[Have]) -> Plan:
     # A lost one's ordinal waits for the next step: first its assignment has to be gone.
     lost = {one.ordinal for one in gone}
     start = tuple(ordinal for ordinal in missing if ordinal not in lost)
-    stop = surplus or ([] if missing else _upgrade(want, left))
+    stop = surplus or _move(want, left) or ([] if missing else _upgrade(want, left))
     return Plan(
         start=start,
         stop=tuple(one.instance for one in stop),
@@ -83,6 +86,24 @@ def _doubles(live: Sequence[Have], count: int) -> list[Have]:
     for one in live:
         youngest[one.ordinal] = max(youngest.get(one.ordinal, 0), one.incarnation)
     return [one for one in live if one.ordinal < count and one.incarnation < youngest[one.ordinal]]
+
+
+def _move(want: Want, left: Sequence[Have]) -> list[Have]:
+    """Those that give up their place on a node that is to be emptied.
+
+    What serves nobody goes at once, and so do jobs, which end. What is ready waits while half of the
+    service is under way, so that the others go on answering.
+    """
+    leaving = [one for one in left if one.leaving and not one.stopping]
+    if want.is_job:
+        return [one for one in leaving if one.reported not in FINISHED]
+    idle = [one for one in leaving if one.reported != READY]
+    under_way = sum(
+        one.stopping or (one.reported not in (READY, FAILED) and not one.leaving) for one in left
+    )
+    most = max(0, max(1, want.count // 2) - under_way - len(idle))
+    ready = sorted((one for one in leaving if one.reported == READY), key=lambda one: -one.ordinal)
+    return idle + ready[:most]
 
 
 def _upgrade(want: Want, left: Sequence[Have]) -> list[Have]:

@@ -1,67 +1,34 @@
 """The next step of one service: from what is seen to the writes of one transaction. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections import Counter
+from collections.abc import Sequence, Set
 
 from snowcave.model import keys
-from snowcave.model.spec import Need
-from snowcave.runtime.mesh import AddressPlan
 from snowcave.scheduler import addresses, rollout, status
 from snowcave.scheduler.endpoints import endpoints
-from snowcave.scheduler.placement import PROVISIONING, Placed, Room, place_all
+from snowcave.scheduler.placement import PROVISIONING, Placed, place_all
+from snowcave.scheduler.service_status import status_of
+from snowcave.scheduler.service_view import (
+    ServiceView,
+    count_of,
+    have_of,
+    until_clear,
+    until_suspended,
+    want_of,
+)
+from snowcave.scheduler.step import Step, soonest
 from snowcave.store.api import Delete, Put, Write
 from snowcave.v1 import state_pb2 as state
 
 # A transaction of etcd holds 128 writes; an instance takes at most two of them: its assignment and its
 # endpoint, which have to change together.
 MOST_AT_ONCE = 60
-_NODE_LOST = "Compute pool node was lost"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceView:
-    """Everything about one service. The callables are asked only when something starts."""
-
-    uid: int
-    # None: the catalog knows it no longer.
-    service: state.Object | None
-    # The pool is suspended, dropped or gone.
-    pool_released: bool
-    # More nodes of the pool are on their way, or may come.
-    pool_may_grow: bool
-    assignments: Sequence[state.Assignment]
-    reports: Mapping[str, state.InstanceReport]
-    lost_nodes: Set[str]
-    before: state.ServiceStatus
-    endpoints: Mapping[int, state.Endpoint]
-    identity: state.ServiceIdentity | None
-    need: Need
-    rooms: Callable[[], Sequence[Room]]
-    network_of: Callable[[str], str]
-    addresses_on: Callable[[str], Set[str]]
-    service_addresses: Callable[[], Set[str]]
-    plan: AddressPlan
-    now: datetime
-    # Seconds that a job's containers stay after its end.
-    job_linger: float
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    writes: list[Write] = field(default_factory=list[Write])
-    # Nothing is left of a dropped object: its catalog key may go.
-    forget: bool = False
-    # There is more to do as soon as these writes are done.
-    more: bool = False
-    # Seconds after which time alone may change the decision.
-    again_in: float | None = None
 
 
 def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
     """`book` is advanced by the numbers that the step gives out."""
-    want = _want(view)
-    rolled = rollout.plan(want, [_have(view, one) for one in view.assignments])
+    want = want_of(view)
+    rolled = rollout.plan(want, [have_of(view, one) for one in view.assignments])
     stop = set(rolled.stop[:MOST_AT_ONCE])
     forget = set(rolled.forget[: MOST_AT_ONCE - len(stop)])
     start = rolled.start[: MOST_AT_ONCE - len(stop) - len(forget)]
@@ -69,7 +36,8 @@ def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
     stopping = [_stopping(one) for one in view.assignments if one.instance in stop]
     kept = [one for one in view.assignments if one.instance not in stop | forget]
     after = [*kept, *stopping, *started]
-    told = _status(view, want, after, waiting, book)
+    address = view.before.service_address or _new_address(view, book)
+    told = status_of(view, want, after, waiting, address)
     writes = [_put_assignment(one) for one in (*stopping, *started)]
     writes += [_delete_assignment(one) for one in view.assignments if one.instance in forget]
     changed = _endpoint_writes(view, after, told.service_address)
@@ -79,70 +47,13 @@ def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
     elif told != view.before:
         writes.append(Put(keys.SERVICE_STATUS.key(view.uid), told.SerializeToString()))
     forgotten = view.service is not None and told.status == status.DELETED
-    return Step(writes, forget=forgotten, more=bool(writes), again_in=_until_clear(view) or None)
-
-
-def _want(view: ServiceView) -> rollout.Want:
-    if view.service is None:
-        return rollout.Want(0, "")
-    service = view.service.service
-    finished = [row.instance_id for row in view.before.instances if row.status in rollout.FINISHED]
-    # A suspension that has begun comes to its end, even if it is taken back meanwhile.
-    resting = (
-        _is_dropped(view)
-        or _is_suspended(view)
-        or _is_cancelled(view)
-        or view.before.status == status.SUSPENDING
-    )
-    return rollout.Want(
-        count=0 if resting else _count(service),
-        digest=service.spec_digest,
-        is_job=service.is_job,
-        finished=finished if service.is_job else (),
-        clear=finished if _until_clear(view) == 0.0 else (),
-    )
-
-
-def _count(service: state.Service) -> int:
-    return max(1, service.replicas if service.is_job else service.min_instances)
-
-
-def _is_dropped(view: ServiceView) -> bool:
-    return view.service is None or view.service.HasField("dropped_on")
-
-
-def _is_suspended(view: ServiceView) -> bool:
-    if view.service is None:
-        return False
-    # A job goes on to its end; its pool waits for it.
-    released = view.pool_released and not view.service.service.is_job
-    return view.service.service.suspended or released
-
-
-def _is_cancelled(view: ServiceView) -> bool:
-    if view.service is None or not view.service.service.HasField("cancelled_on"):
-        return False
-    return not status.is_over(view.before)
-
-
-def _until_clear(view: ServiceView) -> float | None:
-    """Seconds until the containers of a job that has ended may go; None for all that has not ended."""
-    if not view.before.HasField("ended_on") or not view.assignments:
-        return None
-    ended = view.now - view.before.ended_on.ToDatetime(view.now.tzinfo)
-    return max(0.0, view.job_linger - ended.total_seconds())
-
-
-def _have(view: ServiceView, one: state.Assignment) -> rollout.Have:
-    report = view.reports.get(one.instance)
-    return rollout.Have(
-        instance=one.instance,
-        ordinal=one.instance_id,
-        incarnation=int(one.instance.rsplit("-", 1)[1]),
-        digest=one.spec_digest,
-        stopping=one.stopping,
-        reported=report.status if report else "",
-        lost=one.node in view.lost_nodes,
+    rest = until_suspended(view, told)
+    return Step(
+        writes,
+        forget=forgotten,
+        suspend=rest == 0.0,
+        more=bool(writes),
+        again_in=soonest(until_clear(view) or None, rest or None),
     )
 
 
@@ -156,7 +67,8 @@ def _start(
         return [], dict.fromkeys(ordinals, "Waiting to start")
     started: list[state.Assignment] = []
     waiting: dict[int, str] = {}
-    answers = place_all([view.need] * len(ordinals), view.rooms())
+    crowd = _crowd(view) if view.spread else None
+    answers = place_all([view.need] * len(ordinals), view.rooms(), crowd)
     taken: dict[str, set[str]] = {}
     for ordinal, answer in zip(ordinals, answers, strict=True):
         if isinstance(answer, Placed):
@@ -170,6 +82,10 @@ def _start(
         else:
             waiting[ordinal] = PROVISIONING if view.pool_may_grow else answer.message
     return started, waiting
+
+
+def _crowd(view: ServiceView) -> Counter[str]:
+    return Counter(one.node for one in view.assignments)
 
 
 def _assignment(
@@ -192,7 +108,7 @@ def _assignment(
         is_job=service.service.is_job,
     )
     if one.is_job:
-        one.job_index, one.jobs_count = ordinal, _count(service.service)
+        one.job_index, one.jobs_count = ordinal, count_of(view)
     one.created_on.FromDatetime(view.now)
     return one
 
@@ -212,47 +128,6 @@ def _delete_assignment(one: state.Assignment) -> Write:
     return Delete(keys.ASSIGNMENTS.key(one.node, one.instance))
 
 
-def _status(
-    view: ServiceView,
-    want: rollout.Want,
-    after: Sequence[state.Assignment],
-    waiting: Mapping[int, str],
-    book: state.SchedulerLedger,
-) -> state.ServiceStatus:
-    rows = _rows(view, want, after, waiting)
-    wanted = [row for row in rows if row.instance_id < want.count]
-    goal = status.goal_of(
-        dropped=_is_dropped(view),
-        suspended=_is_suspended(view),
-        cancelled=_is_cancelled(view),
-        remaining=len(after),
-        is_job=want.is_job,
-        min_ready=_min_ready(view, want.count),
-        instances=wanted,
-    )
-    before = view.before.status
-    have = [_have(view, one) for one in after]
-    told = state.ServiceStatus(
-        status=status.step(before, status.held(before, goal, len(after))),
-        service_address=view.before.service_address or _new_address(view, book),
-        current_instances=sum(not one.stopping for one in after),
-        target_instances=want.count,
-        ready_instances=sum(row.status == "READY" for row in rows),
-        is_upgrading=not want.is_job and rollout.is_upgrading(want, have),
-        instances=rows,
-    )
-    if view.before.HasField("ended_on"):
-        told.ended_on.CopyFrom(view.before.ended_on)
-    elif want.is_job and (status.is_over(told) or told.status == status.CANCELLED):
-        told.ended_on.FromDatetime(view.now)
-    return told
-
-
-def _min_ready(view: ServiceView, count: int) -> int:
-    service = view.service.service if view.service else state.Service()
-    return max(1, min(service.min_ready_instances or service.min_instances, count))
-
-
 def _new_address(view: ServiceView, book: state.SchedulerLedger) -> str:
     if view.service is None:
         return ""
@@ -261,59 +136,9 @@ def _new_address(view: ServiceView, book: state.SchedulerLedger) -> str:
     return view.plan.service_address(book.last_service_address)
 
 
-def _rows(
-    view: ServiceView,
-    want: rollout.Want,
-    after: Sequence[state.Assignment],
-    waiting: Mapping[int, str],
-) -> list[state.InstanceStatus]:
-    before = {row.instance_id: row for row in view.before.instances}
-    rows = {
-        one.instance_id: _row_on_node(
-            one, view.reports.get(one.instance), before.get(one.instance_id)
-        )
-        for one in after
-    }
-    for ordinal in range(want.count):
-        if ordinal not in rows:
-            rows[ordinal] = _row_without_node(view, want, ordinal, before, waiting)
-    return [rows[ordinal] for ordinal in sorted(rows)]
-
-
-def _row_on_node(
-    one: state.Assignment,
-    report: state.InstanceReport | None,
-    before: state.InstanceStatus | None,
-) -> state.InstanceStatus:
-    if one.is_job and before is not None and before.status in rollout.FINISHED:
-        return before  # whatever becomes of its containers
-    return status.instance_row(one, report, before)
-
-
-def _row_without_node(
-    view: ServiceView,
-    want: rollout.Want,
-    ordinal: int,
-    before: Mapping[int, state.InstanceStatus],
-    waiting: Mapping[int, str],
-) -> state.InstanceStatus:
-    assert view.service is not None
-    old = before.get(ordinal)
-    if want.is_job and old is not None and old.node:
-        # A job's instance is not run twice: it has ended, or its node took it along.
-        row = state.InstanceStatus()
-        row.CopyFrom(old)
-        if row.status not in rollout.FINISHED:
-            row.status, row.message = "FAILED", _NODE_LOST
-        return row
-    why = waiting.get(ordinal, "Waiting to start")
-    return status.waiting_row(ordinal, view.service.service.spec, want.digest, why)
-
-
 def _endpoint_writes(
     view: ServiceView, after: Sequence[state.Assignment], service_address: str
 ) -> list[Write]:
-    reachable = [one for one in after if one.node not in view.lost_nodes]
     """First what takes traffic away: an instance hears that it has to stop in the same transaction."""
     reachable = [one for one in after if one.node not in view.lost_nodes]
     wanted = endpoints(reachable, view.reports, view.endpoints, service_address)

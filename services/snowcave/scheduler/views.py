@@ -1,17 +1,22 @@
 """From the world to the view that one step decides upon."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from snowcave.kit.clock import Clock
 from snowcave.model.families import FAMILIES
 from snowcave.model.spec import Need, need_of
 from snowcave.runtime.mesh import AddressPlan
+from snowcave.scheduler import hosts
 from snowcave.scheduler.placement import Room
 from snowcave.scheduler.pool_step import PoolView
 from snowcave.scheduler.pools import PoolVm
-from snowcave.scheduler.service_step import ServiceView
+from snowcave.scheduler.service_view import ServiceView
 from snowcave.scheduler.world import World
 from snowcave.v1 import state_pb2 as state
+
+# A pool's PLACEMENT_GROUP: instances of one service go to different nodes where they can.
+DISTRIBUTED = "DISTRIBUTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,9 @@ class Views:
     clock: Clock
     idle_node: float
     job_linger: float
+    strict_capacity: bool = False
+    # What autoscaling has just decided, by service.
+    scales: dict[int, int] = field(default_factory=dict[int, int])
 
     # ---- services
 
@@ -39,6 +47,7 @@ class Views:
             assignments=assignments,
             reports={name: report for name, report in reports.items() if report is not None},
             lost_nodes={one.node for one in assignments if self._is_lost(one.node)},
+            draining_nodes={vm.node for vm in world.vms_of(pool_uid) if vm.draining},
             before=mirrors.statuses.get(uid) or state.ServiceStatus(),
             endpoints=world.endpoints_of(uid),
             identity=world.identity_of(service) if service else None,
@@ -52,7 +61,14 @@ class Views:
             plan=self.plan,
             now=self.clock.now(),
             job_linger=self.job_linger,
+            spread=pool is not None and pool.compute_pool.placement_group == DISTRIBUTED,
+            scale_to=self.scales.get(uid),
+            called_on=self._called_on(uid),
         )
+
+    def _called_on(self, uid: int) -> datetime | None:
+        use = self.world.mirrors.uses.get(uid)
+        return use.called_on.ToDatetime(UTC) if use else None
 
     def next_loss(self, uid: int) -> float | None:
         """Seconds until the next of a service's nodes counts as lost, if none comes back."""
@@ -66,7 +82,7 @@ class Views:
         return [
             self.world.room_on(vm)
             for vm in self.world.vms_of(pool)
-            if not vm.stopping and self.world.is_up(vm.node)
+            if not (vm.stopping or vm.draining) and self.world.is_up(vm.node)
         ]
 
     def _may_grow(self, pool: state.Object | None) -> bool:
@@ -85,16 +101,23 @@ class Views:
         world, mirrors = self.world, self.world.mirrors
         vms = world.vms_of(uid)
         members = [found for _, found in world.services_in(uid) if not _is_dropped(found)]
+        seen = [self._pool_vm(vm) for vm in vms]
+        services = [found for found in members if not found.service.is_job]
+        jobs = sum(found.service.is_job and not self._has_ended(found) for found in members)
         return PoolView(
             uid=uid,
             pool=mirrors.pools.get(uid),
             vms=vms,
-            seen=[self._pool_vm(vm) for vm in vms],
+            seen=seen,
             waiting=self._waiting(uid),
-            services=sum(not found.service.is_job for found in members),
-            jobs=sum(found.service.is_job and not self._has_ended(found) for found in members),
+            services=len(services),
+            jobs=jobs,
+            in_use=jobs > 0
+            or any(not found.service.suspended for found in services)
+            or any(vm.instances for vm in seen),
             before=mirrors.pool_statuses.get(uid) or state.PoolStatus(),
-            hosts=self._hosts(),
+            hosts=hosts.rooms(mirrors.hosts.values(), mirrors.vms.values()),
+            strict_capacity=self.strict_capacity,
             indices={self._index(vm) for vm in mirrors.vms.values()},
             plan=self.plan,
             now=self.clock.now(),
@@ -102,14 +125,16 @@ class Views:
         )
 
     def _pool_vm(self, vm: state.Vm) -> PoolVm:
-        instances = len(self.world.live_on(vm.node))
+        live = self.world.live_on(vm.node)
         return PoolVm(
             node=vm.node,
             up=self.world.is_up(vm.node),
-            instances=instances,
+            instances=len(live),
             stopping=vm.stopping,
+            draining=vm.draining,
+            jobs=sum(one.is_job for one in live),
             lost=self.world.lost_in(vm.node) == 0.0,
-            idle_secs=0.0 if instances else self.world.idle_secs(vm.node),
+            idle_secs=0.0 if live else self.world.idle_secs(vm.node),
             free=self.world.room_on(vm).free,
         )
 
@@ -127,11 +152,6 @@ class Views:
     def _has_ended(self, service: state.Object) -> bool:
         status = self.world.mirrors.statuses.get(service.uid)
         return status is not None and status.status in ("DONE", "FAILED", "CANCELLED")
-
-    def _hosts(self) -> list[str]:
-        mirrors = self.world.mirrors
-        held = [vm.host for vm in mirrors.vms.values()]
-        return sorted((h.name for h in mirrors.hosts.values()), key=lambda n: (held.count(n), n))
 
     def _index(self, vm: state.Vm) -> int:
         """Which of the plan's node networks it has."""

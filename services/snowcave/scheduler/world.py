@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from snowcave.kit.clock import Clock
 from snowcave.model.families import FAMILIES, Family
-from snowcave.model.spec import Need, need_of
+from snowcave.model.spec import Need, need_of, node_size
 from snowcave.scheduler.placement import Room, less
 from snowcave.scheduler.rollout import FINISHED
 from snowcave.store.mirror import Mirror
@@ -25,6 +25,7 @@ class Mirrors:
     hosts: Mirror[state.Host]
     nodes: Mirror[state.Node]
     reports: Mirror[state.InstanceReport]
+    uses: Mirror[state.ServiceUse]
     # What we write ourselves.
     pool_statuses: Mirror[state.PoolStatus]
     statuses: Mirror[state.ServiceStatus]
@@ -132,7 +133,7 @@ class World:
         return [one for one in held if not (one.is_job and self._has_ended(one))]
 
     def room_on(self, vm: state.Vm) -> Room:
-        size = Need(vm.cpu_milli, vm.memory_bytes, vm.gpu)
+        size = node_size(vm.cpu_milli, vm.memory_bytes, vm.gpu)
         free, family = size, FAMILIES[vm.instance_family]
         for one in self.assignments_on(vm.node):
             free = less(free, self._need_now(one, family))

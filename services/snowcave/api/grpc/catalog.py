@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from snowcave.api.idle import Idle
 from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.kit.clock import Clock
@@ -53,6 +54,7 @@ class CatalogServicer(stubs.CatalogServiceServicer):
         self._tokens = tokens
         self._secrets = secrets
         self._clock = clock
+        self._idle = Idle(store, clock)
 
     async def Resume(self, request: v1.ResumeRequest, context: Any) -> v1.ResumeReply:  # noqa: N802
         _not_for_agents(context)
@@ -60,6 +62,11 @@ class CatalogServicer(stubs.CatalogServiceServicer):
         if resumed:
             log.info("object_resumed", uid=request.uid)
         return v1.ResumeReply(resumed=resumed)
+
+    async def Suspend(self, request: v1.SuspendRequest, context: Any) -> v1.SuspendReply:  # noqa: N802
+        if rpc.caller(context) is not Role.SCHEDULER:
+            raise NotAuthorized("catalog")
+        return v1.SuspendReply(suspended=await self._idle.suspend(request.uid))
 
     async def _resume(self, uid: int) -> bool:
         for _ in range(_TRIES):

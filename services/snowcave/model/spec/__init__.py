@@ -7,7 +7,15 @@ catalog: that an image exists, or that a role may use it, is decided where a ser
 from snowcave.model.spec.canonical import canonical, described, digest
 from snowcave.model.spec.images import ImagePath, parse_image
 from snowcave.model.spec.parse import parse
-from snowcave.model.spec.resources import Need, Share, misfit, need_of, share_of
+from snowcave.model.spec.resources import (
+    Need,
+    Share,
+    misfit,
+    need_of,
+    node_size,
+    share_of,
+    size_of,
+)
 
 __all__ = [
     "ImagePath",
@@ -18,7 +26,9 @@ __all__ = [
     "digest",
     "misfit",
     "need_of",
+    "node_size",
     "parse",
     "parse_image",
     "share_of",
+    "size_of",
 ]

@@ -11,6 +11,8 @@ from snowcave.v1 import state_pb2 as state
 
 _CPU_FLOOR_MILLI = 500
 _MEMORY_FLOOR = 512 << 20
+# Stage volumes that one node mounts at most, of all instances on it.
+_STAGE_MOUNTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,14 @@ class Need:
     cpu_milli: int = 0
     memory_bytes: int = 0
     gpu: int = 0
+    stage_mounts: int = 0
 
     def __add__(self, other: "Need") -> "Need":
         return Need(
             self.cpu_milli + other.cpu_milli,
             self.memory_bytes + other.memory_bytes,
             self.gpu + other.gpu,
+            self.stage_mounts + other.stage_mounts,
         )
 
 
@@ -57,7 +61,21 @@ def share_of(container: state.ContainerSpec, family: Family) -> Share:
 
 def need_of(spec: state.ServiceSpec, family: Family) -> Need:
     """One instance: all its containers stand on one node."""
-    return sum((share_of(container, family).request for container in spec.containers), Need())
+    mounts = Need(stage_mounts=sum(_is_stage(volume) for volume in spec.volumes))
+    return sum((share_of(container, family).request for container in spec.containers), mounts)
+
+
+def size_of(family: Family) -> Need:
+    """What an empty node has."""
+    return node_size(family.cpu_milli, family.memory_bytes, family.gpu_count)
+
+
+def node_size(cpu_milli: int, memory_bytes: int, gpu: int) -> Need:
+    return Need(cpu_milli, memory_bytes, gpu, _STAGE_MOUNTS)
+
+
+def _is_stage(volume: state.VolumeSpec) -> bool:
+    return volume.source == "stage" or volume.source.startswith("@")
 
 
 def misfit(spec: state.ServiceSpec, family: Family) -> str:
@@ -67,4 +85,6 @@ def misfit(spec: state.ServiceSpec, family: Family) -> str:
         return "memory"
     if need.cpu_milli > family.cpu_milli:
         return "CPU"
+    if need.stage_mounts > _STAGE_MOUNTS:
+        return "stage mounts"
     return "GPU" if need.gpu > family.gpu_count else ""
