@@ -10,6 +10,7 @@ behind (cut off meanwhile, for instance) have to list again. `backend.latency` g
 """
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -56,6 +57,7 @@ class MemoryBackend:
         self._history: list[tuple[Revision, tuple[Change, ...]]] = []
         self._leases: dict[LeaseId, _Lease] = {}
         self._granted = 0
+        self._observers: list[Callable[[Revision, Sequence[Change]], None]] = []
         self._news = asyncio.Event()
 
     @property
@@ -79,6 +81,18 @@ class MemoryBackend:
         except TimeoutError:
             return
 
+    def observe(
+        self, observer: Callable[[Revision, Sequence[Change]], None]
+    ) -> Callable[[], None]:
+        """Called with every revision at the moment in which it is made."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    @property
+    def leases(self) -> frozenset[LeaseId]:
+        """Those that live."""
+        return frozenset(self._leases)
+
     def get(self, key: str) -> KeyValue | None:
         return self._items.get(key)
 
@@ -98,6 +112,8 @@ class MemoryBackend:
         if changes:
             self.revision = revision
             self._history.append((revision, changes))
+            for observer in self._observers:
+                observer(revision, changes)
             self.wake()
         return TxnResult(succeeded=True, revision=self.revision)
 
@@ -128,10 +144,10 @@ class MemoryBackend:
         """What a watch from `revision` has to tell by now."""
         if revision <= self.compacted:
             raise CompactedError(self.compacted)
+        start = bisect_left(self._history, revision, key=lambda entry: entry[0])
         found = [
             change
-            for at, changes in self._history
-            if at >= revision
+            for _, changes in self._history[start:]
             for change in changes
             if change.key.startswith(prefix)
         ]
@@ -221,6 +237,10 @@ class MemoryStore:
     async def get(self, key: str) -> KeyValue | None:
         await self._call()
         return self.backend.get(key)
+
+    async def get_many(self, keys: Sequence[str]) -> list[KeyValue | None]:
+        await self._call()
+        return [self.backend.get(key) for key in keys]
 
     async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
         await self._call()

@@ -12,10 +12,13 @@ from snowcave.kit.clock import LoopClock
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.state import open_state
+from snowcave.store.grouped import grouped
 
 
 async def build(settings: ApiSettings, parts: Parts) -> None:
-    store = await open_state(settings.mesh, Role.API, parts)
+    plain = await open_state(settings.mesh, Role.API, parts)
+    # Every statement reads its session and writes its end.
+    store = await parts.enter("grouped store", grouped(plain))
     await build_front(settings, parts, store, make_runner)
 
 
@@ -31,6 +34,7 @@ def make_runner(around: Surroundings) -> StatementRunner:
             around.tickets,
             Renderer(around.templates),
             around.sealer,
+            around.variables,
         ),
         around.mesh,
         clock=LoopClock(),

@@ -93,6 +93,8 @@ class State:
 
     async def txn(self, request: pb.TxnRequest) -> pb.TxnResponse:
         """The request's form has been checked."""
+        if not request.compare and all(s.HasField("request_range") for s in request.success):
+            return self._read_all(request)
         succeeded = all(operations.holds(self.keys, compare) for compare in request.compare)
         branch = request.success if succeeded else request.failure
         operations.check_branch(self.keys, self.leases, branch)
@@ -103,6 +105,16 @@ class State:
         number = revision.number if revision.versions else self.keys.head
         await self._write(revision)
         return pb.TxnResponse(header=self.header(number), succeeded=succeeded, responses=responses)
+
+    def _read_all(self, request: pb.TxnRequest) -> pb.TxnResponse:
+        """Nothing is written and nothing compared: what is committed answers, as it does a read."""
+        revision = self.keys.committed
+        reads = [operations.read(self.keys, s.request_range, revision) for s in request.success]
+        return pb.TxnResponse(
+            header=self.header(revision),
+            succeeded=True,
+            responses=[pb.ResponseOp(response_range=read) for read in reads],
+        )
 
     async def compact(self, revision: int) -> None:
         """Raises Refusal where it is in the future or has been compacted before."""

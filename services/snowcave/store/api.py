@@ -112,6 +112,10 @@ class Store(Protocol):
 
     async def get(self, key: str) -> KeyValue | None: ...
 
+    async def get_many(self, keys: Sequence[str]) -> list[KeyValue | None]:
+        """At one revision, in this order; at most 128."""
+        ...
+
     async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
         """Pages internally, at one revision."""
         ...

@@ -121,6 +121,11 @@ class EtcdStore:
         answer = await self._read(self._kv.Range, pb.RangeRequest(key=key.encode()))
         return wire.key_value(answer.kvs[0]) if answer.kvs else None
 
+    async def get_many(self, keys: Sequence[str]) -> list[KeyValue | None]:
+        answer = await self._read(self._kv.Txn, wire.reading(keys))
+        found = [one.response_range.kvs for one in answer.responses]
+        return [wire.key_value(kvs[0]) if kvs else None for kvs in found]
+
     async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
         page = self._settings.page
         while True:

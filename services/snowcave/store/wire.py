@@ -66,6 +66,11 @@ def transaction(compares: Sequence[Compare], writes: Sequence[Write]) -> pb.TxnR
     )
 
 
+def reading(keys: Iterable[str]) -> pb.TxnRequest:
+    ranges = (pb.RangeRequest(key=key.encode()) for key in keys)
+    return pb.TxnRequest(success=[pb.RequestOp(request_range=one) for one in ranges])
+
+
 def _compare(compare: Compare) -> Iterable[pb.Compare]:
     key = compare.key.encode()
     if compare.mod_revision is not None:

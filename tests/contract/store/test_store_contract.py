@@ -49,6 +49,15 @@ async def changes(
     return found, batches
 
 
+async def test_many_keys_are_read_at_once_in_the_order_asked(world, mine):
+    store = await world.store(Role.API)
+    revision = await store.put(name_key(mine, "b"), b"two")
+    await store.put(name_key(mine, "a"), b"one")
+    found = await store.get_many([name_key(mine, name) for name in ("a", "none", "b")])
+    assert [one.value if one else None for one in found] == [b"one", None, b"two"]
+    assert found[2].mod_revision == revision
+
+
 async def test_a_put_is_read_back_with_its_revisions(world, mine):
     store = await world.store(Role.API)
     first = await store.put(name_key(mine, 1), b"one")
