@@ -35,6 +35,8 @@ class Column:
 class Rows:
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]] = ()
+    # To be shown once and kept nowhere.
+    secret: bool = False
 
 
 def status(text: str) -> Rows:
@@ -65,6 +67,8 @@ class SessionContext:
     last_query_id: str = ""
     client_app: str = ""
     client_version: str = ""
+    # uid of the only role that counts, where an access token says so; 0: any.
+    role_restriction: int = 0
 
     def copy(self) -> "SessionContext":
         return replace(self, parameters=dict(self.parameters))

@@ -258,6 +258,59 @@ class UserLocked(SnowcaveError):
         )
 
 
+class JwtInvalid(SnowcaveError):
+    """A key-pair login's token is no good; why is for the log, not for who shows it."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = 390144
+    sqlstate = "28000"
+
+    def __init__(self) -> None:
+        super().__init__("JWT token is invalid.")
+
+
+class AccessTokenInvalid(SnowcaveError):
+    """A programmatic access token is unknown, expired or disabled. 394400 from memory."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = 394400
+    sqlstate = "28000"
+
+    def __init__(self) -> None:
+        super().__init__("Programmatic access token is invalid.")
+
+
+class PublicKeyInvalid(SnowcaveError):
+    """3562 from memory."""
+
+    kind = Kind.INVALID
+    code = 3562
+    sqlstate = "22023"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SQL compilation error:\n"
+            "New public key rejected by current policy. Reason: 'Invalid public key'"
+        )
+
+
+class DependentGrant(SnowcaveError):
+    """GRANT OWNERSHIP while others hold privileges on the object, and nothing said of them."""
+
+    kind = Kind.INVALID
+    code = 3036
+    sqlstate = "23001"
+
+    def __init__(self, privilege: str, securable: str, role: str) -> None:
+        super().__init__(
+            f"SQL execution error: Dependent grant of privilege '{privilege}' on securable "
+            f"'{securable}' to role '{role}' exists.  It must be revoked first.  More than one dependent "
+            "grant may exist: use 'SHOW GRANTS' command to view them.  To revoke all dependent grants "
+            "while transferring object ownership, use convenience command 'GRANT OWNERSHIP ON "
+            "<target_objects> TO <target_role> REVOKE CURRENT GRANTS'."
+        )
+
+
 class LoginMethodUnsupported(SnowcaveError):
     """`code` is what the clients know of that method's failures."""
 

@@ -11,12 +11,20 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.kit.clock import Clock, LoopClock
 from snowcave.model import keys
-from snowcave.model.errors import LoginFailed, SessionExpired, SessionGone
+from snowcave.model.errors import (
+    AccessTokenInvalid,
+    JwtInvalid,
+    LoginFailed,
+    SessionExpired,
+    SessionGone,
+)
 from snowcave.model.grants import AccessView
 from snowcave.model.names import fold
+from snowcave.runtime import key_pairs
 from snowcave.runtime.daemon import Parts
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
@@ -41,6 +49,8 @@ class Principal:
     role_name: str
     roles: frozenset[int]
     session: int = 0
+    # The only role that counts, where an access token says so; 0: any.
+    role_restriction: int = 0
 
 
 def token_key(token: str) -> str:
@@ -72,6 +82,8 @@ class Identity:
         self._salt = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._view: tuple[int, int, AccessView] | None = None
+        # Access tokens by their hash, as of a revision of the catalog.
+        self._access_tokens: tuple[int, dict[str, tuple[int, state.AccessToken]]] = (-1, {})
 
     @property
     def access(self) -> AccessView:
@@ -87,20 +99,74 @@ class Identity:
         return found.owner_role if found else None
 
     async def by_password(self, user: str, password: str) -> Principal:
-        """Raises LoginFailed, after the same work whether the user exists or not."""
+        """Raises LoginFailed, after the same work whether the user exists or not.
+
+        A programmatic access token does for a password.
+        """
+        if token_key(password) in self._tokens_by_hash():
+            return self.by_access_token(password, user)
         found = self.user_named(user)
         stored = found.user.password_hash if found else ""
         right = await self._verify(user, stored or _NOBODY, password)
-        if not right or found is None or not stored or found.user.disabled:
+        if not right or found is None or not stored or not self._may_log_in(found):
+            raise LoginFailed
+        if found.user.type == "SERVICE":
+            # Such users have keys and tokens; a password that is left over opens nothing.
             raise LoginFailed
         return self._principal(found, found.user.default_role)
 
+    def by_access_token(self, token: str, user: str = "") -> Principal:
+        """A programmatic access token, of the user of that name where one is given.
+
+        Raises AccessTokenInvalid.
+        """
+        uid, entry = self._tokens_by_hash().get(token_key(token), (0, state.AccessToken()))
+        found = self._catalog.get("user", str(uid))
+        if found is None or not self._may_log_in(found) or entry.disabled:
+            raise AccessTokenInvalid
+        if self._passed(entry.expires_on):
+            raise AccessTokenInvalid
+        if user and self.user_named(user) != found:
+            raise AccessTokenInvalid
+        principal = self._principal(found, found.user.default_role, 0, entry.role_restriction)
+        if entry.role_restriction and principal.role is None:
+            raise AccessTokenInvalid
+        return principal
+
+    def by_jwt(self, token: str) -> Principal:
+        """A token that a user signed with one of their keys. Raises JwtInvalid."""
+        found = self.user_named(key_pairs.subject(token))
+        if found is None or not self._may_log_in(found):
+            raise JwtInvalid
+        key_pairs.verify(token, found.user, self._clock.now())
+        return self._principal(found, found.user.default_role)
+
+    def _may_log_in(self, found: state.Object) -> bool:
+        expired = found.user.HasField("expires_on") and self._passed(found.user.expires_on)
+        return _alive(found) and not found.user.disabled and not expired
+
+    def _passed(self, moment: Timestamp) -> bool:
+        now = self._clock.now()
+        return moment.ToDatetime(now.tzinfo) <= now
+
+    def _tokens_by_hash(self) -> dict[str, tuple[int, state.AccessToken]]:
+        if self._access_tokens[0] != self._catalog.revision:
+            found = {
+                token.sha256: (one.uid, token)
+                for _, one in self._catalog.items("user")
+                for token in one.user.access_tokens
+            }
+            self._access_tokens = (self._catalog.revision, found)
+        return self._access_tokens[1]
+
     async def by_token(self, token: str) -> Principal:
-        """A session token or one made for the registry.
+        """A session token, one made for the registry, or a programmatic access token.
 
         Raises SessionGone for a token that is not known, SessionExpired for one that was.
         """
         digest = token_key(token)
+        if digest in self._tokens_by_hash():
+            return self.by_access_token(token)
         entry = self._tokens.get(digest)
         if entry is None:
             # Just made by an api replica whose write has not reached our mirror.
@@ -117,7 +183,8 @@ class Identity:
             raise SessionGone
         session = self._sessions.get(str(entry.session))
         role = session.role if session else user.user.default_role
-        return self._principal(user, role, entry.session)
+        restriction = session.role_restriction if session else 0
+        return self._principal(user, role, entry.session, restriction)
 
     def role_named(self, name: str) -> state.Object | None:
         """The role stored under exactly this name."""
@@ -132,15 +199,22 @@ class Identity:
                 return one
         return None
 
-    def _principal(self, user: state.Object, role_name: str, session: int = 0) -> Principal:
+    def _principal(
+        self, user: state.Object, role_name: str, session: int = 0, restriction: int = 0
+    ) -> Principal:
+        roles = self.access.all_roles_of(user.uid)
         role = self.role_named(role_name) if role_name else None
+        if restriction:
+            role = self._catalog.get("role", str(restriction)) if restriction in roles else None
+            roles = self.access.closure(restriction) if role else frozenset[int]()
         return Principal(
             user=user.uid,
             user_name=user.name,
             role=role.uid if role else None,
             role_name=role.name if role else "",
-            roles=self.access.all_roles_of(user.uid),
+            roles=roles,
             session=session,
+            role_restriction=restriction,
         )
 
     async def _verify(self, user: str, stored: str, password: str) -> bool:

@@ -270,7 +270,7 @@ class Queries:
 
     async def _own(self, running: Running, done: Done) -> Answer:
         total = len(done.rows.rows)
-        if total <= self._settings.keep_rows and done.transfer is None:
+        if total <= self._settings.keep_rows and done.transfer is None and not done.rows.secret:
             session = running.statement.context.session_id
             try:
                 await self._warehouse.keep(session, running.id, done.rows)
@@ -295,7 +295,7 @@ class Queries:
         reply = await self._warehouse.execute(
             ordinary,
             running.id,
-            bindings=statement.bindings or dml.unbound(binds),
+            bindings=ordinary.bindings or dml.unbound(binds),
             timeout=statement.timeout,
             describe_only=statement.describe_only,
         )

@@ -37,6 +37,7 @@ class Opening:
     database: str = ""
     schema: str = ""
     secondary_roles: str = ""
+    role_restriction: int = 0
     client_app: str = ""
     client_version: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -90,6 +91,7 @@ class SessionBook:
             database=opening.database,
             schema=opening.schema,
             secondary_roles=opening.secondary_roles,
+            role_restriction=opening.role_restriction,
             client_app=opening.client_app,
             client_version=opening.client_version,
             parameters=dict(opening.parameters),

@@ -46,6 +46,7 @@ class Directory:
             last_query_id=session.last_query_id,
             client_app=session.client_app,
             client_version=session.client_version,
+            role_restriction=session.role_restriction,
         )
 
     def _user(self, uid: int) -> state.Object:

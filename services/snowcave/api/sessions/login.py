@@ -28,8 +28,6 @@ log = structlog.get_logger()
 _PUBLIC = "PUBLIC"
 # What the clients know as the failure of each method.
 _METHODS = {
-    "SNOWFLAKE_JWT": ("a key pair", 390144),
-    "PROGRAMMATIC_ACCESS_TOKEN": ("a programmatic access token", 390318),
     "EXTERNALBROWSER": ("a browser", 390190),
     "ID_TOKEN": ("an ID token", 390195),
     "USERNAME_PASSWORD_MFA": ("multi-factor authentication", 390127),
@@ -83,15 +81,25 @@ class Login:
             # Only containers have such tokens. The login name says nothing that the token does not.
             principal = await self._service_tokens.verify(wish.token)
             defaults = self._service_tokens.defaults(principal.user)
-        elif method in ("", "SNOWFLAKE", "DEFAULT"):
-            principal = await self._verified(wish.user, wish.password)
+        else:
+            principal = await self._principal(method, wish)
             found = self._directory.catalog.get("user", str(principal.user))
             defaults = found.user if found else state.User()
-        else:
-            raise LoginMethodUnsupported(*_METHODS.get(method, _OTHER_METHOD))
         opened = await self._book.open(self._opening(wish, principal, defaults))
         log.info("session_opened", user=principal.user_name, session=opened[0].session_id)
         return opened
+
+    async def _principal(self, method: str, wish: Wish) -> Principal:
+        match method:
+            case "" | "SNOWFLAKE" | "DEFAULT":
+                return await self._verified(wish.user, wish.password)
+            case "SNOWFLAKE_JWT":
+                return self._directory.identity.by_jwt(wish.token)
+            case "PROGRAMMATIC_ACCESS_TOKEN":
+                token = wish.token or wish.password
+                return self._directory.identity.by_access_token(token, wish.user)
+            case _:
+                raise LoginMethodUnsupported(*_METHODS.get(method, _OTHER_METHOD))
 
     async def _verified(self, user: str, password: str) -> Principal:
         if wait := self._lockout.locked(user, self._clock.monotonic()):
@@ -127,17 +135,26 @@ class Login:
             warehouse=self._directory.visible(user, "warehouse", warehouse),
             database=asked,
             schema=self._directory.schema(user, asked, wish.schema or schema),
-            secondary_roles=wish.secondary_roles.upper(),
+            secondary_roles=self._secondary(wish, principal, defaults),
+            role_restriction=principal.role_restriction,
             client_app=wish.client_app[:128],
             client_version=wish.client_version[:64],
             parameters=bounded(wish.parameters, count=_PARAMETERS, length=_PARAMETER_LENGTH),
         )
+
+    def _secondary(self, wish: Wish, principal: Principal, defaults: state.User) -> str:
+        """With a token that counts for one role alone there are none."""
+        if principal.role_restriction:
+            return "NONE"
+        return wish.secondary_roles.upper() or defaults.default_secondary_roles
 
     def _role(self, asked: str, principal: Principal, default: str) -> str:
         if not asked:
             return principal.role_name or (default if self._directory.role(default) else _PUBLIC)
         name = fold(asked)
         uid = self._directory.role(name)
+        if principal.role_restriction and uid != principal.role_restriction:
+            raise RoleNotGranted(asked)
         if name != _PUBLIC and uid not in principal.roles:
             raise RoleNotGranted(asked)
         return name

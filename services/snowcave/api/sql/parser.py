@@ -19,12 +19,16 @@ from snowcave.api.sql.tree import Statement
 
 
 def _alter(cursor: Cursor) -> Statement | None:
-    return parse_alter_session(cursor) if cursor.at("ALTER", "SESSION") else parse_alter(cursor)
+    if cursor.at("ALTER", "SESSION"):
+        return parse_alter_session(cursor)
+    token = alter_token(cursor) if cursor.at("ALTER", "USER") else None
+    return token or parse_alter(cursor)
 
 
 def _execute(cursor: Cursor) -> Statement | None:
     if cursor.at("EXECUTE", "JOB", "SERVICE"):
         return execute_job(cursor)
+from snowcave.api.sql.users import alter_token
     return None
 
 

@@ -62,6 +62,7 @@ USER: dict[str, Reader] = {
     "LAST_NAME": read_text,
     "EMAIL": read_text,
     "TYPE": read_upper,
+    "MIDDLE_NAME": read_text,
     "DISABLED": read_boolean,
     "MUST_CHANGE_PASSWORD": read_boolean,
     "DEFAULT_ROLE": read_name,
@@ -71,6 +72,13 @@ USER: dict[str, Reader] = {
     **_COMMENT,
 }
 WAREHOUSE: dict[str, Reader] = {
+    "RSA_PUBLIC_KEY": read_string,
+    "RSA_PUBLIC_KEY_FP": read_string,
+    "RSA_PUBLIC_KEY_2": read_string,
+    "RSA_PUBLIC_KEY_2_FP": read_string,
+    "DAYS_TO_EXPIRY": read_integer,
+    "MINS_TO_UNLOCK": read_integer,
+    "MINS_TO_BYPASS_MFA": read_integer,
     "WAREHOUSE_SIZE": read_upper,
     "WAREHOUSE_TYPE": read_upper,
     "AUTO_SUSPEND": read_text,

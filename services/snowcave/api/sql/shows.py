@@ -7,6 +7,8 @@ from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.domains import WORDS
 from snowcave.api.sql.grants import parse_show_grants
 from snowcave.api.sql.tree import Scope, Show, ShowParameters, Statement
+from snowcave.api.sql.users import show_tokens
+from snowcave.api.sql.workloads import read_types
 from snowcave.model.errors import Unsupported
 from snowcave.model.names import ObjectName
 
@@ -50,6 +52,8 @@ def parse_show(cursor: Cursor) -> Statement | None:
     if kind == ("SERVICES",) and cursor.accept("EXCLUDE"):
         cursor.expect("JOBS")
         flags.add("EXCLUDE JOBS")
+    if cursor.accept("USER", "PROGRAMMATIC", "ACCESS", "TOKENS") or cursor.accept("USER", "PATS"):
+        return show_tokens(cursor)
     cursor.accept("HISTORY")
     show = _filters(cursor, Show(" ".join(kind), terse, flags=frozenset(flags)))
     cursor.end()

@@ -164,10 +164,19 @@ class Caller:
         return found
 
 
+def roles_of(access: AccessView, context: SessionContext) -> frozenset[int]:
+    """All that the session may act as: its user's roles, or the one that its access token leaves of them."""
+    granted = access.all_roles_of(context.user_uid)
+    if context.role_restriction:
+        only = context.role_restriction
+        return access.closure(only) if only in granted else frozenset[int]()
+    return granted
+
+
 def caller_of(catalog: Catalog, context: SessionContext) -> Caller:
     """The caller as the catalog knows them now: a role that was taken away counts no more."""
     access = catalog.access
-    granted = access.all_roles_of(context.user_uid)
+    granted = roles_of(access, context)
     public = catalog.named("role", ACCOUNT, PUBLIC)
     common = access.closure(public.message.uid) if public else frozenset[int]()
     in_use = catalog.named("role", ACCOUNT, context.role) if context.role else None

@@ -22,6 +22,7 @@ from snowcave.api.contract import (
 from snowcave.api.sql import tree
 from snowcave.api.sql.calls import FUNCTIONS, placed_calls
 from snowcave.api.sql.lexer import literal
+    access_tokens,
 from snowcave.api.sql.parser import parse
 from snowcave.api.statements import (
     compute_pools,
@@ -39,6 +40,8 @@ from snowcave.api.statements import (
     stages,
     system_functions,
     waiting,
+    tags,
+    users,
     warehouses,
 )
 from snowcave.api.statements.caller import caller_of
@@ -57,7 +60,7 @@ _CREATE: dict[str, Handler] = {
     "database": databases.create_database,
     "schema": databases.create_schema,
     "role": roles.create_role,
-    "user": roles.create_user,
+    "user": users.create_user,
     "warehouse": warehouses.create_warehouse,
     "compute_pool": compute_pools.create_compute_pool,
     "image_repository": image_repositories.create_image_repository,
@@ -67,7 +70,7 @@ _ALTER: dict[str, Handler] = {
     "database": databases.alter,
     "schema": databases.alter,
     "role": databases.alter,
-    "user": roles.alter_user,
+    "user": users.alter_user,
     "warehouse": warehouses.alter_warehouse,
     "compute_pool": compute_pools.alter_compute_pool,
     "image_repository": image_repositories.alter_image_repository,
@@ -88,7 +91,7 @@ _DROP: dict[str, Handler] = {
     "function": functions.drop_function,
 }
 _DESCRIBE: dict[str, Handler] = {
-    "user": roles.describe_user,
+    "user": users.describe_user,
     "warehouse": warehouses.describe_warehouse,
     "compute_pool": compute_pools.describe_compute_pool,
     "service": service_shows.describe_service,
@@ -102,7 +105,7 @@ _SHOW: dict[str, Handler] = {
     "DATABASES": databases.show_databases,
     "SCHEMAS": databases.show_schemas,
     "ROLES": roles.show_roles,
-    "USERS": roles.show_users,
+    "USERS": users.show_users,
     "WAREHOUSES": warehouses.show_warehouses,
     "COMPUTE POOLS": compute_pools.show_compute_pools,
     "COMPUTE POOL INSTANCE FAMILIES": compute_pools.show_instance_families,
@@ -156,6 +159,8 @@ def handler_of(statement: tree.Statement) -> Handler:
     if found is None:
         raise Unsupported(type(statement).__name__.upper())
     return found
+    tree.AlterToken: access_tokens.alter_token,
+    tree.ShowTokens: access_tokens.show_tokens,
 
 
 class Runner:

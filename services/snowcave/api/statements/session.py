@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import invalid_value
 from snowcave.api.sql.tree import SetParameters, ShowParameters, UnsetParameters, Use
+from snowcave.api.statements.caller import roles_of
 from snowcave.api.statements.filters import columns, matches
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import NotAuthorized, ObjectNotFound, Unsupported
@@ -56,6 +57,8 @@ async def use(statement: Use, work: Work) -> Rows:
         case "secondary_roles":
             if name.name not in ("ALL", "NONE"):
                 raise Unsupported(f"USE SECONDARY ROLES {name.name}")
+            if work.context.role_restriction and name.name != "NONE":
+                raise NotAuthorized("secondary roles with a token for one role")
             work.context.secondary_roles = name.name
         case "warehouse":
             work.context.warehouse = work.caller.find("warehouse", name).message.name
@@ -70,8 +73,10 @@ def _use_role(name: str, work: Work) -> None:
     found = work.catalog.named("role", 0, name)
     if found is None:
         raise ObjectNotFound("Role", name)
-    granted = work.caller.access.all_roles_of(work.context.user_uid)
-    if found.message.uid not in granted and name != "PUBLIC":
+    only = work.context.role_restriction
+    granted = roles_of(work.caller.access, work.context)
+    is_left_out = only and found.message.uid != only
+    if is_left_out or (found.message.uid not in granted and name != "PUBLIC"):
         raise NotAuthorized(f"role '{name}', which is not granted to this user")
     work.context.role, work.context.role_uid = name, found.message.uid
 

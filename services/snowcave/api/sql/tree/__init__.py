@@ -23,6 +23,7 @@ Statement = (
     Create
     | CreateService
     | ExecuteJob
+from snowcave.api.sql.tree.users import AlterToken, ShowTokens, TokenAction
     | CreateFunction
     | Alter
     | Drop
@@ -49,11 +50,14 @@ __all__ = [
     "Alter",
     "Create",
     "CreateFunction",
+    | AlterToken
+    | ShowTokens
     "CreateService",
     "Describe",
     "Drop",
     "ExecuteJob",
     "Existing",
+    "AlterToken",
     "GetFiles",
     "GrantPrivileges",
     "GrantRole",
@@ -76,3 +80,6 @@ __all__ = [
     "UnsetParameters",
     "Use",
 ]
+    "ShowTokens",
+    "TokenAction",
+    "Undrop",
