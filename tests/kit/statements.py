@@ -24,7 +24,7 @@ from snowcave.api.rendering.render import Renderer
 from snowcave.api.secrets.sealing import Sealer, read_key
 from snowcave.api.statements.runner import Runner
 from snowcave.api.statements.work import Ports
-from snowcave.kit.clock import LoopClock
+from snowcave.kit.clock import Clock, LoopClock
 from snowcave.model import keys
 from snowcave.model.errors import ObjectNotFound
 from snowcave.model.keys import Role
@@ -32,6 +32,7 @@ from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import stages_pb2 as stages
 from snowcave.v1 import state_pb2 as state
+from snowcave.v1 import warehouse_pb2 as warehouse
 from tests.kit.memory_store import MemoryBackend, MemoryStore
 
 
@@ -133,6 +134,18 @@ class Tickets:
 
 
 @dataclass
+class Variables:
+    """Of the session, by upper-case name."""
+
+    values: dict[str, str | int | float | bool | None] = field(
+        default_factory=dict[str, str | int | float | bool | None]
+    )
+
+    async def read(self, context: SessionContext) -> dict[str, str | int | float | bool | None]:
+        return self.values
+
+
+@dataclass
 class Account:
     """`await account.sql(...)` runs a statement in a session of the administrator."""
 
@@ -146,6 +159,7 @@ class Account:
     logs: Logs
     context: SessionContext
     stages: StageFiles
+    variables: Variables
 
     def session(self, user: str, role: str = "") -> SessionContext:
         found = self.catalog.named("user", 0, user)
@@ -161,8 +175,14 @@ class Account:
             organization="LOCAL",
         )
 
-    async def outcome(self, sql: str, context: SessionContext | None = None) -> Done | ToWarehouse:
-        done = await self.runner.run(sql, context or self.context, QueryHandle("q"))
+    async def outcome(
+        self,
+        sql: str,
+        context: SessionContext | None = None,
+        bound: Sequence[warehouse.Binding] = (),
+    ) -> Done | ToWarehouse:
+        query = QueryHandle("q", bindings=tuple(bound))
+        done = await self.runner.run(sql, context or self.context, query)
         if context is None:
             self.context = done.context
         return done
@@ -190,18 +210,24 @@ class Account:
 
 
 @asynccontextmanager
-async def open_account(home: Path) -> AsyncGenerator[Account]:
-    backend = MemoryBackend()
+async def open_account(
+    home: Path, backend: MemoryBackend | None = None, clock: Clock | None = None
+) -> AsyncGenerator[Account]:
+    """With a `backend` that others use too, what stands in it stays."""
+    backend, clock = backend or MemoryBackend(), clock or LoopClock()
     store = MemoryStore(Role.API, backend)
-    await bootstrap(store, home, random.Random(1), LoopClock())
+    await bootstrap(store, home, random.Random(1), clock)
     registry, ddl, logs = Registry(), WarehouseDdl(), Logs()
     async with AsyncExitStack() as stack:
         mirrors = await follow_catalog(store, Parts(stack, Health()))
         catalog = Catalog(store, mirrors)
         stages = StageFiles()
         sealer = Sealer(read_key(home))
-        ports = Ports(registry, ddl, logs, Results(), stages, Tickets(), Renderer(), sealer)
-        runner = Runner(catalog, ports, Mesh(home=home), clock=LoopClock(), rng=random.Random(2))
+        variables = Variables()
+        ports = Ports(
+            registry, ddl, logs, Results(), stages, Tickets(), Renderer(), sealer, variables
+        )
+        runner = Runner(catalog, ports, Mesh(home=home), clock=clock, rng=random.Random(2))
         account = Account(
             backend,
             store,
@@ -213,6 +239,7 @@ async def open_account(home: Path) -> AsyncGenerator[Account]:
             logs,
             SessionContext(session_id=1, user_uid=0, user_name=""),
             stages,
+            variables,
         )
         account.context = account.session("ADMIN", "ACCOUNTADMIN")
         yield account

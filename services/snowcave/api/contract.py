@@ -131,6 +131,8 @@ class ToWarehouse:
     stages: tuple[warehouse_pb2.StageBinding, ...] = ()
     # (database, schema) that the role may use; None: all.
     schemas: frozenset[tuple[str, str]] | None = None
+    # The client's values, without those that have been used up.
+    bindings: tuple[warehouse_pb2.Binding, ...] = ()
 
 
 Outcome = Done | ToWarehouse
@@ -218,6 +220,14 @@ class LogReader(Protocol):
     """A container's own words, from its node's agent. Raises SnowcaveError."""
 
     async def read(self, request: LogRequest) -> str: ...
+
+
+class Variables(Protocol):
+    """The session's variables (SET), which the warehouse keeps."""
+
+    async def read(self, context: SessionContext) -> Mapping[str, str | int | float | bool | None]:
+        """Values by upper-case name."""
+        ...
 
 
 class Results(Protocol):

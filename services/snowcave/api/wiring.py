@@ -24,6 +24,7 @@ from snowcave.api.queries.lease import ReplicaLease
 from snowcave.api.queries.life import Queries, open_queries
 from snowcave.api.queries.records import Records
 from snowcave.api.queries.results import StatementResults, StoredResults
+from snowcave.api.queries.variables import SessionVariables
 from snowcave.api.registry import open_registry
 from snowcave.api.rendering.render import RenderSettings
 from snowcave.api.retention import JobRetention
@@ -81,6 +82,7 @@ class Surroundings:
     tickets: SessionBook
     templates: RenderSettings
     sealer: Sealer
+    variables: SessionVariables
 
 
 MakeRunner = Callable[[Surroundings], StatementRunner]
@@ -192,6 +194,7 @@ async def _open_answers(
         tickets=book,
         templates=settings.templates,
         sealer=ground.sealer,
+        variables=SessionVariables(warehouse, ground.rng, settings.calls.warehouse),
     )
     queries = await ground.parts.enter(
         "queries",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.lexer import Kind, Token
+from snowcave.api.sql.placeholders import Given, is_mark
 from snowcave.api.sql.tree import Literal, SystemCall
 from snowcave.model.errors import SyntaxInvalid
 
@@ -17,6 +18,7 @@ FUNCTIONS = frozenset(
         "SYSTEM$GET_COMPUTE_POOL_STATUS",
         "SYSTEM$REGISTRY_LIST_IMAGES",
         "SYSTEM$CANCEL_QUERY",
+        "SYSTEM$GET_TAG",
         "SYSTEM$CANCEL_JOB",
         "SYSTEM$WAIT_FOR_SERVICES",
     }
@@ -25,11 +27,12 @@ FUNCTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A call found within a statement, and the part of the text that it is."""
+    """A call found within a statement, the part of the text that it is, and which `?` it has used."""
 
     call: SystemCall
     start: int
     stop: int
+    marks: range = range(0)
 
 
 def parse_system_call(cursor: Cursor) -> SystemCall | None:
@@ -53,9 +56,10 @@ def parse_system_call(cursor: Cursor) -> SystemCall | None:
     return SystemCall(function, arguments, column)
 
 
-def placed_calls(sql: str) -> Iterator[Placed]:
+def placed_calls(sql: str, given: Given | None = None) -> Iterator[Placed]:
     """The calls with literal arguments that stand anywhere in a statement."""
-    cursor = Cursor(sql)
+    cursor = Cursor(sql, given)
+    marks = 0
     while cursor.peek().kind is not Kind.END:
         start = cursor.peek()
         mark = cursor.mark()
@@ -66,9 +70,11 @@ def placed_calls(sql: str) -> Iterator[Placed]:
                 cursor.reset(mark)
             else:
                 stop = _end_of_last(cursor, start)
-                yield Placed(SystemCall(function, arguments, function), start.start, stop)
+                used = range(marks, marks + cursor.count_since(mark, is_mark))
+                yield Placed(SystemCall(function, arguments, function), start.start, stop, used)
+                marks = used.stop
                 continue
-        cursor.take()
+        marks += is_mark(cursor.take())
 
 
 def _call(cursor: Cursor) -> tuple[str, tuple[Literal, ...]]:
@@ -87,8 +93,8 @@ def literal(cursor: Cursor) -> Literal:
         return False
     if cursor.accept("NULL"):
         return None
-    if token.kind is Kind.NUMBER and not token.text.isdigit():
-        return float(cursor.take().text)
+    if token.kind is Kind.NUMBER and not token.value.lstrip("-").isdigit():
+        return float(cursor.take().value)
     return cursor.integer()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from snowcave.api.sql.lexer import Kind, Token, error_at, tokens
+from snowcave.api.sql.placeholders import Given, filled
 from snowcave.model.errors import SyntaxInvalid, ValueInvalid
 from snowcave.model.names import ObjectName
 
@@ -13,9 +14,9 @@ T = TypeVar("T")
 class Cursor:
     """Reads forward. `accept` takes what is there or nothing; `expect` takes it or raises SyntaxInvalid."""
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, given: Given | None = None) -> None:
         self.sql = sql
-        self._tokens = tokens(sql)
+        self._tokens = filled(tokens(sql), given) if given else tokens(sql)
         self._at = 0
 
     def peek(self, ahead: int = 0) -> Token:
@@ -39,6 +40,10 @@ class Cursor:
 
     def reset(self, mark: int) -> None:
         self._at = mark
+
+    def count_since(self, mark: int, wanted: Callable[[Token], bool]) -> int:
+        """How many of the tokens read since are such."""
+        return sum(map(wanted, self._tokens[mark : self._at]))
 
     def at(self, *words: str) -> bool:
         """Whether these keywords or symbols come next."""
@@ -116,8 +121,8 @@ class Cursor:
     def integer(self) -> int:
         sign = -1 if self.accept("-") else 1
         token = self.peek()
-        if token.kind is Kind.NUMBER and token.text.isdigit() and len(token.text) < 19:
-            return sign * int(self.take().text)
+        if token.kind is Kind.NUMBER and token.value.isdigit() and len(token.value) < 19:
+            return sign * int(self.take().value)
         raise self.unexpected("integer")
 
     def word_or_string(self) -> str:
@@ -126,7 +131,7 @@ class Cursor:
         if token.kind not in (Kind.STRING, Kind.WORD, Kind.QUOTED, Kind.NUMBER):
             raise self.unexpected("value")
         self.take()
-        return token.text if token.kind in (Kind.WORD, Kind.NUMBER) else token.value
+        return token.text if token.kind is Kind.WORD else token.value
 
     def comma_list(self, read: Callable[[], T]) -> tuple[T, ...]:
         found = [read()]

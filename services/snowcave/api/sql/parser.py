@@ -7,11 +7,13 @@ Snowcave can do yet raises Unsupported.
 
 from collections.abc import Callable
 
-from snowcave.api.sql.calls import parse_system_call
+from snowcave.api.sql.calls import FUNCTIONS, parse_system_call
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.ddl import parse_alter, parse_create, parse_describe, parse_drop
 from snowcave.api.sql.grants import parse_grant
 from snowcave.api.sql.jobs import at_service_call, execute_job, service_call
+from snowcave.api.sql.lexer import tokens
+from snowcave.api.sql.placeholders import Given, is_variable
 from snowcave.api.sql.session import parse_alter_session, parse_use
 from snowcave.api.sql.shows import parse_show
 from snowcave.api.sql.stages import parse_get, parse_list, parse_put, parse_remove
@@ -58,7 +60,18 @@ _FAMILIES: dict[str, Callable[[Cursor], Statement | None]] = {
 }
 
 
-def parse(sql: str) -> Statement | None:
-    cursor = Cursor(sql)
+def variables_in(sql: str) -> bool:
+    """Whether a statement that may be ours says `$name` somewhere."""
+    if "$" not in sql:
+        return False
+    words = tokens(sql)
+    if words[0].value not in _FAMILIES or not any(map(is_variable, words)):
+        return False
+    return words[0].value != "SELECT" or any(word.value in FUNCTIONS for word in words)
+
+
+def parse(sql: str, given: Given | None = None) -> Statement | None:
+    """`given`: what stands for placeholders."""
+    cursor = Cursor(sql, given)
     family = _FAMILIES.get(cursor.peek().value)
     return family(cursor) if family else None

@@ -16,14 +16,12 @@ from snowcave.api.contract import (
     QueryHandle,
     Rows,
     SessionContext,
-    ToWarehouse,
     Transfer,
 )
 from snowcave.api.sql import tree
-from snowcave.api.sql.calls import FUNCTIONS, placed_calls
-from snowcave.api.sql.lexer import literal
     access_tokens,
-from snowcave.api.sql.parser import parse
+from snowcave.api.sql.parser import parse, variables_in
+from snowcave.api.sql.placeholders import Given
 from snowcave.api.statements import (
     compute_pools,
     databases,
@@ -45,8 +43,7 @@ from snowcave.api.statements import (
     warehouses,
 )
 from snowcave.api.statements.caller import caller_of
-from snowcave.api.statements.function_calls import bindings
-from snowcave.api.statements.stage_files import stage_bindings
+from snowcave.api.statements.ordinary import literals, to_warehouse
 from snowcave.api.statements.work import Ports, StatementSettings, Work
 from snowcave.kit.clock import Clock
 from snowcave.model.errors import Unsupported
@@ -184,9 +181,10 @@ class Runner:
         self._settings = settings or StatementSettings()
 
     async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
-        statement = parse(sql)
+        given = await self._given(sql, context, query)
+        statement = parse(sql, given)
         if statement is None or self._is_foreign(statement, context):
-            return await self._to_warehouse(sql, context, query)
+            return await to_warehouse(sql, given, self._work(context, query))
         if query.describe_only and not isinstance(statement, (tree.Show, tree.Describe)):
             # Nothing is done for a client that only asks what the columns would be.
             return Done(Rows(()), context)
@@ -240,24 +238,9 @@ class Runner:
             return False
         return not any(one.name == statement.name.name for one in self._catalog.all("function"))
 
-    async def _to_warehouse(
-        self, sql: str, context: SessionContext, query: QueryHandle
-    ) -> ToWarehouse:
-        work, describing = self._work(context, query), query.describe_only
-        sql = await self._filled_in(sql, work, describing=describing)
-        functions = await bindings(sql, work, describing=describing)
-        stages = stage_bindings(sql, work)
-        return ToWarehouse(sql, context, functions, stages, work.caller.usable_schemas())
-
-    async def _filled_in(self, sql: str, work: Work, *, describing: bool) -> str:
-        """Our SYSTEM$ functions within ordinary SQL become what they say, or would: describing runs none."""
-        upper = sql.upper()
-        if not any(name in upper for name in FUNCTIONS):
-            return sql
-        parts: list[str] = []
-        at = 0
-        for placed in placed_calls(sql):
-            value = "" if describing else await system_functions.evaluate(placed.call, work)
-            parts += [sql[at : placed.start], literal(value)]
-            at = placed.stop
-        return "".join([*parts, sql[at:]])
+    async def _given(self, sql: str, context: SessionContext, query: QueryHandle) -> Given:
+        """What stands for the statement's placeholders, as far as it may be ours."""
+        bound = literals(query)
+        if not variables_in(sql):
+            return Given(bound)
+        return Given(bound, await self._ports.variables.read(context))

@@ -1,7 +1,7 @@
 """What a statement's handler works with."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,6 +17,7 @@ from snowcave.api.contract import (
     SessionContext,
     StageFiles,
     Tickets,
+    Variables,
 )
 from snowcave.api.secrets.sealing import Sealer
 from snowcave.api.statements.caller import Caller
@@ -49,6 +50,7 @@ class Ports:
     tickets: Tickets
     renderer: Renderer
     sealer: Sealer
+    variables: Variables
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Work:
     settings: StatementSettings
     clock: Clock
     rng: random.Random
+    # What WITH TAG of a CREATE gave, by the tags' uids.
+    tags: dict[int, str] = field(default_factory=dict[int, str])
 
     def now(self) -> Timestamp:
         stamp = Timestamp()

@@ -1,0 +1,72 @@
+"""Ordinary SQL on its way to the warehouse: what only api knows of it is put in."""
+
+from collections.abc import Sequence
+
+from snowcave.api.contract import QueryHandle, ToWarehouse
+from snowcave.api.sql.calls import FUNCTIONS, placed_calls
+from snowcave.api.sql.lexer import literal
+from snowcave.api.sql.placeholders import Given
+from snowcave.api.statements import system_functions
+from snowcave.api.statements.function_calls import bindings
+from snowcave.api.statements.service_tables import read_from_events
+from snowcave.api.statements.stage_files import stage_bindings
+from snowcave.api.statements.work import Work
+from snowcave.v1 import warehouse_pb2 as warehouse
+
+
+async def to_warehouse(sql: str, given: Given, work: Work) -> ToWarehouse:
+    """Raises what keeps one of its functions from being called, or one of its stages from being read."""
+    describing = work.query.describe_only
+    sql = read_from_events(sql, work)
+    sql, bound = await _filled_in(sql, given, work)
+    functions = await bindings(sql, work, describing=describing)
+    stages = stage_bindings(sql, work)
+    schemas = work.caller.usable_schemas()
+    return ToWarehouse(sql, work.context, functions, stages, schemas, bound)
+
+
+async def _filled_in(
+    sql: str, given: Given, work: Work
+) -> tuple[str, tuple[warehouse.Binding, ...]]:
+    """Our SYSTEM$ functions become what they say, or would: describing runs none. With the values still bound."""
+    upper = sql.upper()
+    bound = work.query.bindings
+    if not any(name in upper for name in FUNCTIONS):
+        return sql, bound
+    parts: list[str] = []
+    used: set[int] = set()
+    at = 0
+    for placed in placed_calls(sql, given):
+        said = (
+            "" if work.query.describe_only else await system_functions.evaluate(placed.call, work)
+        )
+        parts += [sql[at : placed.start], literal(said)]
+        at = placed.stop
+        used.update(placed.marks)
+    left = tuple(one for number, one in enumerate(bound) if number not in used)
+    return "".join([*parts, sql[at:]]), left
+
+
+def literals(query: QueryHandle) -> Sequence[str | int | float | bool | None]:
+    """The values that the client bound, as a statement could say them; none where it bound arrays."""
+    if any(one.is_array for one in query.bindings):
+        return ()
+    return [_literal(one.type, one.values[0]) for one in query.bindings if one.values]
+
+
+def _literal(kind: str, value: warehouse.BoundValue) -> str | int | float | bool | None:
+    if value.is_null:
+        return None
+    try:
+        match kind:
+            case "FIXED":
+                return int(value.value)
+            case "REAL":
+                return float(value.value)
+            case "BOOLEAN":
+                return value.value.lower() in ("true", "1")
+            case _:
+                return value.value
+    except ValueError:
+        # A decimal, which is told by its text.
+        return value.value
