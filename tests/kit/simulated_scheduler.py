@@ -134,7 +134,8 @@ class Catalog:
         writes = [Delete(keys.catalog(domain).key(uid)) for domain in ("service", "compute_pool")]
         await self.store.txn((), writes)
 
-    async def suspend(self, uid: int) -> None:
+    async def suspend(self, uid: int, *, by_policy: bool = False) -> None:
+        del by_policy
         for domain in ("service", "compute_pool"):
             held = await self.store.get(keys.catalog(domain).key(uid))
             if held is not None:

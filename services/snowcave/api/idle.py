@@ -23,24 +23,28 @@ class Idle:
     store: Store
     clock: Clock
 
-    async def suspend(self, uid: int) -> bool:
+    async def suspend(self, uid: int, *, by_policy: bool = False) -> bool:
         """Whether it sleeps because of this. Raises Unavailable."""
         for domain in ("service", "compute_pool"):
             kept = await self.store.get(keys.CATALOG.key(domain, uid))
             if kept is not None:
                 found = state.Object.FromString(kept.value)
-                suspended = await self._suspend(kept, found)
+                suspended = await self._suspend(kept, found, by_policy)
                 if suspended:
                     log.info("object_suspended", uid=uid, domain=domain, name=found.name)
                 return suspended
         return False
 
-    async def _suspend(self, kept: KeyValue, found: state.Object) -> bool:
+    async def _suspend(self, kept: KeyValue, found: state.Object, by_policy: bool) -> bool:
         is_pool = found.WhichOneof("body") == "compute_pool"
         body = found.compute_pool if is_pool else found.service
-        if found.HasField("dropped_on") or body.suspended or not body.auto_suspend_secs:
+        if found.HasField("dropped_on") or body.suspended:
             return False
-        if await (self._is_inhabited(found.uid) if is_pool else self._is_called(found)):
+        if by_policy and not is_pool:
+            wants = bool(found.service.spec.auto_scaling.suspend)
+        else:
+            wants = body.auto_suspend_secs > 0 and not await self._is_used(found)
+        if not wants:
             return False
         now = self._now()
         body.suspended = True
@@ -57,6 +61,11 @@ class Idle:
             await self.store.txn([held], [Put(kept.key, found.SerializeToString())])
             return False
         return True
+
+    async def _is_used(self, found: state.Object) -> bool:
+        if found.WhichOneof("body") == "compute_pool":
+            return await self._is_inhabited(found.uid)
+        return await self._is_called(found)
 
     async def _is_called(self, found: state.Object) -> bool:
         kept = await self.store.get(keys.SERVICE_USE.key(found.uid))

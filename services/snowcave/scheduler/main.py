@@ -14,6 +14,8 @@ from snowcave.model.keys import KeySpace, M, Role
 from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.grpc import connect, serve, translated
 from snowcave.runtime.state import open_state
+from snowcave.scheduler.autoscaling.measures import AgentMeasures, Collector
+from snowcave.scheduler.autoscaling.scaler import Autoscaler
 from snowcave.scheduler.explain import Explaining
 from snowcave.scheduler.ledger import Ledger
 from snowcave.scheduler.placing import Placing
@@ -62,6 +64,9 @@ async def build(settings: SchedulerSettings, parts: Parts) -> None:
     _measure(placing, reign)
     await parts.enter("listening", placing.listening(reign))
     await parts.enter("placing", background(placing.reconciler.run()))
+    collector = Collector(AgentMeasures(tls, settings.measure))
+    scaler = Autoscaler(views, placing, reign, collector, LoopClock(), settings.autoscaling)
+    await parts.enter("autoscaling", background(scaler.run()))
     explaining = partial(nodes_pb2_grpc.add_SchedulerServiceServicer_to_server, Explaining(views))
     await parts.enter(
         "grpc",
@@ -124,10 +129,10 @@ class Catalog:
                 sql_pb2.ForgetRequest(uid=uid), timeout=self.deadline
             )
 
-    async def suspend(self, uid: int) -> None:
+    async def suspend(self, uid: int, *, by_policy: bool = False) -> None:
         with translated("api"):
             await sql_pb2_grpc.CatalogServiceStub(self.api).Suspend(
-                sql_pb2.SuspendRequest(uid=uid), timeout=self.deadline
+                sql_pb2.SuspendRequest(uid=uid, by_policy=by_policy), timeout=self.deadline
             )
 
 

@@ -25,8 +25,8 @@ class Catalog(Protocol):
         """Nothing is left of a dropped object."""
         ...
 
-    async def suspend(self, uid: int) -> None:
-        """It has been idle for as long as it wants; api looks once more whether it is."""
+    async def suspend(self, uid: int, *, by_policy: bool = False) -> None:
+        """It has been idle for as long as it wants, which api looks at once more; or a policy says so."""
         ...
 
 
@@ -45,7 +45,7 @@ class Placing:
     def __init__(self, views: Views, ledger: Ledger, catalog: Catalog, resync: float) -> None:
         self._views = views
         self._ledger = ledger
-        self._catalog = catalog
+        self.catalog = catalog
         self.reconciler: Reconciler[Target] = Reconciler(
             self.reconcile, list_keys=self._all, resync=resync
         )
@@ -61,9 +61,9 @@ class Placing:
                     "step_written", target=f"{target.kind}/{target.uid}", writes=len(step.writes)
                 )
         if step.forget:
-            await self._catalog.forget(target.uid)
+            await self.catalog.forget(target.uid)
         if step.suspend:
-            await self._catalog.suspend(target.uid)
+            await self.catalog.suspend(target.uid)
         if step.more:
             return Done(again_in=0.0)
         waits = [step.again_in, self._next_loss(target)]
@@ -110,12 +110,16 @@ class Placing:
             mirrors.reports.subscribe(self._on_report),
             mirrors.assignments.subscribe(self._on_assignment),
             mirrors.statuses.subscribe(self._on_status),
+            mirrors.uses.subscribe(lambda key, _: self._wake("service", int(key[0]))),
         ]
         try:
             yield
         finally:
             for stop in unsubscribe:
                 stop()
+
+    def wake_service(self, uid: int) -> None:
+        self._wake("service", uid)
 
     def _wake(self, kind: Literal["pool", "service"], uid: int) -> None:
         if uid:

@@ -1,8 +1,9 @@
 """Settings of the scheduler. Durations in seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from snowcave.runtime.mesh import Mesh
+from snowcave.scheduler.autoscaling.evaluate import Pace
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,6 @@ class SchedulerSettings:
     catch_up: float = 5.0
     # One call of CatalogService.
     forget: float = 5.0
+    # One node's data points: each of its containers is asked for what it uses.
+    measure: float = 10.0
+    autoscaling: Pace = field(default_factory=Pace)

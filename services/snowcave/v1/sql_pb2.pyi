@@ -86,10 +86,12 @@ class ResumeReply(_message.Message):
     def __init__(self, resumed: _Optional[bool] = ...) -> None: ...
 
 class SuspendRequest(_message.Message):
-    __slots__ = ("uid",)
+    __slots__ = ("uid", "by_policy")
     UID_FIELD_NUMBER: _ClassVar[int]
+    BY_POLICY_FIELD_NUMBER: _ClassVar[int]
     uid: int
-    def __init__(self, uid: _Optional[int] = ...) -> None: ...
+    by_policy: bool
+    def __init__(self, uid: _Optional[int] = ..., by_policy: _Optional[bool] = ...) -> None: ...
 
 class SuspendReply(_message.Message):
     __slots__ = ("suspended",)

@@ -66,7 +66,8 @@ class CatalogServicer(stubs.CatalogServiceServicer):
     async def Suspend(self, request: v1.SuspendRequest, context: Any) -> v1.SuspendReply:  # noqa: N802
         if rpc.caller(context) is not Role.SCHEDULER:
             raise NotAuthorized("catalog")
-        return v1.SuspendReply(suspended=await self._idle.suspend(request.uid))
+        suspended = await self._idle.suspend(request.uid, by_policy=request.by_policy)
+        return v1.SuspendReply(suspended=suspended)
 
     async def _resume(self, uid: int) -> bool:
         for _ in range(_TRIES):
