@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from snowcave.api.contract import Rows, SessionContext, ToWarehouse
-from snowcave.api.queries import encoding, rows
+from snowcave.api.contract import SessionContext, ToWarehouse
+from snowcave.api.queries import encoding
 from snowcave.api.settings import CallSettings
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc
@@ -93,13 +93,15 @@ class Warehouse:
         table = pa.concat_tables(tables) if tables else pa.table({})
         return Fetched(columns, total, table)
 
-    async def keep(self, session: int, query_id: str, kept: Rows) -> None:
+    async def keep(
+        self, session: int, query_id: str, columns: Sequence[v1.ColumnType], table: pa.Table
+    ) -> None:
         """Rows that api made, for RESULT_SCAN and for other replicas."""
         request = v1.KeepResultRequest(
             query_id=query_id,
             session=session,
-            columns=[rows.column_type(one) for one in kept.columns],
-            arrow_stream=encoding.write_stream(rows.table(kept)),
+            columns=columns,
+            arrow_stream=encoding.write_stream(table),
         )
         with grpc.translated(_PEER):
             await self._stub.KeepResult(request, timeout=self._calls.warehouse)

@@ -11,8 +11,9 @@ import pytest
 
 from snowcave.api.contract import Done, Outcome, QueryHandle, SessionContext, status
 from snowcave.api.queries.answer import Answer, Failure, InProgress
-from snowcave.api.queries.life import Queries, Statement, open_queries
+from snowcave.api.queries.life import Queries, open_queries
 from snowcave.api.queries.records import Records, State
+from snowcave.api.queries.statement import Statement
 from snowcave.api.settings import QuerySettings
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit.clock import LoopClock

@@ -5,9 +5,10 @@ from typing import Any
 
 from snowcave.api.queries import encoding
 from snowcave.api.queries.answer import Answer, Failure, InProgress
-from snowcave.api.queries.life import Queries, Running, Statement
+from snowcave.api.queries.life import Queries
 from snowcave.api.queries.records import query_id
 from snowcave.api.queries.results import StoredResults
+from snowcave.api.queries.statement import Running, Seen, Statement
 from snowcave.api.sessions.book import SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
@@ -85,6 +86,7 @@ class SqlServicer(stubs.SqlServiceServicer):
                 context=session,
                 timeout=self._settings.statement_timeout,
                 request_id=request_id,
+                seen=Seen(found.state, found.mod_revision),
             )
         )
         answer = await self._ended(running)

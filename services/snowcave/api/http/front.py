@@ -11,9 +11,10 @@ from aiohttp import web
 from snowcave.api.contract import SessionContext
 from snowcave.api.http import reply, requests, wire
 from snowcave.api.queries.answer import Answer, Failure, InProgress, Outcome
-from snowcave.api.queries.life import Queries, Statement
+from snowcave.api.queries.life import Queries
 from snowcave.api.queries.records import query_id
 from snowcave.api.queries.results import StoredResults
+from snowcave.api.queries.statement import Seen, Statement
 from snowcave.api.sessions.book import Found, SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
@@ -114,16 +115,20 @@ class Front:
 
     async def _query(self, request: web.Request) -> web.Response:
         values = await self._body(request)
-        _, context = await self._session(request)
+        found, context = await self._session(request)
         in_background = values.get("asyncExec") is True
-        statement = self._statement(request, values, context)
+        statement = self._statement(request, values, found, context)
         running = await self.queries.submit(statement, recorded=in_background)
         if in_background:
             return self._in_progress(statement.query_id, in_background=True)
         return await self._answer(request, await self.queries.wait(running))
 
     def _statement(
-        self, request: web.Request, values: dict[str, object], context: SessionContext
+        self,
+        request: web.Request,
+        values: dict[str, object],
+        found: Found,
+        context: SessionContext,
     ) -> Statement:
         request_id = request.query.get("requestId", "")[:_NAME] or ids.token(ids.system_random())
         parameters = requests.table(values, "parameters")
@@ -135,6 +140,7 @@ class Front:
             request_id=request_id,
             bindings=requests.bindings(values),
             describe_only=values.get("describeOnly") is True,
+            seen=Seen(found.state, found.mod_revision),
         )
 
     def _timeout(self, own: object, context: SessionContext) -> float:

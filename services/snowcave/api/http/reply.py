@@ -10,7 +10,7 @@ from aiohttp import web
 
 from snowcave.api.http import wire
 from snowcave.api.queries import encoding
-from snowcave.api.queries.life import Internal
+from snowcave.api.queries.answer import Internal
 from snowcave.api.warehouse import Fetched
 from snowcave.kit import ids
 from snowcave.model.errors import Exhausted, SnowcaveError

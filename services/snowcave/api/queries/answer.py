@@ -36,6 +36,13 @@ class Failure:
     error: SnowcaveError
 
 
+class Internal(SnowcaveError):
+    """A bug of ours; the log has its traceback beside the incident's number."""
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(f"SQL execution internal error: incident {incident}.")
+
+
 @dataclass(frozen=True)
 class InProgress:
     query_id: str

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.api.contract import SessionContext
+from snowcave.api.queries.statement import Seen
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
 from snowcave.model.errors import Conflict, SnowcaveError
@@ -26,7 +27,7 @@ _TRIES = 5
 _TEXT = 16384
 # CREATE USER … PASSWORD = '…', CREATE SECRET … SECRET_STRING = '…'
 _SECRET = re.compile(
-    r"((?:PASSWORD|SECRET_STRING|TOKEN)\s*=\s*)(?:'(?:[^'\\]++|\\.|'')*+'|\$\$.*?\$\$)",
+    r"((?:PASSWORD|SECRET_STRING|TOKEN|CLIENT_SECRET)\s*=>?\s*)(?:'(?:[^'\\]++|\\.|'')*+'|\$\$.*?\$\$)",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -110,10 +111,12 @@ class Records:
         ending: Ending,
         before: SessionContext,
         after: SessionContext,
+        seen: Seen | None = None,
     ) -> None:
         """Writes the end and what the statement changed of its session, in one transaction.
 
-        Raises Conflict where other statements of the session were faster every time.
+        `seen`: the session, where it is likely that nobody has changed it since. Raises Conflict where other
+        statements of the session were faster every time.
         """
         record.state = ending.state
         record.ended_on.CopyFrom(self._now())
@@ -126,29 +129,37 @@ class Records:
             record.sqlstate = ending.error.sqlstate
             record.error_message = ending.error.message[:_TEXT]
         put = Put(keys.QUERIES.key(record.id), record.SerializeToString())
-        session_key = keys.SESSIONS.key(record.session)
         for _ in range(_TRIES):
-            compares, writes = await self._session_change(session_key, record.id, before, after)
+            seen = seen or await self._session(record.session)
+            compares, writes = _session_change(seen, record.id, before, after)
             if (await self._store.txn(compares, [put, *writes])).succeeded:
                 return
+            seen = None
         raise Conflict("The session changed too often while the statement ended.")
 
-    async def _session_change(
-        self, key: str, query: str, before: SessionContext, after: SessionContext
-    ) -> tuple[list[Compare], list[Write]]:
-        kept = await self._store.get(key)
-        if kept is None:  # closed meanwhile
-            return [], []
-        session = state.Session.FromString(kept.value)
-        apply_changes(session, before, after)
-        session.last_query_id = query
-        changed = Put(key, session.SerializeToString(), kept.lease)
-        return [Compare(key, mod_revision=kept.mod_revision)], [changed]
+    async def _session(self, session: int) -> Seen | None:
+        """None where it was closed meanwhile."""
+        kept = await self._store.get(keys.SESSIONS.key(session))
+        return Seen(state.Session.FromString(kept.value), kept.mod_revision) if kept else None
 
     def _now(self) -> Timestamp:
         stamp = Timestamp()
         stamp.FromDatetime(self._clock.now())
         return stamp
+
+
+def _session_change(
+    seen: Seen | None, query: str, before: SessionContext, after: SessionContext
+) -> tuple[list[Compare], list[Write]]:
+    if seen is None:
+        return [], []
+    session = state.Session()
+    session.CopyFrom(seen.session)
+    apply_changes(session, before, after)
+    session.last_query_id = query
+    key = keys.SESSIONS.key(session.id)
+    put = Put(key, session.SerializeToString())
+    return [Compare(key, mod_revision=seen.mod_revision)], [put]
 
 
 def apply_changes(session: state.Session, before: SessionContext, after: SessionContext) -> None:

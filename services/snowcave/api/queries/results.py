@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from snowcave.api.contract import Rows, SessionContext
 from snowcave.api.queries import rows
 from snowcave.api.queries.answer import Answer, Failure, InProgress, Outcome
-from snowcave.api.queries.life import Queries, Running
+from snowcave.api.queries.life import Queries
 from snowcave.api.queries.records import Records, State
+from snowcave.api.queries.statement import Running
 from snowcave.api.settings import QuerySettings
 from snowcave.api.warehouse import Fetched, Warehouse
 from snowcave.kit.clock import Clock

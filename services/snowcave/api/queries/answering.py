@@ -1,0 +1,131 @@
+"""From a statement to its answer: by api itself, or by the warehouse."""
+
+import random
+
+import pyarrow as pa
+import structlog
+
+from snowcave.api.contract import (
+    OTHER_STATEMENT,
+    SELECT_STATEMENT,
+    Done,
+    StatementRunner,
+    ToWarehouse,
+)
+from snowcave.api.queries import dml, encoding, rows
+from snowcave.api.queries.answer import Answer
+from snowcave.api.queries.statement import Running
+from snowcave.api.settings import QuerySettings
+from snowcave.api.warehouse import Warehouse
+from snowcave.kit import ids
+from snowcave.model.errors import SnowcaveError
+
+log = structlog.get_logger()
+
+
+class Answering:
+    """Knows nothing of the life of a statement: it may be cancelled at any await."""
+
+    def __init__(
+        self,
+        runner: StatementRunner,
+        warehouse: Warehouse,
+        settings: QuerySettings,
+        rng: random.Random,
+    ) -> None:
+        self._runner = runner
+        self._warehouse = warehouse
+        self._settings = settings
+        self._rng = rng
+
+    async def answer(self, running: Running) -> Answer:
+        """Raises SnowcaveError."""
+        statement = running.statement
+        outcome = await self._runner.run(statement.sql, statement.context.copy(), running.handle)
+        match outcome:
+            case Done():
+                return await self._own(running, outcome)
+            case ToWarehouse():
+                return await self._ordinary(running, outcome)
+
+    async def call_off(self, running: Running) -> None:
+        """Of a statement that was cancelled: the warehouse may be at it still."""
+        try:
+            await self._warehouse.cancel(running.statement.context.session_id, running.id)
+        except SnowcaveError as error:
+            log.info("warehouse_not_told", error=error.message)
+
+    async def _own(self, running: Running, done: Done) -> Answer:
+        columns = [rows.column_type(one) for one in done.rows.columns]
+        table = rows.table(done.rows)
+        few = table.num_rows <= self._settings.keep_rows
+        if few and done.transfer is None and not done.rows.secret:
+            session = running.statement.context.session_id
+            try:
+                await self._warehouse.keep(session, running.id, columns, table)
+            except SnowcaveError as error:
+                # The client has its rows all the same; only RESULT_SCAN will miss them.
+                log.info("result_not_kept", error=error.message)
+        return Answer(
+            query_id=running.id,
+            context=done.context,
+            columns=columns,
+            table=table,
+            total=table.num_rows,
+            statement_type=_type_of(done),
+            transfer=done.transfer,
+        )
+
+    async def _ordinary(self, running: Running, ordinary: ToWarehouse) -> Answer:
+        statement = running.statement
+        if statement.describe_only and (kind := dml.statement_type(ordinary.sql)):
+            return _described_dml(running.id, ordinary, kind)
+        binds = dml.placeholders(ordinary.sql) if statement.describe_only else 0
+        reply = await self._warehouse.execute(
+            ordinary,
+            running.id,
+            bindings=statement.bindings or dml.unbound(binds),
+            timeout=statement.timeout,
+            describe_only=statement.describe_only,
+        )
+        context = ordinary.context
+        context.database, context.schema = reply.database, reply.schema
+        if reply.rows and not reply.arrow_stream:
+            fetched = await self._warehouse.fetch(running.id, 0, self._settings.inline_rows)
+            table = fetched.table
+        else:
+            table = encoding.read_stream(reply.arrow_stream)
+        columns, table = dml.counted(reply, table)
+        total = max(reply.rows, table.num_rows)
+        return Answer(
+            query_id=running.id,
+            context=context,
+            columns=columns,
+            table=table,
+            total=total,
+            statement_type=reply.statement_type,
+            chunk_secret=ids.token(self._rng) if total > table.num_rows else "",
+            binds=binds,
+        )
+
+
+def _described_dml(query_id: str, ordinary: ToWarehouse, kind: int) -> Answer:
+    """A client asks before it binds arrays; running nothing, the warehouse could not say more."""
+    column = dml.count_column(kind)
+    return Answer(
+        query_id=query_id,
+        context=ordinary.context,
+        columns=[column],
+        table=pa.table({column.name: pa.array([], pa.int64())}),
+        statement_type=kind,
+        binds=dml.placeholders(ordinary.sql),
+        array_binds=kind == dml.INSERT,
+    )
+
+
+def _type_of(done: Done) -> int:
+    """A listing counts as a query: v5 takes its row count from nothing else."""
+    names = [column.name for column in done.rows.columns]
+    if done.statement_type == OTHER_STATEMENT and names != ["status"]:
+        return SELECT_STATEMENT
+    return done.statement_type
