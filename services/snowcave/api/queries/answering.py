@@ -1,6 +1,7 @@
 """From a statement to its answer: by api itself, or by the warehouse."""
 
 import random
+from dataclasses import replace
 
 import pyarrow as pa
 import structlog
@@ -9,12 +10,13 @@ from snowcave.api.contract import (
     OTHER_STATEMENT,
     SELECT_STATEMENT,
     Done,
+    QueryHandle,
     StatementRunner,
     ToWarehouse,
 )
-from snowcave.api.queries import dml, encoding, rows
+from snowcave.api.queries import dml, encoding, pipes, rows
 from snowcave.api.queries.answer import Answer
-from snowcave.api.queries.statement import Running
+from snowcave.api.queries.statement import Running, Statement
 from snowcave.api.settings import QuerySettings
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit import ids
@@ -41,33 +43,59 @@ class Answering:
     async def answer(self, running: Running) -> Answer:
         """Raises SnowcaveError."""
         statement = running.statement
-        outcome = await self._runner.run(statement.sql, statement.context.copy(), running.handle)
+        parts = pipes.steps(statement.sql)
+        if len(parts) == 1:
+            return await self._step(statement, running.handle)
+        earlier: list[str] = []
+        bound = pipes.shared(parts, statement.bindings)
+        # Each but the last one under an id of its own, by which the next ones read its result.
+        for part, bindings in zip(parts[:-1], bound, strict=False):
+            running.step = ids.query_id(self._rng)
+            answer = await self._part(running, statement, pipes.pointed(part, earlier), bindings)
+            statement = replace(statement, context=answer.context)
+            earlier.append(running.step)
+        running.step = running.id
+        return await self._part(running, statement, pipes.pointed(parts[-1], earlier), bound[-1])
+
+    async def _part(
+        self, running: Running, statement: Statement, sql: str, bindings: pipes.Bound
+    ) -> Answer:
+        """One of a chain, under the id that is `running.step`."""
+        query_id = running.step
+        step = replace(statement, query_id=query_id, sql=sql, bindings=bindings)
+        return await self._step(
+            step, replace(running.handle, query_id=query_id, bindings=bindings)
+        )
+
+    async def _step(self, statement: Statement, handle: QueryHandle) -> Answer:
+        outcome = await self._runner.run(statement.sql, statement.context.copy(), handle)
         match outcome:
             case Done():
-                return await self._own(running, outcome)
+                return await self._own(statement, outcome)
             case ToWarehouse():
-                return await self._ordinary(running, outcome)
+                return await self._ordinary(statement, outcome)
 
     async def call_off(self, running: Running) -> None:
         """Of a statement that was cancelled: the warehouse may be at it still."""
         try:
-            await self._warehouse.cancel(running.statement.context.session_id, running.id)
+            session = running.statement.context.session_id
+            await self._warehouse.cancel(session, running.step or running.id)
         except SnowcaveError as error:
             log.info("warehouse_not_told", error=error.message)
 
-    async def _own(self, running: Running, done: Done) -> Answer:
+    async def _own(self, statement: Statement, done: Done) -> Answer:
         columns = [rows.column_type(one) for one in done.rows.columns]
         table = rows.table(done.rows)
         few = table.num_rows <= self._settings.keep_rows
         if few and done.transfer is None and not done.rows.secret:
-            session = running.statement.context.session_id
+            session = statement.context.session_id
             try:
-                await self._warehouse.keep(session, running.id, columns, table)
+                await self._warehouse.keep(session, statement.query_id, columns, table)
             except SnowcaveError as error:
                 # The client has its rows all the same; only RESULT_SCAN will miss them.
                 log.info("result_not_kept", error=error.message)
         return Answer(
-            query_id=running.id,
+            query_id=statement.query_id,
             context=done.context,
             columns=columns,
             table=table,
@@ -76,29 +104,30 @@ class Answering:
             transfer=done.transfer,
         )
 
-    async def _ordinary(self, running: Running, ordinary: ToWarehouse) -> Answer:
-        statement = running.statement
+    async def _ordinary(self, statement: Statement, ordinary: ToWarehouse) -> Answer:
         if statement.describe_only and (kind := dml.statement_type(ordinary.sql)):
-            return _described_dml(running.id, ordinary, kind)
+            return _described_dml(statement.query_id, ordinary, kind)
         binds = dml.placeholders(ordinary.sql) if statement.describe_only else 0
         reply = await self._warehouse.execute(
             ordinary,
-            running.id,
-            bindings=statement.bindings or dml.unbound(binds),
+            statement.query_id,
+            bindings=ordinary.bindings or dml.unbound(binds),
             timeout=statement.timeout,
             describe_only=statement.describe_only,
         )
         context = ordinary.context
         context.database, context.schema = reply.database, reply.schema
         if reply.rows and not reply.arrow_stream:
-            fetched = await self._warehouse.fetch(running.id, 0, self._settings.inline_rows)
+            fetched = await self._warehouse.fetch(
+                statement.query_id, 0, self._settings.inline_rows
+            )
             table = fetched.table
         else:
             table = encoding.read_stream(reply.arrow_stream)
         columns, table = dml.counted(reply, table)
         total = max(reply.rows, table.num_rows)
         return Answer(
-            query_id=running.id,
+            query_id=statement.query_id,
             context=context,
             columns=columns,
             table=table,

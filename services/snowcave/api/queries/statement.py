@@ -42,6 +42,8 @@ class Running:
     handle: QueryHandle
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     outcome: Answer | Failure | None = None
+    # Which of a chain's statements runs now, by its id; empty where there is no chain.
+    step: str = ""
     # Why it is being ended, once somebody wants that.
     reason: SnowcaveError | None = None
     task: asyncio.Task[None] | None = None

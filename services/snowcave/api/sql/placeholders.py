@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from snowcave.api.sql.lexer import Kind, Token
-from snowcave.api.sql.tree.calls import Literal
+
+# As in `tree`, which is made of what is read with placeholders filled in.
+Literal = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
