@@ -13,6 +13,7 @@ from snowcave.agent.instances.status import stamp
 from snowcave.agent.logs import rows
 from snowcave.agent.logs.ledger import Ledger
 from snowcave.agent.logs.shipper import open_shipper
+from snowcave.agent.metering import Meter, Rates
 from snowcave.agent.network.network import open_network
 from snowcave.agent.peers import EventCollector, ServiceTokens, TokenIssuer
 from snowcave.agent.reports import open_reports
@@ -104,7 +105,10 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
         "instances",
         node_part.open_instances(ground(settings, info), assigned, around, pace(settings)),
     )
-    servicer = AgentServicer(running.keeper, network)
+    meter = Meter(
+        settings.node, engine, network, assigned, running.keeper.steps.ground.labels, Rates(clock)
+    )
+    servicer = AgentServicer(running.keeper, network, meter)
     await parts.enter(
         "grpc",
         serve(

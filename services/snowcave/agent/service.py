@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from snowcave.agent.engine.api import Container
 from snowcave.agent.instances.keeper import Keeper
 from snowcave.agent.logs import reading
+from snowcave.agent.metering import Meter
 from snowcave.model.errors import ContainerGone, ValueInvalid
 from snowcave.v1 import nodes_pb2 as nodes
 from snowcave.v1 import nodes_pb2_grpc
@@ -19,9 +20,10 @@ class Describes(Protocol):
 
 
 class AgentServicer(nodes_pb2_grpc.AgentServiceServicer):
-    def __init__(self, keeper: Keeper, network: Describes) -> None:
+    def __init__(self, keeper: Keeper, network: Describes, meter: Meter) -> None:
         self._keeper = keeper
         self._network = network
+        self._meter = meter
 
     async def ReadLogs(  # noqa: N802
         self, request: nodes.ReadLogsRequest, context: Any
@@ -44,6 +46,11 @@ class AgentServicer(nodes_pb2_grpc.AgentServiceServicer):
         self, request: nodes.DescribeNetworkRequest, context: Any
     ) -> nodes.DescribeNetworkReply:
         return nodes.DescribeNetworkReply(ruleset=await self._network.describe())
+
+    async def Measure(  # noqa: N802
+        self, request: nodes.MeasureRequest, context: Any
+    ) -> nodes.MeasureReply:
+        return nodes.MeasureReply(points=await self._meter.measure(set(request.instances)))
 
     async def _log_path(self, request: nodes.ReadLogsRequest) -> Path:
         """Raises ContainerGone where there is no such run, ValueInvalid where it has no log."""

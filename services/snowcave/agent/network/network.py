@@ -1,6 +1,6 @@
 """The node's network as one part of the agent: instances' interfaces, and rules that follow the endpoints."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -30,6 +30,10 @@ class Network:
     async def settle(self) -> None:
         """Back when the rules are as the endpoints were at the time of the call."""
         await self._table.settle()
+
+    async def connections(self) -> Mapping[tuple[str, int], int]:
+        """How many connections ingress and functions have opened, by address and port."""
+        return await nft.connections()
 
     async def describe(self) -> str:
         """The rules as the kernel has them, for AgentService.DescribeNetwork."""

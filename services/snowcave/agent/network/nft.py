@@ -6,6 +6,7 @@ refuses is followed by the whole table anew, so that no mistake of ours lasts.
 
 import asyncio
 import ipaddress
+import json
 import random
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -146,6 +147,17 @@ async def open_table(
             yield table
     finally:
         unsubscribe()
+
+
+async def connections() -> dict[tuple[Address, int], int]:
+    """How many connections the platform has opened to each instance's port since the table was made."""
+    told = json.loads(await run("nft", "-j", "list", "set", *ruleset.TABLE.split(), "ingress"))
+    elements = next((one["set"] for one in told["nftables"] if "set" in one), {}).get("elem", [])
+    found: dict[tuple[Address, int], int] = {}
+    for element in elements:
+        address, port = element["elem"]["val"]["concat"]
+        found[address, port] = element["elem"]["counter"]["packets"]
+    return found
 
 
 async def describe() -> str:

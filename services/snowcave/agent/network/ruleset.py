@@ -12,6 +12,8 @@ from snowcave.agent.network.rules import Address, Difference, RoleUid, ServiceRu
 TABLE = "ip snowcave"
 # Elements a line; nft reads long lines in quadratic time in some versions.
 _BATCH = 500
+# Addresses and ports whose new connections are counted.
+_MOST_COUNTED = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,15 @@ def _frame(place: NodePlace) -> str:
     # An instance of another node: that node decides about the packet.
     to_others = f"ip daddr {place.instances} ip daddr != {place.node_network}"
     from_others = f"ip saddr {place.instances} ip saddr != {place.node_network}"
+    # Connections of ingress and functions, for autoscaling; what is beyond the set's size is not counted.
+    counted = "meta l4proto tcp update @ingress { ip daddr . tcp dport counter }"
     return f"""
 table {TABLE} {{
   map owner {{ type ipv4_addr : mark; }}
   set allowed {{ type mark . ipv4_addr . inet_service; }}
   set self {{ type ipv4_addr . ipv4_addr; }}
   map vips {{ type ipv4_addr . inet_service : verdict; }}
+  set ingress {{ type ipv4_addr . inet_service; flags dynamic; size {_MOST_COUNTED}; counter; }}
   set platform {{ type ipv4_addr; elements = {{ {place.machine} }}; }}
 
   chain spoof {{
@@ -195,6 +200,7 @@ table {TABLE} {{
   chain guard {{
     type filter hook forward priority filter; policy drop;
     ct state invalid drop
+    iifname "fab0" ip saddr @platform oifname "c*" ct state new {counted}
     iifname "fab0" ip saddr @platform oifname "c*" accept
     oifname "fab0" ip daddr @platform ct direction reply accept
     ct direction original ct status dnat {to_platform} accept
