@@ -1,7 +1,8 @@
-"""Query results by query id: Arrow IPC files in one folder, for a while and up to a number of bytes.
+"""Query results by query id, in one folder, for a while and up to a number of bytes.
 
-A result is a file with its columns in the schema's metadata, so a warehouse that starts again still
-answers for it. A folder of its own, one process, one event loop; file work belongs on a thread.
+A large result is an Arrow file of its own with its columns in the schema's metadata; a small one is the reply
+that told it, appended to a file that many share. A warehouse that starts again still answers for both. A
+folder of its own, one process, one event loop; file work belongs on a thread.
 """
 
 import base64
@@ -18,7 +19,9 @@ import structlog
 from snowcave.kit.clock import Clock
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import columns as column_types
 from snowcave.warehouse import rewrite
+from snowcave.warehouse.segments import Place, Segments
 from snowcave.warehouse.settings import ResultSettings
 
 log = structlog.get_logger()
@@ -27,12 +30,18 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
 _SUFFIX = ".arrow"
 _COLUMNS = b"snowcave.columns"
 _REPLY = b"snowcave.reply"
+# Of a small result: its statement was run here, so it must not run again.
+_RAN = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
+    """`place`: of a small one. `ran`: None where only its file can tell."""
+
     bytes: int
     until: float
+    place: Place | None = None
+    ran: bool | None = None
 
 
 class ResultStore:
@@ -46,6 +55,7 @@ class ResultStore:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._total = 0
         folder.mkdir(parents=True, exist_ok=True)
+        self._segments = Segments(folder, settings.segment_bytes)
         self._find()
 
     def put(
@@ -55,8 +65,14 @@ class ResultStore:
         table: pa.Table,
         reply: pb.ExecuteReply | None = None,
     ) -> None:
-        """Written beside and renamed: a result is whole or not there. `reply` is for `answered`."""
+        """A result is whole or not there. `reply` is for `answered`; where the rows are few it gets them."""
         path = self._path(query_id)
+        if table.nbytes <= self._settings.small_bytes:
+            small = reply or pb.ExecuteReply(columns=columns)
+            if not small.arrow_stream:
+                small.arrow_stream = column_types.to_stream(table)
+            self._append(query_id, small, ran=reply is not None)
+            return
         packed = b",".join(base64.b64encode(c.SerializeToString()) for c in columns)
         metadata = {_COLUMNS: packed}
         if reply is not None:
@@ -67,10 +83,22 @@ class ResultStore:
             writer.write_table(table.cast(schema), max_chunksize=self._settings.batch_rows)
         size = temporary.stat().st_size
         temporary.rename(path)
-        self._remember(query_id, size)
+        with self._lock:
+            self._remember(query_id, Kept(size, self._now() + self._settings.ttl))
+
+    def _append(self, query_id: str, small: pb.ExecuteReply, *, ran: bool) -> None:
+        value, now = small.SerializeToString(), self._now()
+        with self._lock:
+            place = self._segments.append(query_id, _RAN if ran else 0, now, value)
+            kept = Kept(len(value), now + self._settings.ttl, place, ran)
+            self._remember(query_id, kept)
 
     def get(self, query_id: str) -> tuple[tuple[pb.ColumnType, ...], pa.Table]:
-        """Raises SnowcaveError where nothing is kept under the id. The table is mapped, not read."""
+        """Raises SnowcaveError where nothing is kept under the id. A large table is mapped, not read."""
+        kept = self._look_up(query_id)
+        if kept.place is not None:
+            small = self._read_small(query_id, kept.place)
+            return tuple(small.columns), column_types.from_stream(small.arrow_stream)
         table = self._read(query_id)
         packed = (table.schema.metadata or {}).get(_COLUMNS, b"")
         columns = tuple(
@@ -78,26 +106,46 @@ class ResultStore:
         )
         return columns, table.replace_schema_metadata(None)
 
-    def answered(self, query_id: str) -> tuple[pb.ExecuteReply, pa.Table] | None:
-        """What the statement of this id answered if it ran already, whatever became of who asked."""
+    def may_have_answered(self, query_id: str) -> bool:
+        """Without a look at any file: whether it is worth while to ask `answered`."""
         with self._lock:
-            if query_id not in self._kept:
-                return None
+            kept = self._kept.get(query_id)
+        return kept is not None and kept.ran is not False
+
+    def answered(self, query_id: str) -> pb.ExecuteReply | None:
+        """What the statement of this id answered if it ran already, whatever became of who asked.
+
+        Rows that are many do not come along.
+        """
         try:
+            kept = self._look_up(query_id)
+            if kept.place is not None:
+                return self._read_small(query_id, kept.place) if kept.ran else None
             table = self._read(query_id)
         except SnowcaveError:
             return None
-        reply = (table.schema.metadata or {}).get(_REPLY)
-        if reply is None:
+        told = (table.schema.metadata or {}).get(_REPLY)
+        if told is None:
             return None
-        told = pb.ExecuteReply.FromString(base64.b64decode(reply))
-        return told, table.replace_schema_metadata(None)
+        reply = pb.ExecuteReply.FromString(base64.b64decode(told))
+        if table.nbytes <= self._settings.inline_bytes:
+            reply.arrow_stream = column_types.to_stream(table.replace_schema_metadata(None))
+        return reply
 
-    def _read(self, query_id: str) -> pa.Table:
+    def _look_up(self, query_id: str) -> Kept:
         with self._lock:
             kept = self._kept.get(query_id)
         if kept is None or kept.until < self._now():
             raise rewrite.missing_result(query_id)
+        return kept
+
+    def _read_small(self, query_id: str, place: Place) -> pb.ExecuteReply:
+        try:
+            return pb.ExecuteReply.FromString(self._segments.read(place))
+        except FileNotFoundError as error:  # swept meanwhile
+            raise rewrite.missing_result(query_id) from error
+
+    def _read(self, query_id: str) -> pa.Table:
         try:
             with pa.memory_map(str(self._path(query_id))) as source:
                 return pa.ipc.open_file(source).read_all()
@@ -110,7 +158,7 @@ class ResultStore:
         with self._lock:
             old = [name for name, kept in self._kept.items() if kept.until < now]
             for name in old:
-                self._forget(name)
+                self._drop(name)
         return len(old)
 
     @property
@@ -128,28 +176,40 @@ class ResultStore:
             raise rewrite.missing_result(query_id)
         return self._folder / (query_id + _SUFFIX)
 
-    def _remember(self, query_id: str, size: int) -> None:
-        with self._lock:
-            if (before := self._kept.pop(query_id, None)) is not None:
-                self._total -= before.bytes
-            self._kept[query_id] = Kept(size, self._now() + self._settings.ttl)
-            self._total += size
-            while self._total > self._settings.max_bytes and len(self._kept) > 1:
-                self._forget(next(iter(self._kept)))
+    def _remember(self, query_id: str, kept: Kept) -> None:
+        """With the lock held."""
+        if query_id in self._kept:
+            self._drop(query_id, but=kept)
+        self._kept[query_id] = kept
+        self._total += kept.bytes
+        while self._total > self._settings.max_bytes and len(self._kept) > 1:
+            self._drop(next(iter(self._kept)))
 
-    def _forget(self, query_id: str) -> None:
-        self._total -= self._kept.pop(query_id).bytes
-        self._path(query_id).unlink(missing_ok=True)
+    def _drop(self, query_id: str, *, but: Kept | None = None) -> None:
+        """`but`: what takes its place, perhaps in the same file."""
+        old = self._kept.pop(query_id)
+        self._total -= old.bytes
+        if old.place is not None:
+            self._segments.forget(old.place)
+        elif but is None or but.place is not None:
+            self._path(query_id).unlink(missing_ok=True)
 
     def _find(self) -> None:
         """What an earlier process left."""
         for part in self._folder.glob("*.part"):
             part.unlink(missing_ok=True)
-        found = sorted((f.stat().st_mtime, f) for f in self._folder.glob("*" + _SUFFIX))
-        for written, file in found:
-            size = file.stat().st_size
-            self._kept[file.name.removesuffix(_SUFFIX)] = Kept(size, written + self._settings.ttl)
-            self._total += size
+        ttl = self._settings.ttl
+        found: list[tuple[float, str, Kept]] = []
+        for file in self._folder.glob("*" + _SUFFIX):
+            stat = file.stat()
+            kept = Kept(stat.st_size, stat.st_mtime + ttl)
+            found.append((stat.st_mtime, file.name.removesuffix(_SUFFIX), kept))
+        for small in self._segments.find():
+            ran = bool(small.flags & _RAN)
+            kept = Kept(small.place.length, small.written + ttl, small.place, ran)
+            found.append((small.written, small.name, kept))
+        for _, name, kept in sorted(found, key=lambda one: one[:2]):
+            self._remember(name, kept)
         if found:
             log.info("results_found", count=len(found), bytes=self._total)
 

@@ -13,7 +13,7 @@ from snowcave.warehouse.engine import Context, SqlEngine
 from snowcave.warehouse.results import ResultStore, pieces
 from snowcave.warehouse.sessions import Sessions, watched
 from snowcave.warehouse.settings import WarehouseSettings
-from snowcave.warehouse.statements import Answer, Statements
+from snowcave.warehouse.statements import Statements
 
 SERVICE_NAME = "snowcave.v1.WarehouseService"
 # Whatever a caller asks for, one message stays well below gRPC's limit.
@@ -50,23 +50,12 @@ class WarehouseServicer(warehouse_pb2_grpc.WarehouseServiceServicer):
     async def Execute(self, request: pb.ExecuteRequest, context: Any) -> pb.ExecuteReply:  # noqa: N802
         session = await self._sessions.get(request.session)
         limit = request.timeout_secs or self._settings.statement_timeout
-        answer: Answer = await watched(
+        return await watched(
             session,
             request.query_id,
             limit,
             lambda: self._statements.run(session, request, context_of(request)),
         )
-        reply = pb.ExecuteReply(
-            columns=answer.columns,
-            rows=answer.table.num_rows,
-            statement_type=answer.statement_type,
-            database=answer.database,
-            schema=answer.schema,
-            rows_affected=answer.rows_affected,
-        )
-        if answer.table.nbytes <= self._settings.results.inline_bytes:
-            reply.arrow_stream = columns.to_stream(answer.table)
-        return reply
 
     async def Cancel(self, request: pb.CancelRequest, context: Any) -> pb.CancelReply:  # noqa: N802
         was_running = self._sessions.cancel(request.session, request.query_id)

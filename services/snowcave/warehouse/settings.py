@@ -33,6 +33,10 @@ class ResultSettings:
     max_bytes: int = 4 << 30
     # Results up to this many bytes come along with the reply.
     inline_bytes: int = 1 << 20
+    # Results up to this many bytes share files; larger ones have files of their own.
+    small_bytes: int = 16 << 10
+    # Bytes of a file that small results share.
+    segment_bytes: int = 4 << 20
     # Rows in one message of FetchResult where the caller does not say.
     batch_rows: int = 8192
     # How often expired results are looked for.

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +9,7 @@ import pyarrow as pa
 from snowcave.kit.clock import Clock, backoff
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import bindings, calls, rewrite
+from snowcave.warehouse import bindings, calls, columns, rewrite
 from snowcave.warehouse.dispatch import Dispatch, Prepared
 from snowcave.warehouse.engine import Context, Outcome, Relation
 from snowcave.warehouse.failures import WriteConflict
@@ -20,15 +19,8 @@ from snowcave.warehouse.settings import WarehouseSettings
 from snowcave.warehouse.stages.pointing import Pointing
 from snowcave.warehouse.tail import EventSource
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    columns: Sequence[pb.ColumnType]
-    table: pa.Table
-    statement_type: int
-    rows_affected: int
-    database: str
-    schema: str
+# Snowflake's statementTypeId.
+_SELECT = 0x1000
 
 
 class Statements:
@@ -52,7 +44,9 @@ class Statements:
         self._clock = clock
         self._rng = rng
 
-    async def run(self, session: Session, request: pb.ExecuteRequest, context: Context) -> Answer:
+    async def run(
+        self, session: Session, request: pb.ExecuteRequest, context: Context
+    ) -> pb.ExecuteReply:
         """Raises SnowcaveError. A query id that was answered already is not run again: whoever asked the
         first time may have died before it could tell its client, which then repeats its request.
         """
@@ -73,44 +67,29 @@ class Statements:
                 described = await self._sessions.thread(engine.describe, statement, context)
                 return _described(described, context)
             prepared = await self._prepare(session, statement, request, context, relations)
-            outcome = await self._execute(session, prepared, request, context)
-            return Answer(
-                columns=outcome.columns,
-                table=outcome.table,
-                statement_type=outcome.statement_type,
-                rows_affected=outcome.rows_affected,
-                database=outcome.database,
-                schema=outcome.schema,
-            )
+            return await self._execute(session, prepared, request, context)
 
-    async def _answered(self, request: pb.ExecuteRequest) -> Answer | None:
-        if not request.query_id or request.describe_only:
+    async def _answered(self, request: pb.ExecuteRequest) -> pb.ExecuteReply | None:
+        if request.describe_only or not self._results.may_have_answered(request.query_id):
             return None
-        found = await self._sessions.thread(self._results.answered, request.query_id)
-        if found is None:
-            return None
-        reply, table = found
-        return Answer(
-            columns=list(reply.columns),
-            table=table,
-            statement_type=reply.statement_type,
-            rows_affected=reply.rows_affected,
-            database=reply.database,
-            schema=reply.schema,
+        return await self._sessions.thread(self._results.answered, request.query_id)
+
+    def _told(self, query_id: str, outcome: Outcome) -> pb.ExecuteReply:
+        """The reply, kept in the same breath as the statement: cancelling hits either both or neither."""
+        reply = pb.ExecuteReply(
+            columns=outcome.columns,
+            rows=outcome.table.num_rows,
+            statement_type=outcome.statement_type,
+            rows_affected=outcome.rows_affected,
+            database=outcome.database,
+            schema=outcome.schema,
         )
-
-    def _keep(self, query_id: str, outcome: Outcome) -> Outcome:
-        """In the same breath as the statement, so that cancelling hits either both or neither."""
         if query_id:
-            reply = pb.ExecuteReply(
-                columns=outcome.columns,
-                statement_type=outcome.statement_type,
-                rows_affected=outcome.rows_affected,
-                database=outcome.database,
-                schema=outcome.schema,
-            )
             self._results.put(query_id, outcome.columns, outcome.table, reply)
-        return outcome
+        inline = outcome.table.nbytes <= self._settings.results.inline_bytes
+        if inline and not reply.arrow_stream:
+            reply.arrow_stream = columns.to_stream(outcome.table)
+        return reply
 
     async def _prepare(
         self,
@@ -129,14 +108,14 @@ class Statements:
 
     async def _execute(
         self, session: Session, prepared: Prepared, request: pb.ExecuteRequest, context: Context
-    ) -> Outcome:
+    ) -> pb.ExecuteReply:
         """A statement that lost to a concurrent write did nothing, so it is run again for a while."""
         pauses = backoff(self._rng, base=0.01, cap=0.5)
         for attempt in range(self._settings.engine.conflict_retries + 1):
             try:
                 return await self._sessions.blocking(
                     session,
-                    lambda: self._keep(
+                    lambda: self._told(
                         request.query_id,
                         session.engine.execute(
                             prepared.statement.copy(),
@@ -174,6 +153,11 @@ class Statements:
             await self._sessions.thread(engine.point_event_table, moment.files, moment.tail)
 
 
-def _described(columns: Sequence[pb.ColumnType], context: Context) -> Answer:
-    empty = pa.table({})
-    return Answer(columns, empty, 0x1000, 0, context.database, context.schema)
+def _described(described: Sequence[pb.ColumnType], context: Context) -> pb.ExecuteReply:
+    return pb.ExecuteReply(
+        columns=described,
+        statement_type=_SELECT,
+        database=context.database,
+        schema=context.schema,
+        arrow_stream=columns.to_stream(pa.table({})),
+    )
