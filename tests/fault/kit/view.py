@@ -4,7 +4,6 @@ Nothing here asks a daemon about its inside, so no daemon can talk a run into pa
 """
 
 import json
-import re
 import subprocess
 from pathlib import Path
 from typing import cast
@@ -21,11 +20,8 @@ from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from snowcave.store.client import open_store
 from snowcave.v1 import state_pb2 as state
+from tests.kit.accidents import accidents
 
-# A task that died unseen, or a reconciler that met a bug of ours.
-_ACCIDENTS = re.compile(
-    r"Task exception was never retrieved|reconcile_bug|Traceback \(most recent"
-)
 _SECONDS = 30.0
 
 
@@ -113,11 +109,6 @@ class MeshView:
         return found
 
     def accidents(self) -> list[str]:
-        """Lines of the daemons' logs that tell of exceptions which nobody dealt with."""
-        return [
-            f"{path.name}:{number}: {line}"
-            for path in sorted(self.mesh.folder("log").glob("*.log"))
-            if path.stem != "engine"
-            for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
-            if _ACCIDENTS.search(line)
-        ]
+        """What the daemons' logs tell of exceptions which nobody dealt with."""
+        logs = sorted(self.mesh.folder("log").glob("*.log"))
+        return [one for log in logs if log.stem != "engine" for one in accidents(log)]
