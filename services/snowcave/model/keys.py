@@ -94,6 +94,17 @@ DOMAINS = (
     "account",
 )
 
+# Those whose parent is a schema; the others but schemas belong to the account.
+IN_SCHEMA = (
+    "service",
+    "function",
+    "image_repository",
+    "stage",
+    "secret",
+    "network_rule",
+    "tag",
+)
+
 
 def catalog(domain: str) -> KeySpace[state.Object]:
     """The catalog of one domain (one of DOMAINS)."""

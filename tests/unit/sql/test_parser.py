@@ -49,7 +49,9 @@ def test_the_clauses_of_a_service_come_in_any_order(sql: str) -> None:
     found = service(sql)
     assert found.name == ObjectName("S", "SC", "DB")
     assert (found.compute_pool, found.source.text) == ("P", " spec ")
-    assert dict(found.options) == {"MIN_INSTANCES": 2, "COMMENT": "c"}
+    given = {key: value for key, value in found.options.items() if key != "TAG"}
+    assert given == {"MIN_INSTANCES": 2, "COMMENT": "c"}
+    assert dict(found.options.tags) == ({ObjectName("T"): "v"} if "TAG" in sql else {})
 
 
 @pytest.mark.parametrize(
@@ -109,6 +111,7 @@ def test_a_pool_as_the_cli_writes_it() -> None:
         "INITIALLY_SUSPENDED": False,
         "AUTO_SUSPEND_SECS": 3600,
         "COMMENT": "it's",
+        "TAG": {ObjectName("T"): "v"},
     }
 
 

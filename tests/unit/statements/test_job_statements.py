@@ -18,10 +18,10 @@ from snowcave.model.errors import (
     JobFailed,
     NotAuthorized,
     ObjectExists,
+    ObjectNotFound,
     ServiceNotReached,
     SnowcaveError,
     SpecInvalid,
-    Unsupported,
     ValueInvalid,
 )
 from snowcave.v1 import state_pb2 as state
@@ -110,7 +110,7 @@ async def test_jobs_are_listed_apart(account: Account) -> None:
     ("sql", "error"),
     [
         (job("REPLICAS=0"), ValueInvalid),
-        (job("EXTERNAL_ACCESS_INTEGRATIONS=(e)"), Unsupported),
+        (job("EXTERNAL_ACCESS_INTEGRATIONS=(e)"), ObjectNotFound),
         (job('NAME="lower"'), ValueInvalid),
         (
             job("NAME=j", SPEC[:-1] + ", endpoints: [{name: e, port: 1, public: true}]}"),

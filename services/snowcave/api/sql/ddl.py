@@ -1,11 +1,15 @@
 """CREATE, ALTER, DROP and DESCRIBE of the objects that api keeps."""
 
+from typing import Any
+
 from snowcave.api.sql import properties
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.domains import WORDS, accept_domain
 from snowcave.api.sql.functions import argument_types, create_function, is_service_function
-from snowcave.api.sql.options import read_options, read_unset
-from snowcave.api.sql.services import create_service, source_clauses
+from snowcave.api.sql.lexer import Token
+from snowcave.api.sql.options import Clause, Options, read_options, read_unset
+from snowcave.api.sql.services import create_service, restore_volume, source_clauses
+from snowcave.api.sql.tags import allowed_values, tag_action
 from snowcave.api.sql.tree import (
     Action,
     Alter,
@@ -15,7 +19,9 @@ from snowcave.api.sql.tree import (
     Existing,
     SpecSource,
     Statement,
+    Undrop,
 )
+from snowcave.api.sql.workloads import accept_types
 from snowcave.model.errors import Unsupported
 from snowcave.model.names import ObjectName
 
@@ -31,9 +37,13 @@ OURS = (
     "service",
     "function",
     "stage",
+    "secret",
+    "network_rule",
+    "integration",
+    "tag",
 )
-_LATER = ("snapshot", "secret", "network_rule", "integration")
-_ACCOUNT_OBJECTS = ("database", "role", "user", "warehouse", "compute_pool")
+_LATER = ("snapshot",)
+_ACCOUNT_OBJECTS = ("database", "role", "user", "warehouse", "compute_pool", "integration")
 _NO_REPLACE = ("compute_pool", "service")
 
 
@@ -69,6 +79,8 @@ def parse_create(cursor: Cursor) -> Statement | None:
     if domain == "service":
         return create_service(cursor, existing)
     flags = {"TRANSIENT"} if transient else {"TEMPORARY"} if temporary else set[str]()
+    if domain == "integration":
+        flags.add(_category(cursor, start))
     return _create_object(cursor, domain, existing, flags)
 
 
@@ -82,14 +94,31 @@ def _create_object(cursor: Cursor, domain: str, existing: Existing, flags: set[s
     def no_clone(cursor: Cursor) -> None:
         raise Unsupported("CLONE")
 
-    clauses = {"CLONE": no_clone}
+    more: dict[str, Any] = {}
+    clauses: dict[str, Clause] = {"CLONE": no_clone}
     if domain == "schema":
         clauses["WITH"] = managed
+    elif domain == "tag":
+        clauses |= allowed_values(more)
+    elif domain == "compute_pool":
+        clauses["FOR"] = _for_application
     elif domain == "warehouse":
         cursor.accept("WITH")
     options = read_options(cursor, properties.label(domain), properties.CREATE[domain], clauses)
     cursor.end()
-    return Create(domain, name, existing, options, frozenset(flags))
+    return Create(domain, name, existing, Options({**options, **more}), frozenset(flags))
+
+
+def _category(cursor: Cursor, first: Token) -> str:
+    """Of an integration, as its first word says."""
+    if first.value not in ("EXTERNAL", "SECURITY"):
+        raise cursor.unexpected("", first)
+    return "EXTERNAL_ACCESS" if first.value == "EXTERNAL" else "SECURITY"
+
+
+def _for_application(cursor: Cursor) -> None:
+    cursor.expect("FOR", "APPLICATION")
+    raise Unsupported("FOR APPLICATION")
 
 
 def parse_alter(cursor: Cursor) -> Statement | None:
@@ -101,6 +130,8 @@ def parse_alter(cursor: Cursor) -> Statement | None:
     if_exists = _if(None, cursor)
     name = _name(cursor, domain)
     arguments = argument_types(cursor) if domain == "function" else None
+    if domain == "service" and cursor.at("RESTORE"):
+        return restore_volume(cursor, name, if_exists)
     alter = _action(cursor, domain, name, if_exists, arguments)
     cursor.end()
     return alter
@@ -114,9 +145,9 @@ def _action(
     arguments: tuple[str, ...] | None,
 ) -> Alter:
     what = properties.label(domain)
+    if (of_tags := tag_action(cursor, domain, name, if_exists, arguments)) is not None:
+        return of_tags
     if cursor.accept("SET"):
-        if cursor.at("TAG"):
-            raise Unsupported("TAG")
         options = read_options(cursor, what, properties.SET[domain])
         if not options:
             raise cursor.unexpected("property")
@@ -124,18 +155,19 @@ def _action(
     if cursor.accept("UNSET"):
         if domain == "image_repository":
             raise Unsupported("UNSET")
-        if cursor.at("TAG"):
-            raise Unsupported("TAG")
-        unset = read_unset(cursor, what, properties.SET[domain])
+        unset = read_unset(cursor, what, properties.UNSET.get(domain, properties.SET[domain]))
         return Alter(domain, name, if_exists, Action.UNSET, unset=unset, arguments=arguments)
     if domain == "stage" and cursor.accept("REFRESH"):
         return Alter(domain, name, if_exists, Action.NOTHING)
     if cursor.accept("RENAME", "TO"):
-        return Alter(domain, name, if_exists, Action.RENAME, new_name=_name(cursor, domain))
+        new_name = _name(cursor, domain)
+        return Alter(
+            domain, name, if_exists, Action.RENAME, new_name=new_name, arguments=arguments
+        )
     if domain == "service" and cursor.at("FROM"):
         return Alter(domain, name, if_exists, Action.FROM_SPECIFICATION, source=_source(cursor))
-    if domain == "service" and cursor.at("RESTORE"):
-        raise Unsupported("RESTORE VOLUME")
+    if domain == "compute_pool" and cursor.accept("STOP", "ALL"):
+        return Alter(domain, name, if_exists, Action.STOP_ALL, types=accept_types(cursor))
     return Alter(domain, name, if_exists, _simple_action(cursor, domain))
 
 
@@ -146,10 +178,6 @@ def _simple_action(cursor: Cursor, domain: str) -> Action:
         if cursor.accept("RESUME"):
             cursor.accept("IF", "SUSPENDED")
             return Action.RESUME
-    if domain == "compute_pool" and cursor.accept("STOP", "ALL"):
-        if cursor.at("OF"):
-            raise Unsupported("STOP ALL OF TYPE")
-        return Action.STOP_ALL
     if domain == "warehouse" and cursor.accept("ABORT", "ALL", "QUERIES"):
         return Action.ABORT_ALL
     raise cursor.unexpected()
@@ -190,6 +218,33 @@ def parse_describe(cursor: Cursor) -> Statement | None:
     arguments = argument_types(cursor) if domain == "function" else None
     cursor.end()
     return Describe(domain, name, arguments)
+
+
+def parse_undrop(cursor: Cursor) -> Statement | None:
+    """Tables are the warehouse's."""
+    cursor.expect("UNDROP")
+    domain = accept_domain(cursor, "database", "schema", "tag")
+    if domain is None:
+        return None
+    name = _name(cursor, domain)
+    cursor.end()
+    return Undrop(domain, name)
+
+
+def parse_comment(cursor: Cursor) -> Statement | None:
+    """COMMENT ON … IS '…' is ALTER … SET COMMENT in other words."""
+    cursor.expect("COMMENT")
+    if_exists = _if(None, cursor)
+    cursor.expect("ON")
+    domain = accept_domain(cursor)
+    if domain not in OURS:
+        return None
+    name = _name(cursor, domain)
+    arguments = argument_types(cursor) if domain == "function" else None
+    cursor.expect("IS")
+    options = Options({"COMMENT": cursor.string()})
+    cursor.end()
+    return Alter(domain, name, if_exists, Action.SET, options, arguments=arguments)
 
 
 def _name(cursor: Cursor, domain: str) -> ObjectName:

@@ -5,6 +5,7 @@ from snowcave.api.sql.cursor import Cursor
 # Singular words → domain. Those that are not in `keys.DOMAINS` are known so that grants on them parse.
 WORDS: dict[tuple[str, ...], str] = {
     ("EXTERNAL", "ACCESS", "INTEGRATION"): "integration",
+    ("SECURITY", "INTEGRATION"): "integration",
     ("COMPUTE", "POOL"): "compute_pool",
     ("IMAGE", "REPOSITORY"): "image_repository",
     ("NETWORK", "RULE"): "network_rule",
@@ -19,6 +20,7 @@ WORDS: dict[tuple[str, ...], str] = {
     ("STAGE",): "stage",
     ("INTEGRATION",): "integration",
     ("SECRET",): "secret",
+    ("TAG",): "tag",
     ("SNAPSHOT",): "snapshot",
     ("TABLE",): "table",
     ("VIEW",): "view",

@@ -45,6 +45,14 @@ class Options(Mapping[str, Any]):
     def object_name(self, key: str) -> ObjectName | None:
         return cast("ObjectName | None", self._values.get(key))
 
+    def object_names(self, key: str) -> "tuple[ObjectName, ...]":
+        return cast("tuple[ObjectName, ...]", self._values.get(key, ()))
+
+    @property
+    def tags(self) -> Mapping[ObjectName, str]:
+        """What WITH TAG (…) or SET TAG gave."""
+        return cast("Mapping[ObjectName, str]", self._values.get("TAG", {}))
+
     def group(self, key: str) -> Mapping[str, str]:
         return cast("Mapping[str, str]", self._values.get(key, {}))
 
@@ -66,7 +74,7 @@ def read_integer(cursor: Cursor, key: str) -> int:
     if token.kind is Kind.STRING and token.value.isascii() and token.value.isdigit():
         cursor.take()
         return int(token.value[:18])
-    if token.kind in (Kind.STRING, Kind.WORD) or "." in token.text:
+    if token.kind in (Kind.STRING, Kind.WORD) or "." in token.value:
         raise invalid_value(token.value, key)
     return cursor.integer()
 
@@ -121,14 +129,27 @@ def read_group(cursor: Cursor, key: str) -> Mapping[str, str]:
     return found
 
 
-def read_tags(cursor: Cursor) -> None:
-    """`TAG (t = 'v', …)`: read and left out, as there are no tags yet."""
-    cursor.expect("TAG", "(")
-    while not cursor.accept(")"):
-        cursor.name()
+def read_strings(cursor: Cursor, key: str) -> tuple[str, ...]:
+    """`('a', 'b')`."""
+    return cursor.in_parentheses(cursor.string)
+
+
+def read_object_names(cursor: Cursor, key: str) -> tuple[ObjectName, ...]:
+    """`(a, db.schema.b)`."""
+    return cursor.in_parentheses(cursor.name)
+
+
+def read_tags(cursor: Cursor) -> Mapping[ObjectName, str]:
+    """`t = 'v', …`, after the word TAG."""
+    found: dict[ObjectName, str] = {}
+    while not found or cursor.accept(","):
+        token = cursor.peek()
+        name = cursor.name()
+        if name in found:
+            raise cursor.unexpected("", token)
         _equals(cursor)
-        cursor.string()
-        cursor.accept(",")
+        found[name] = cursor.string()
+    return found
 
 
 def read_options(
@@ -150,8 +171,10 @@ def read_options(
         if clauses and token.value in clauses:
             clauses[token.value](cursor)
             continue
-        if cursor.at("TAG", "("):
-            read_tags(cursor)
+        if cursor.at("TAG", "(") and "TAG" not in found:
+            cursor.expect("TAG", "(")
+            found["TAG"] = read_tags(cursor)
+            cursor.expect(")")
             continue
         if token.value not in table:
             if cursor.peek(1).text in ("=", "=>"):

@@ -9,7 +9,14 @@ from collections.abc import Callable
 
 from snowcave.api.sql.calls import FUNCTIONS, parse_system_call
 from snowcave.api.sql.cursor import Cursor
-from snowcave.api.sql.ddl import parse_alter, parse_create, parse_describe, parse_drop
+from snowcave.api.sql.ddl import (
+    parse_alter,
+    parse_comment,
+    parse_create,
+    parse_describe,
+    parse_drop,
+    parse_undrop,
+)
 from snowcave.api.sql.grants import parse_grant
 from snowcave.api.sql.jobs import at_service_call, execute_job, service_call
 from snowcave.api.sql.lexer import tokens
@@ -18,6 +25,7 @@ from snowcave.api.sql.session import parse_alter_session, parse_use
 from snowcave.api.sql.shows import parse_show
 from snowcave.api.sql.stages import parse_get, parse_list, parse_put, parse_remove
 from snowcave.api.sql.tree import Statement
+from snowcave.api.sql.users import alter_token
 
 
 def _alter(cursor: Cursor) -> Statement | None:
@@ -30,7 +38,6 @@ def _alter(cursor: Cursor) -> Statement | None:
 def _execute(cursor: Cursor) -> Statement | None:
     if cursor.at("EXECUTE", "JOB", "SERVICE"):
         return execute_job(cursor)
-from snowcave.api.sql.users import alter_token
     return None
 
 
@@ -42,6 +49,8 @@ _FAMILIES: dict[str, Callable[[Cursor], Statement | None]] = {
     "CREATE": parse_create,
     "ALTER": _alter,
     "DROP": parse_drop,
+    "UNDROP": parse_undrop,
+    "COMMENT": parse_comment,
     "DESC": parse_describe,
     "DESCRIBE": parse_describe,
     "SHOW": parse_show,

@@ -9,7 +9,9 @@ from snowcave.api.sql.options import (
     read_integer,
     read_name,
     read_names,
+    read_object_names,
     read_string,
+    read_strings,
     read_text,
     read_upper,
 )
@@ -23,6 +25,7 @@ COMPUTE_POOL_SET: dict[str, Reader] = {
     "AUTO_RESUME": read_boolean,
     "AUTO_SUSPEND_SECS": read_integer,
     "PLACEMENT_GROUP": read_text,
+    "BACKUP_INSTANCE_FAMILIES": read_names,
     **_COMMENT,
 }
 SERVICE: dict[str, Reader] = {
@@ -59,19 +62,16 @@ USER: dict[str, Reader] = {
     "LOGIN_NAME": read_upper,
     "DISPLAY_NAME": read_text,
     "FIRST_NAME": read_text,
+    "MIDDLE_NAME": read_text,
     "LAST_NAME": read_text,
     "EMAIL": read_text,
     "TYPE": read_upper,
-    "MIDDLE_NAME": read_text,
     "DISABLED": read_boolean,
     "MUST_CHANGE_PASSWORD": read_boolean,
     "DEFAULT_ROLE": read_name,
     "DEFAULT_WAREHOUSE": read_name,
     "DEFAULT_NAMESPACE": read_name,
     "DEFAULT_SECONDARY_ROLES": read_names,
-    **_COMMENT,
-}
-WAREHOUSE: dict[str, Reader] = {
     "RSA_PUBLIC_KEY": read_string,
     "RSA_PUBLIC_KEY_FP": read_string,
     "RSA_PUBLIC_KEY_2": read_string,
@@ -79,6 +79,9 @@ WAREHOUSE: dict[str, Reader] = {
     "DAYS_TO_EXPIRY": read_integer,
     "MINS_TO_UNLOCK": read_integer,
     "MINS_TO_BYPASS_MFA": read_integer,
+    **_COMMENT,
+}
+WAREHOUSE: dict[str, Reader] = {
     "WAREHOUSE_SIZE": read_upper,
     "WAREHOUSE_TYPE": read_upper,
     "AUTO_SUSPEND": read_text,
@@ -97,7 +100,50 @@ _RETENTION: dict[str, Reader] = {
     **_COMMENT,
 }
 
+SECRET_SET: dict[str, Reader] = {
+    "USERNAME": read_string,
+    "PASSWORD": read_string,
+    "SECRET_STRING": read_string,
+    "API_AUTHENTICATION": read_name,
+    "OAUTH_SCOPES": read_strings,
+    "OAUTH_REFRESH_TOKEN": read_string,
+    "OAUTH_REFRESH_TOKEN_EXPIRY_TIME": read_string,
+    **_COMMENT,
+}
+EXTERNAL_ACCESS_INTEGRATION: dict[str, Reader] = {
+    "ALLOWED_NETWORK_RULES": read_object_names,
+    "ALLOWED_AUTHENTICATION_SECRETS": read_object_names,
+    "ALLOWED_API_AUTHENTICATION_INTEGRATIONS": read_object_names,
+    "ENABLED": read_boolean,
+    **_COMMENT,
+}
+SECURITY_INTEGRATION: dict[str, Reader] = {
+    "TYPE": read_upper,
+    "AUTH_TYPE": read_upper,
+    "OAUTH_CLIENT_ID": read_string,
+    "OAUTH_CLIENT_SECRET": read_string,
+    "OAUTH_CLIENT_AUTH_METHOD": read_upper,
+    "OAUTH_TOKEN_ENDPOINT": read_string,
+    "OAUTH_AUTHORIZATION_ENDPOINT": read_string,
+    "OAUTH_GRANT": read_upper,
+    "OAUTH_ALLOWED_SCOPES": read_strings,
+    "OAUTH_ACCESS_TOKEN_VALIDITY": read_integer,
+    "OAUTH_REFRESH_TOKEN_VALIDITY": read_integer,
+    "ENABLED": read_boolean,
+    **_COMMENT,
+}
+
 CREATE: Mapping[str, Mapping[str, Reader]] = {
+    "secret": {"TYPE": read_upper, "ALGORITHM": read_upper, "ENABLED": read_boolean, **SECRET_SET},
+    "network_rule": {
+        "TYPE": read_upper,
+        "MODE": read_upper,
+        "VALUE_LIST": read_strings,
+        **_COMMENT,
+    },
+    # Which of its properties an integration may have, its category says.
+    "integration": {**SECURITY_INTEGRATION, **EXTERNAL_ACCESS_INTEGRATION},
+    "tag": _COMMENT,
     "database": _RETENTION,
     "schema": _RETENTION,
     "role": _COMMENT,
@@ -115,6 +161,10 @@ CREATE: Mapping[str, Mapping[str, Reader]] = {
     },
 }
 SET: Mapping[str, Mapping[str, Reader]] = {
+    "secret": SECRET_SET,
+    "network_rule": {"VALUE_LIST": read_strings, **_COMMENT},
+    "integration": {**SECURITY_INTEGRATION, **EXTERNAL_ACCESS_INTEGRATION},
+    "tag": _COMMENT,
     "database": _RETENTION,
     "schema": _RETENTION,
     "role": _COMMENT,
@@ -125,6 +175,17 @@ SET: Mapping[str, Mapping[str, Reader]] = {
     "stage": {"DIRECTORY": read_group, "FILE_FORMAT": read_group, **_COMMENT},
     "service": SERVICE,
     "function": FUNCTION,
+}
+# Where UNSET takes fewer than SET.
+UNSET: Mapping[str, Mapping[str, Reader]] = {
+    "compute_pool": {
+        name: reader
+        for name, reader in COMPUTE_POOL_SET.items()
+        if name not in ("MIN_NODES", "MAX_NODES", "INSTANCE_FAMILY")
+    },
+    "function": {
+        name: reader for name, reader in FUNCTION.items() if name not in ("SERVICE", "ENDPOINT")
+    },
 }
 
 

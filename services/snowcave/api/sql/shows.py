@@ -16,12 +16,19 @@ from snowcave.model.names import ObjectName
 _KINDS: tuple[tuple[str, ...], ...] = (
     ("COMPUTE", "POOL", "INSTANCE", "FAMILIES"),
     ("COMPUTE", "POOLS"),
+    ("NODES",),
     ("IMAGE", "REPOSITORIES"),
     ("IMAGES",),
     ("SERVICE", "INSTANCES"),
     ("SERVICE", "CONTAINERS"),
     ("SERVICES",),
     ("STAGES",),
+    ("SECRETS",),
+    ("NETWORK", "RULES"),
+    ("EXTERNAL", "ACCESS", "INTEGRATIONS"),
+    ("SECURITY", "INTEGRATIONS"),
+    ("INTEGRATIONS",),
+    ("TAGS",),
     ("ENDPOINTS",),
     ("DATABASES",),
     ("SCHEMAS",),
@@ -31,14 +38,24 @@ _KINDS: tuple[tuple[str, ...], ...] = (
     ("USER", "FUNCTIONS"),
     ("FUNCTIONS",),
 )
-# Those that stand IN one object, which must be named.
-_OF_ONE = ("IMAGES", "SERVICE INSTANCES", "SERVICE CONTAINERS", "ENDPOINTS")
+# Those that stand IN one object, which must be named: the words for it.
+_OF_ONE: dict[str, tuple[str, ...]] = {
+    "IMAGES": ("IMAGE", "REPOSITORY"),
+    "SERVICE INSTANCES": ("SERVICE",),
+    "SERVICE CONTAINERS": ("SERVICE",),
+    "ENDPOINTS": ("SERVICE",),
+    "NODES": ("COMPUTE", "POOL"),
+}
 
 
 def parse_show(cursor: Cursor) -> Statement | None:
     cursor.expect("SHOW")
     if cursor.accept("GRANTS"):
         return parse_show_grants(cursor)
+    if cursor.accept("FUTURE", "GRANTS"):
+        return parse_show_grants(cursor, future=True)
+    if cursor.accept("USER", "PROGRAMMATIC", "ACCESS", "TOKENS") or cursor.accept("USER", "PATS"):
+        return show_tokens(cursor)
     if cursor.accept("PARAMETERS"):
         return _parameters(cursor)
     terse = cursor.accept("TERSE")
@@ -52,8 +69,6 @@ def parse_show(cursor: Cursor) -> Statement | None:
     if kind == ("SERVICES",) and cursor.accept("EXCLUDE"):
         cursor.expect("JOBS")
         flags.add("EXCLUDE JOBS")
-    if cursor.accept("USER", "PROGRAMMATIC", "ACCESS", "TOKENS") or cursor.accept("USER", "PATS"):
-        return show_tokens(cursor)
     cursor.accept("HISTORY")
     show = _filters(cursor, Show(" ".join(kind), terse, flags=frozenset(flags)))
     cursor.end()
@@ -61,8 +76,8 @@ def parse_show(cursor: Cursor) -> Statement | None:
 
 
 def _checked(cursor: Cursor, show: Show) -> Show:
-    if show.kind in _OF_ONE and (show.scope is None or show.scope.name is None):
-        raise cursor.unexpected("IN")
+    if show.kind in _OF_ONE and show.scope is None:
+        raise cursor.unexpected("IN " + " ".join(_OF_ONE[show.kind]))
     if show.kind == "ROLES" and show.scope and show.scope.domain == "service":
         return replace(show, kind="ROLES IN SERVICE")
     if show.kind == "USER FUNCTIONS":
@@ -73,11 +88,12 @@ def _checked(cursor: Cursor, show: Show) -> Show:
 def _filters(cursor: Cursor, show: Show) -> Show:
     readers: dict[str, Callable[[Show], Show]] = {
         "LIKE": lambda show: replace(show, like=cursor.string()),
-        "IN": lambda show: replace(show, scope=read_scope(cursor)),
+        "IN": lambda show: replace(show, scope=_scope(cursor, show.kind)),
         "STARTS": lambda show: replace(show, starts_with=_starts_with(cursor)),
         "LIMIT": lambda show: _limit(cursor, show),
-        "OF": lambda show: _of_type(),
     }
+    if show.kind == "SERVICES":
+        readers["OF"] = lambda show: replace(show, types=read_types(cursor))
     while (word := cursor.peek().value) in readers and cursor.accept(word):
         show = readers[word](show)
     return show
@@ -94,8 +110,13 @@ def _limit(cursor: Cursor, show: Show) -> Show:
     return replace(show, limit=limit, from_name=name)
 
 
-def _of_type() -> Show:
-    raise Unsupported("OF TYPE")
+def _scope(cursor: Cursor, kind: str) -> Scope:
+    words = _OF_ONE.get(kind)
+    if words is None:
+        return read_scope(cursor)
+    # The words may be left out: nothing else could be meant.
+    cursor.accept(*words)
+    return Scope(WORDS[words], cursor.name())
 
 
 def read_scope(cursor: Cursor) -> Scope:
@@ -135,6 +156,5 @@ def _parameters(cursor: Cursor) -> ShowParameters:
 
 
 def _refuse_later(cursor: Cursor) -> None:
-    for words in (("SNAPSHOTS",), ("SECRETS",), ("NETWORK", "RULES"), ("NODES",)):
-        if cursor.at(*words):
-            raise Unsupported("SHOW " + " ".join(words))
+    if cursor.at("SNAPSHOTS"):
+        raise Unsupported("SHOW SNAPSHOTS")

@@ -10,6 +10,7 @@ from snowcave.api.catalog.catalog import ACCOUNT, Catalog
 from snowcave.api.catalog.change import domain_of
 from snowcave.api.contract import SessionContext
 from snowcave.api.sql.domains import label
+from snowcave.model import keys
 from snowcave.model.errors import ContextMissing, NotAuthorized, ObjectNotFound
 from snowcave.model.grants import AccessView
 from snowcave.model.names import ObjectName
@@ -20,7 +21,6 @@ ACCOUNTADMIN = "ACCOUNTADMIN"
 PUBLIC = "PUBLIC"
 # The system's database: everyone may look into it.
 SYSTEM_DATABASE = "SNOWFLAKE"
-_IN_SCHEMA = ("service", "function", "image_repository", "stage")
 # What the system roles may do in the account without a grant.
 _IMPLICIT = {
     "SYSADMIN": frozenset({"CREATE DATABASE", "CREATE WAREHOUSE", "CREATE COMPUTE POOL"}),
@@ -66,7 +66,7 @@ class Caller:
         if domain == "user" and found.uid == self.context.user_uid:
             return True
         held = self.access.holds_any(self.roles, domain, found.uid)
-        if domain in _IN_SCHEMA:
+        if domain in keys.IN_SCHEMA:
             schema = self.catalog.get("schema", found.parent)
             return held and schema is not None and self.sees(schema)
         if domain == "schema":
@@ -152,7 +152,7 @@ class Caller:
             return self.database(name.name)
         if domain == "schema":
             return self.schema(name)
-        if domain not in _IN_SCHEMA:
+        if domain not in keys.IN_SCHEMA:
             return self._seen(domain, ACCOUNT, name.name, name.name)
         schema = self.holder(name)
         return self._seen(domain, schema.message.uid, name.name, str(self.full_name(name)))

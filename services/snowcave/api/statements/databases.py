@@ -21,6 +21,7 @@ from snowcave.api.statements.existing import (
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.work import Work, moment
 from snowcave.kit import ids
+from snowcave.model import keys
 from snowcave.model.errors import ContextMissing, NotAuthorized, ObjectNotFound, Unsupported
 from snowcave.model.names import ObjectName
 from snowcave.store.mirror import Entry
@@ -52,8 +53,6 @@ _SCHEMAS = columns(
     "retention_time",
     "owner_role_type",
 )
-# Everything that a schema may hold; services end by the scheduler, the rest at once.
-_HELD = ("function", "service", "image_repository", "stage")
 
 
 async def create_database(statement: Create, work: Work) -> Rows:
@@ -168,7 +167,7 @@ def _empty_database(work: Work, change: Change, database: Entry[state.Object]) -
 
 
 def _empty_schema(work: Work, change: Change, schema: state.Object) -> None:
-    for domain in _HELD:
+    for domain in keys.IN_SCHEMA:
         for child in list(work.catalog.children(domain, schema.uid)):
             entry = work.catalog.entry(domain, child.uid)
             if entry is not None:

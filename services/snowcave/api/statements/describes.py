@@ -5,9 +5,9 @@ from snowcave.api.sql.tree import Describe, Show
 from snowcave.api.statements.filters import columns
 from snowcave.api.statements.image_repositories import show_image_repositories
 from snowcave.api.statements.work import Work, moment
+from snowcave.model import keys
 
 _SHAPE = columns("created_on:timestamp_ltz", "name", "kind")
-_HELD = ("service", "function", "image_repository", "stage")
 
 
 async def describe_database(statement: Describe, work: Work) -> Rows:
@@ -25,7 +25,7 @@ async def describe_schema(statement: Describe, work: Work) -> Rows:
     schema = work.caller.find("schema", statement.name).message
     rows = [
         (moment(one.created_on), one.name, domain.replace("_", " ").upper())
-        for domain in _HELD
+        for domain in keys.IN_SCHEMA
         for one in work.catalog.children(domain, schema.uid)
         if work.caller.sees(one)
     ]

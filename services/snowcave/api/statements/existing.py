@@ -9,6 +9,7 @@ from snowcave.api.catalog.change import Change, domain_of, name_of
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.tree import Alter, Drop, Existing
 from snowcave.api.statements.caller import SYSTEM_DATABASE
+from snowcave.api.statements.future_grants import apply_to
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import NotAuthorized, ObjectExists, ObjectNotFound
 from snowcave.store.mirror import Entry
@@ -38,6 +39,7 @@ def create(
     Raises ObjectExists where the name is taken and the statement does not replace.
     """
     domain = domain_of(made)
+    made.tags.update(work.tags)
     old = taken(work, domain, made.parent, name_of(made))
     if old is not None:
         if existing is not Existing.REPLACE:
@@ -48,6 +50,7 @@ def create(
         remove(work, change, old)
     else:
         change.reuse_name(made, work.catalog.name_entry(domain, made.parent, name_of(made)))
+    apply_to(made, change, work)
     change.create(made)
     return old
 

@@ -14,9 +14,9 @@ from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import ExecuteJob, Existing
 from snowcave.api.statements.existing import create
-from snowcave.api.statements.services import check_name, specify, wake_pool
+from snowcave.api.statements.services import check_name, set_external_access, specify, wake_pool
 from snowcave.api.statements.work import Work
-from snowcave.model.errors import JobFailed, SnowcaveError, SpecInvalid, Unsupported
+from snowcave.model.errors import JobFailed, SnowcaveError, SpecInvalid
 from snowcave.model.names import ObjectName
 from snowcave.v1 import state_pb2 as state
 
@@ -39,6 +39,7 @@ async def execute_job(statement: ExecuteJob, work: Work) -> Rows:
     made = work.new(name.name, schema.message.uid, statement.options.text("COMMENT"))
     made.service.compute_pool = pool.message.uid
     _apply(made.service, statement.options)
+    set_external_access(work, made.service, statement.options)
     await specify(work, made, statement.source)
     _check_endpoints(made.service.spec)
     made.service.resumed_on.CopyFrom(made.created_on)
@@ -65,8 +66,6 @@ def _apply(job: state.Service, options: Options) -> None:
     job.is_async_job = options.boolean("ASYNC")
     job.replicas = job.min_instances = job.max_instances = job.min_ready_instances = replicas
     job.query_warehouse = str(options.object_name("QUERY_WAREHOUSE") or "")
-    if options.names("EXTERNAL_ACCESS_INTEGRATIONS"):
-        raise Unsupported("EXTERNAL_ACCESS_INTEGRATIONS")
 
 
 def _check_endpoints(spec: state.ServiceSpec) -> None:

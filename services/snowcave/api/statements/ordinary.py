@@ -28,7 +28,7 @@ async def to_warehouse(sql: str, given: Given, work: Work) -> ToWarehouse:
 async def _filled_in(
     sql: str, given: Given, work: Work
 ) -> tuple[str, tuple[warehouse.Binding, ...]]:
-    """Our SYSTEM$ functions become what they say, or would: describing runs none. With the values still bound."""
+    """Our SYSTEM$ functions become what they say, or would: describing runs none. Also what stays bound."""
     upper = sql.upper()
     bound = work.query.bindings
     if not any(name in upper for name in FUNCTIONS):
@@ -40,7 +40,7 @@ async def _filled_in(
         said = (
             "" if work.query.describe_only else await system_functions.evaluate(placed.call, work)
         )
-        parts += [sql[at : placed.start], literal(said)]
+        parts += [sql[at : placed.start], "NULL" if said is None else literal(said)]
         at = placed.stop
         used.update(placed.marks)
     left = tuple(one for number, one in enumerate(bound) if number not in used)

@@ -5,6 +5,7 @@ from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, CreateService, Drop, Existing, SpecSource
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, retire, sought, taken
+from snowcave.api.statements.external_access import need_external_access
 from snowcave.api.statements.images import pin_images
 from snowcave.api.statements.spec_source import spec_text
 from snowcave.api.statements.work import Work
@@ -42,6 +43,7 @@ async def create_service(statement: CreateService, work: Work) -> Rows:
     least = _count(statement.options, "MIN_INSTANCES", 1, 1)
     service.min_instances = service.max_instances = service.min_ready_instances = least
     _apply(service, statement.options)
+    set_external_access(work, service, statement.options)
     await specify(work, made, statement.source)
     service.resumed_on.CopyFrom(made.created_on)
     change = Change()
@@ -143,8 +145,14 @@ def _apply(service: state.Service, options: Options) -> None:
         if level not in _LOG_LEVELS:
             raise invalid_value(level, "LOG_LEVEL")
         service.log_level = level
-    if options.names("EXTERNAL_ACCESS_INTEGRATIONS"):
-        raise Unsupported("EXTERNAL_ACCESS_INTEGRATIONS")
+
+
+def set_external_access(work: Work, service: state.Service, options: Options) -> None:
+    """Replaces the list. Raises where one of them is not to be had."""
+    if "EXTERNAL_ACCESS_INTEGRATIONS" in options:
+        allowed = need_external_access(work, options.names("EXTERNAL_ACCESS_INTEGRATIONS"))
+        service.ClearField("external_access_integrations")
+        service.external_access_integrations.extend(allowed)
 
 
 def _count(options: Options, key: str, least: int, default: int) -> int:
@@ -186,6 +194,7 @@ async def alter_service(statement: Alter, work: Work) -> Rows:
         case Action.SET | Action.UNSET:
             work.caller.need_ownership(found)
             _set(changed, statement)
+            set_external_access(work, changed.service, statement.options)
         case _:
             raise Unsupported(f"ALTER SERVICE {statement.action.name}")
     change.update(entry, changed)

@@ -10,12 +10,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from snowcave.api.contract import LogRequest, Rows
 from snowcave.api.sql.cursor import parse_name
 from snowcave.api.sql.tree import Literal, SystemCall
-from snowcave.api.statements import jobs, waiting
+from snowcave.api.statements import jobs, tags, waiting
 from snowcave.api.statements.filters import columns
 from snowcave.api.statements.image_repositories import path_of
 from snowcave.api.statements.service_shows import image_url, status_of
 from snowcave.api.statements.work import Work
-from snowcave.model import names
+from snowcave.model import keys, names
 from snowcave.model.errors import NotAuthorized, ObjectNotFound, ValueInvalid
 from snowcave.model.names import ObjectName
 from snowcave.v1 import state_pb2 as state
@@ -70,7 +70,7 @@ class Arguments:
         )
 
 
-Handler = Callable[[Arguments, Work], Awaitable[str]]
+Handler = Callable[[Arguments, Work], Awaitable[str | None]]
 
 
 async def call(statement: SystemCall, work: Work) -> Rows:
@@ -78,10 +78,22 @@ async def call(statement: SystemCall, work: Work) -> Rows:
     return Rows(columns(statement.column), [(value,)])
 
 
-async def evaluate(statement: SystemCall, work: Work) -> str:
-    """The function's one value."""
+async def evaluate(statement: SystemCall, work: Work) -> str | None:
+    """The function's one value; None is NULL."""
     arguments = Arguments(statement.function, statement.arguments)
     return await _HANDLERS[statement.function](arguments, work)
+
+
+async def _get_tag(arguments: Arguments, work: Work) -> str | None:
+    """The value of a tag on an object, its own or inherited; NULL where it has none."""
+    arguments.between(3, 3)
+    tag, name = parse_name(arguments.text(0)), parse_name(arguments.text(1))
+    domain = arguments.text(2).strip().lower().replace(" ", "_")
+    if domain == "schema":
+        name = ObjectName(name.name, database=name.schema)
+    if domain not in keys.DOMAINS or domain == "function":
+        raise arguments.wrong(2)
+    return tags.value_of(work, tag, work.caller.find(domain, name).message)
 
 
 async def _client_version_info(arguments: Arguments, work: Work) -> str:
@@ -270,6 +282,7 @@ async def _wait_for_services(arguments: Arguments, work: Work) -> str:
 
 
 _HANDLERS: dict[str, Handler] = {
+    "SYSTEM$GET_TAG": _get_tag,
     "SYSTEM$CLIENT_VERSION_INFO": _client_version_info,
     "SYSTEM$GET_SERVICE_STATUS": _service_status,
     "SYSTEM$GET_SERVICE_LOGS": _service_logs,

@@ -13,20 +13,27 @@ from snowcave.api.sql.tree.grants import (
     Securable,
     ShowGrants,
 )
-from snowcave.api.sql.tree.objects import Action, Alter, Create, Describe, Drop, Existing
-from snowcave.api.sql.tree.services import CreateFunction, CreateService, ExecuteJob
+from snowcave.api.sql.tree.objects import Action, Alter, Create, Describe, Drop, Existing, Undrop
+from snowcave.api.sql.tree.services import (
+    CreateFunction,
+    CreateService,
+    ExecuteJob,
+    RestoreVolume,
+)
 from snowcave.api.sql.tree.sessions import SetParameters, UnsetParameters, Use
 from snowcave.api.sql.tree.shows import Scope, Show, ShowParameters
 from snowcave.api.sql.tree.specifications import SpecSource
+from snowcave.api.sql.tree.users import AlterToken, ShowTokens, TokenAction
 
 Statement = (
     Create
     | CreateService
     | ExecuteJob
-from snowcave.api.sql.tree.users import AlterToken, ShowTokens, TokenAction
+    | RestoreVolume
     | CreateFunction
     | Alter
     | Drop
+    | Undrop
     | Describe
     | Show
     | GrantPrivileges
@@ -43,21 +50,21 @@ from snowcave.api.sql.tree.users import AlterToken, ShowTokens, TokenAction
     | RemoveFiles
     | SystemCall
     | ServiceCall
+    | AlterToken
+    | ShowTokens
 )
 
 __all__ = [
     "Action",
     "Alter",
+    "AlterToken",
     "Create",
     "CreateFunction",
-    | AlterToken
-    | ShowTokens
     "CreateService",
     "Describe",
     "Drop",
     "ExecuteJob",
     "Existing",
-    "AlterToken",
     "GetFiles",
     "GrantPrivileges",
     "GrantRole",
@@ -67,6 +74,7 @@ __all__ = [
     "Literal",
     "PutFiles",
     "RemoveFiles",
+    "RestoreVolume",
     "Scope",
     "Securable",
     "ServiceCall",
@@ -74,12 +82,12 @@ __all__ = [
     "Show",
     "ShowGrants",
     "ShowParameters",
+    "ShowTokens",
     "SpecSource",
     "Statement",
     "SystemCall",
+    "TokenAction",
+    "Undrop",
     "UnsetParameters",
     "Use",
 ]
-    "ShowTokens",
-    "TokenAction",
-    "Undrop",
