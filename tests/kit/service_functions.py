@@ -18,8 +18,10 @@ from snowcave.functions.main import open_http
 from snowcave.functions.service import SERVICE_NAME, FunctionServicer
 from snowcave.functions.settings import FunctionsSettings
 from snowcave.functions.targets import MirroredTargets
+from snowcave.functions.uses import Uses
 from snowcave.kit import ids
 from snowcave.kit.clock import LoopClock
+from snowcave.kit.tasks import background
 from snowcave.model import keys
 from snowcave.model.keys import Role
 from snowcave.runtime.grpc import serve
@@ -164,7 +166,9 @@ async def a_router(settings: FunctionsSettings) -> AsyncGenerator[Router]:
         http = await enter(open_http(settings.http))
         runner = BatchRunner(http, targets, settings, LoopClock(), ids.system_random())
         turns = Turns(settings.batch.in_flight_per_service)
-        caller = Caller(runner, targets, settings.batch, turns)
+        uses = Uses(store, targets.services, LoopClock(), settings.use_interval)
+        await enter(background(uses.run()))
+        caller = Caller(runner, targets, settings.batch, turns, uses)
         yield Router(Catalog(backend), targets, runner, caller)
 
 

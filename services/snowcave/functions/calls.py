@@ -13,6 +13,7 @@ from snowcave.functions import wire
 from snowcave.functions.batches import Batch, BatchRunner, Progress
 from snowcave.functions.settings import BatchSettings
 from snowcave.functions.targets import Rules, Targets
+from snowcave.functions.uses import Uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,18 @@ class Caller:
     """Runs calls; shared by all of them."""
 
     def __init__(
-        self, runner: BatchRunner, targets: Targets, settings: BatchSettings, turns: Turns
+        self,
+        runner: BatchRunner,
+        targets: Targets,
+        settings: BatchSettings,
+        turns: Turns,
+        uses: Uses,
     ) -> None:
         self._runner = runner
         self._targets = targets
         self._settings = settings
         self._turns = turns
+        self._uses = uses
 
     async def run(
         self, call: Call, arguments: AsyncIterator[pa.RecordBatch], progress: Progress
@@ -67,14 +74,16 @@ class Caller:
         the generator is closed.
         """
         rules = self._targets.rules(call.function)
-        self._targets.require_ready(call.function)
-        under_way = _UnderWay(self._settings.in_flight)
-        feeding = asyncio.ensure_future(self._feed(call, rules, arguments, progress, under_way))
-        try:
-            while (answers := await under_way.next(feeding)) is not None:
-                yield answers
-        finally:
-            await under_way.end(feeding)
+        with self._uses.of(rules.service):
+            self._targets.require_ready(call.function)
+            under_way = _UnderWay(self._settings.in_flight)
+            feed = self._feed(call, rules, arguments, progress, under_way)
+            feeding = asyncio.ensure_future(feed)
+            try:
+                while (answers := await under_way.next(feeding)) is not None:
+                    yield answers
+            finally:
+                await under_way.end(feeding)
 
     async def _feed(
         self,

@@ -11,8 +11,10 @@ from snowcave.functions.calls import Caller, Turns
 from snowcave.functions.service import SERVICE_NAME, FunctionServicer
 from snowcave.functions.settings import FunctionsSettings, HttpSettings
 from snowcave.functions.targets import MirroredTargets
+from snowcave.functions.uses import Uses
 from snowcave.kit import ids
 from snowcave.kit.clock import LoopClock
+from snowcave.kit.tasks import background
 from snowcave.model import keys
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Daemon, Parts
@@ -37,7 +39,9 @@ async def build(settings: FunctionsSettings, parts: Parts) -> None:
     targets = MirroredTargets(functions, services, endpoints, statuses, settings.batch)
     runner = BatchRunner(http, targets, settings, LoopClock(), ids.system_random())
     turns = Turns(settings.batch.in_flight_per_service)
-    servicer = FunctionServicer(Caller(runner, targets, settings.batch, turns))
+    uses = Uses(store, services, LoopClock(), settings.use_interval)
+    await parts.enter("uses", background(uses.run()))
+    servicer = FunctionServicer(Caller(runner, targets, settings.batch, turns, uses))
     add = partial(functions_pb2_grpc.add_FunctionServiceServicer_to_server, servicer)
     await parts.enter(
         "grpc",

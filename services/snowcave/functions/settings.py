@@ -40,3 +40,5 @@ class FunctionsSettings:
     mesh: Mesh
     batch: BatchSettings = field(default_factory=BatchSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    # A service's calls are told to the scheduler once in so many seconds at most.
+    use_interval: float = 15.0
