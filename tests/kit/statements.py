@@ -67,6 +67,33 @@ class WarehouseDdl:
 
     made: list[str] = field(default_factory=list[str])
     failing: Exception | None = None
+    # Tables and the like, by uid.
+    kept: dict[int, warehouse.WarehouseObject] = field(
+        default_factory=dict[int, warehouse.WarehouseObject]
+    )
+
+    async def objects(
+        self, request: warehouse.ListObjectsRequest
+    ) -> list[warehouse.WarehouseObject]:
+        wanted = {
+            name: getattr(request, name)
+            for name in ("database", "schema", "kind", "name", "owner")
+        }
+        return [
+            one
+            for one in self.kept.values()
+            if all(not value or getattr(one, name) == value for name, value in wanted.items())
+            and (not request.uids or one.uid in request.uids)
+        ]
+
+    async def change_owner(self, uids: Sequence[int], owner: int, name: str) -> None:
+        for uid in uids:
+            self.kept[uid].owner = owner
+
+    async def inherit(self, role: int, owner: int, name: str) -> None:
+        for one in self.kept.values():
+            if one.owner == role:
+                one.owner = owner
 
     async def create_database(self, database: str, *, replace: bool = False) -> None:
         self._note(f"+{database}")

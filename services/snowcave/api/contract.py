@@ -174,6 +174,18 @@ class Ddl(Protocol):
 
     async def drop_schema(self, database: str, schema: str) -> None: ...
 
+    async def objects(
+        self, request: warehouse_pb2.ListObjectsRequest
+    ) -> list[warehouse_pb2.WarehouseObject]:
+        """Tables, views, sequences and functions, which have owners and privileges, too."""
+        ...
+
+    async def change_owner(self, uids: Sequence[int], owner: int, name: str) -> None: ...
+
+    async def inherit(self, role: int, owner: int, name: str) -> None:
+        """What `role` owned belongs to `owner` from now on."""
+        ...
+
 
 class StageFiles(Protocol):
     """The files of internal stages, which the warehouse has. A stage is given by its uid."""

@@ -120,6 +120,23 @@ class Warehouse:
         name = v1.SchemaName(database=database, schema=schema)
         await self._apply(v1.ApplyDdlRequest(drop_schema=name))
 
+    async def objects(self, request: v1.ListObjectsRequest) -> list[v1.WarehouseObject]:
+        with grpc.translated(_PEER):
+            reply = await self._stub.ListObjects(request, timeout=self._calls.warehouse)
+        return list(reply.objects)
+
+    async def change_owner(self, uids: Sequence[int], owner: int, name: str) -> None:
+        await self._change_owner(v1.ChangeOwnerRequest(uids=uids, owner=owner, owner_name=name))
+
+    async def inherit(self, role: int, owner: int, name: str) -> None:
+        await self._change_owner(
+            v1.ChangeOwnerRequest(from_role=role, owner=owner, owner_name=name)
+        )
+
+    async def _change_owner(self, request: v1.ChangeOwnerRequest) -> None:
+        with grpc.translated(_PEER):
+            await self._stub.ChangeOwner(request, timeout=self._calls.warehouse)
+
     async def _apply(self, request: v1.ApplyDdlRequest) -> None:
         with grpc.translated(_PEER):
             await self._stub.ApplyDdl(request, timeout=self._calls.warehouse)

@@ -37,6 +37,8 @@ class AccessView:
             self._add(grant)
 
     def _add(self, grant: state.Grant) -> None:
+        if grant.future_in:
+            return  # of what is not there yet
         if grant.domain == ROLE:
             held = self._roles_of_user if grant.grantee_kind == "user" else self._inherits
             held[grant.grantee].add(grant.securable)

@@ -44,9 +44,19 @@ class Catalog:
     # ------------------------------------------------------------ reading
 
     def entry(self, domain: str, uid: int) -> Entry[state.Object] | None:
-        """An object that is not dropped."""
+        """An object that is not dropped, and nor is what holds it."""
         found = self.mirrors.objects.entry(domain, uid)
-        return found if found and not found.message.HasField("dropped_on") else None
+        return found if found and self._stands(domain, found.message) else None
+
+    def _stands(self, domain: str, found: state.Object) -> bool:
+        """Dropping a schema or a database is one write: what they hold goes out of sight with them."""
+        if found.HasField("dropped_on"):
+            return False
+        if not found.parent:
+            return True
+        holder = "database" if domain == "schema" else "schema"
+        above = self.mirrors.objects.get(holder, found.parent)
+        return above is not None and self._stands(holder, above)
 
     def get(self, domain: str, uid: int) -> state.Object | None:
         found = self.entry(domain, uid)
@@ -63,8 +73,23 @@ class Catalog:
     def all(self, domain: str) -> Iterator[state.Object]:
         """Every object of the domain that is not dropped."""
         for _, found in self.mirrors.objects.items(domain):
-            if not found.HasField("dropped_on"):
+            if self._stands(domain, found):
                 yield found
+
+    def dropped(self, domain: str) -> Iterator[Entry[state.Object]]:
+        """Those that are themselves dropped and may come back, or wait to be cleared up."""
+        for (uid,), found in self.mirrors.objects.items(domain):
+            if found.HasField("dropped_on"):
+                entry = self.mirrors.objects.entry(domain, uid)
+                if entry is not None:
+                    yield entry
+
+    def held(self, domain: str, parent: int) -> Iterator[Entry[state.Object]]:
+        """What an object holds, whether or not it is dropped itself."""
+        for (uid,), found in self.mirrors.objects.items(domain):
+            entry = self.mirrors.objects.entry(domain, uid) if found.parent == parent else None
+            if entry is not None:
+                yield entry
 
     def children(self, domain: str, parent: int) -> Iterator[state.Object]:
         return (found for found in self.all(domain) if found.parent == parent)
@@ -96,7 +121,8 @@ class Catalog:
             for grant in self.mirrors.grants.values()
             if (
                 grant.securable == found.uid
-                and grant.domain in (domain, "service_role" if domain == "service" else domain)
+                and (grant.future_in or grant.domain)
+                in (domain, "service_role" if domain == "service" else domain)
             )
             or (grant.grantee_kind == domain and grant.grantee == found.uid)
         ]

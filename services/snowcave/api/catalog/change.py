@@ -6,6 +6,8 @@ statements at once never both succeed where one of them alone would have been re
 
 from collections.abc import Iterator
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from snowcave.model import keys
 from snowcave.store.api import Compare, Delete, Put, Write
 from snowcave.store.mirror import Entry
@@ -28,11 +30,10 @@ def domain_of(found: state.Object) -> str:
 
 
 def grant_key(grant: state.Grant) -> str:
-    """Service roles have their name where other grants have the privilege."""
+    """Service roles have their name where other grants have the privilege; future grants say so."""
     privilege = grant.service_role or grant.privilege
-    return keys.GRANTS.key(
-        grant.grantee_kind, grant.grantee, grant.domain, grant.securable, privilege
-    )
+    domain = f"future_{grant.domain}" if grant.future_in else grant.domain
+    return keys.GRANTS.key(grant.grantee_kind, grant.grantee, domain, grant.securable, privilege)
 
 
 class Change:
@@ -91,6 +92,33 @@ class Change:
             label = _label_key(found)
             self.writes[label] = Delete(label)
 
+    def bury(
+        self, seen: Entry[state.Object], name: Entry[state.NameEntry] | None, now: Timestamp
+    ) -> None:
+        """Two writes, whatever it holds: the name is free, and the object with all in it is out of sight.
+
+        Everything stays as it is, grants and the label in DNS too, until UNDROP or the end of its retention.
+        """
+        if name is not None and name.message.uid == seen.message.uid:
+            key = keys.NAMES.key(domain_of(seen.message), seen.message.parent, seen.message.name)
+            self.compares[key] = Compare(key, mod_revision=name.mod_revision)
+            self.writes[key] = Delete(key)
+        gone = state.Object()
+        gone.CopyFrom(seen.message)
+        gone.dropped_on.CopyFrom(now)
+        self.update(seen, gone)
+
+    def raise_up(self, seen: Entry[state.Object], now: Timestamp) -> None:
+        """The opposite of `bury`, under a name that nobody has."""
+        back = state.Object()
+        back.CopyFrom(seen.message)
+        back.ClearField("dropped_on")
+        back.updated_on.CopyFrom(now)
+        key = keys.NAMES.key(domain_of(back), back.parent, back.name)
+        self.compares[key] = Compare(key, mod_revision=0)
+        self._put(key, state.NameEntry(uid=back.uid).SerializeToString())
+        self.update(seen, back)
+
     def delete(self, seen: Entry[state.Object]) -> None:
         key = keys.CATALOG.key(domain_of(seen.message), seen.message.uid)
         self.compares[key] = Compare(key, mod_revision=seen.mod_revision)
@@ -109,18 +137,24 @@ class Change:
         self.writes[key] = Delete(key)
 
     def batches(self, size: int) -> Iterator[tuple[list[Compare], list[Write]]]:
-        """Transactions of at most `size` writes; only the first one compares.
+        """Transactions of at most `size` writes, each of which compares what it writes; the first one also
+        what is only looked at.
 
-        What does not fit into the first are the parts of something that is dropped: their container's name
-        goes with the first, so none of them can be reached while the rest follows.
+        More than one there are where a role is dropped that owns much: what it owns is handed on first and
+        the role goes with the last, so that a statement which ends in between may be said again.
         """
         writes = sorted(self.writes.values(), key=_urgency)
-        first = {write.key for write in writes[:size]}
-        later = {write.key for write in writes[size:]}
-        compares = [one for key, one in self.compares.items() if key in first or key not in later]
-        yield compares, writes[:size]
-        for start in range(size, len(writes), size):
-            yield [], writes[start : start + size]
+        for start in range(0, len(writes), size):
+            part = writes[start : start + size]
+            mine = {write.key for write in part}
+            yield (
+                [
+                    one
+                    for key, one in self.compares.items()
+                    if key in mine or (start == 0 and key not in self.writes)
+                ],
+                part,
+            )
 
     def _put(self, key: str, value: bytes) -> None:
         self.writes[key] = Put(key, value)

@@ -1,5 +1,7 @@
 """GRANT, REVOKE and SHOW GRANTS."""
 
+from dataclasses import replace
+
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.domains import accept_domain, expect_domain
 from snowcave.api.sql.functions import argument_types
@@ -58,12 +60,17 @@ def _privileges(cursor: Cursor, revoke: bool, grant_option_for: bool) -> GrantPr
     cursor.expect("ON")
     on = read_securable(cursor)
     grantee = _to(cursor, revoke)
-    if cursor.accept("REVOKE", "CURRENT", "GRANTS") or cursor.accept("COPY", "CURRENT", "GRANTS"):
-        pass
-    elif revoke and not cursor.accept("CASCADE"):
-        cursor.accept("RESTRICT")
-    option = cursor.accept("WITH", "GRANT", "OPTION") or grant_option_for
-    return GrantPrivileges(privileges, on, grantee, option, revoke)
+    if revoke:
+        cascade = cursor.accept("CASCADE")
+        if not cascade:
+            cursor.accept("RESTRICT")
+        return GrantPrivileges(privileges, on, grantee, grant_option_for, True, cascade=cascade)
+    current = ""
+    if "OWNERSHIP" in privileges and cursor.at_one("REVOKE", "COPY"):
+        current = cursor.take().value
+        cursor.expect("CURRENT", "GRANTS")
+    option = cursor.accept("WITH", "GRANT", "OPTION")
+    return GrantPrivileges(privileges, on, grantee, option, current_grants=current)
 
 
 def _privilege(cursor: Cursor) -> str:
@@ -77,14 +84,13 @@ def _privilege(cursor: Cursor) -> str:
 def read_securable(cursor: Cursor) -> Securable:
     if cursor.accept("ACCOUNT"):
         return Securable("account")
-    if cursor.accept("FUTURE"):
-        raise Unsupported("grants on future objects")
-    if cursor.accept("ALL"):
+    if cursor.at_one("FUTURE", "ALL"):
+        future = cursor.take().value == "FUTURE"
         domain = accept_domain(cursor, plural=True)
         if domain is None:
             raise cursor.unexpected("object type")
         cursor.expect("IN")
-        return Securable(domain, all_in=_container(cursor))
+        return Securable(domain, all_in=read_container(cursor), future=future)
     domain = expect_domain(cursor)
     if domain in _ACCOUNT_OBJECTS:
         return Securable(domain, ObjectName(cursor.plain_name()))
@@ -95,7 +101,7 @@ def read_securable(cursor: Cursor) -> Securable:
     return Securable(domain, name, arguments)
 
 
-def _container(cursor: Cursor) -> Scope:
+def read_container(cursor: Cursor) -> Scope:
     domain = cursor.one_of("DATABASE", "SCHEMA").lower()
     name = cursor.name()
     if domain == "schema":
@@ -117,19 +123,19 @@ def _grantee(cursor: Cursor) -> Grantee:
     return Grantee(kind, cursor.plain_name())
 
 
-def parse_show_grants(cursor: Cursor) -> ShowGrants:
-    """After SHOW GRANTS."""
-    statement = _show_grants(cursor)
+def parse_show_grants(cursor: Cursor, *, future: bool = False) -> ShowGrants:
+    """After SHOW GRANTS, or SHOW FUTURE GRANTS."""
+    statement = _show_future(cursor) if future else _show_grants(cursor)
     limit = cursor.integer() if cursor.accept("LIMIT") else None
     cursor.end()
-    return ShowGrants(
-        statement.relation,
-        statement.on,
-        statement.grantee,
-        statement.service,
-        statement.service_role,
-        limit,
-    )
+    return replace(statement, limit=limit)
+
+
+def _show_future(cursor: Cursor) -> ShowGrants:
+    if cursor.accept("TO"):
+        return ShowGrants("TO", grantee=_grantee(cursor), future=True)
+    cursor.expect("IN")
+    return ShowGrants("IN", future=True, within=read_container(cursor))
 
 
 def _show_grants(cursor: Cursor) -> ShowGrants:

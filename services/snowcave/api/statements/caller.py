@@ -182,7 +182,10 @@ def caller_of(catalog: Catalog, context: SessionContext) -> Caller:
     in_use = catalog.named("role", ACCOUNT, context.role) if context.role else None
     held = in_use is not None and in_use.message.uid in granted | common
     primary = access.closure(in_use.message.uid) if in_use and held else frozenset[int]()
-    secondary = granted if context.secondary_roles.upper() == "ALL" else frozenset[int]()
+    # What was granted to the user counts with the secondary roles.
+    secondary = granted | {context.user_uid}
+    if context.secondary_roles.upper() != "ALL":
+        secondary = frozenset[int]()
     roles = primary | common | secondary
     admin = catalog.named("role", ACCOUNT, ACCOUNTADMIN)
     is_admin = admin is not None and admin.message.uid in roles

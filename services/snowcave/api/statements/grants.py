@@ -1,170 +1,207 @@
-"""GRANT, REVOKE and SHOW GRANTS."""
+"""GRANT and REVOKE of privileges and of ownership."""
 
 from collections.abc import Iterator
 
-from snowcave.api.catalog.change import Change, domain_of
-from snowcave.api.contract import Cell, Rows, status
-from snowcave.api.sql.tree import (
-    Grantee,
-    GrantPrivileges,
-    GrantRole,
-    GrantServiceRole,
-    Securable,
-    ShowGrants,
+from snowcave.api.catalog.change import Change
+from snowcave.api.contract import Rows, status
+from snowcave.api.sql.tree import Grantee, GrantPrivileges
+from snowcave.api.statements.existing import EXECUTED
+from snowcave.api.statements.securables import Target, container, targets
+from snowcave.api.statements.work import Work
+from snowcave.model.errors import (
+    DependentGrant,
+    NotAuthorized,
+    ObjectNotFound,
+    Unsupported,
+    ValueInvalid,
 )
-from snowcave.api.statements.filters import columns
-from snowcave.api.statements.functions import find_function
-from snowcave.api.statements.service_shows import ALL_ENDPOINTS
-from snowcave.api.statements.work import Work, moment
-from snowcave.model import keys
-from snowcave.model.errors import NotAuthorized, ObjectNotFound, Unsupported, ValueInvalid
-from snowcave.model.names import ObjectName
-from snowcave.store.mirror import Entry
+from snowcave.model.privileges import IN_SCHEMA, NEVER_TRANSFERRED, PRIVILEGES
 from snowcave.v1 import state_pb2 as state
 
-_EXECUTED = "Statement executed successfully."
-_SCHEMA = (
-    "MODIFY",
-    "MONITOR",
-    "USAGE",
-    *(
-        f"CREATE {word}"
-        for word in (
-            "SERVICE",
-            "IMAGE REPOSITORY",
-            "FUNCTION",
-            "STAGE",
-            "TABLE",
-            "VIEW",
-            "SECRET",
-            "SNAPSHOT",
-            "NETWORK RULE",
-            "SEQUENCE",
-            "PROCEDURE",
-            "STREAM",
-            "TASK",
-            "FILE FORMAT",
-            "EVENT TABLE",
-        )
-    ),
-)
-# What may be granted on what; ALL means these.
-PRIVILEGES: dict[str, tuple[str, ...]] = {
-    "account": (
-        "CREATE DATABASE",
-        "CREATE ROLE",
-        "CREATE USER",
-        "CREATE WAREHOUSE",
-        "CREATE COMPUTE POOL",
-        "CREATE INTEGRATION",
-        "BIND SERVICE ENDPOINT",
-        "MANAGE GRANTS",
-        "MONITOR USAGE",
-    ),
-    "database": ("CREATE SCHEMA", "MODIFY", "MONITOR", "USAGE"),
-    "schema": _SCHEMA,
-    "warehouse": ("MODIFY", "MONITOR", "OPERATE", "USAGE"),
-    "compute_pool": ("MODIFY", "MONITOR", "OPERATE", "USAGE"),
-    "service": ("MONITOR", "OPERATE", "USAGE"),
-    "image_repository": ("READ", "WRITE", "USAGE", "SERVICE READ", "SERVICE WRITE"),
-    "function": ("USAGE",),
-    "stage": ("READ", "WRITE", "USAGE"),
-    "user": ("MONITOR",),
-    "role": (),
-}
-_SHAPE = columns(
-    "created_on:timestamp_ltz",
-    "privilege",
-    "granted_on",
-    "name",
-    "granted_to",
-    "grantee_name",
-    "grant_option",
-    "granted_by",
-)
-_OF = columns("created_on:timestamp_ltz", "role", "granted_to", "grantee_name", "granted_by")
-_TO_SERVICE_ROLE = columns(
-    "created_on:timestamp_ltz", "privilege", "granted_on", "name", "granted_to", "grantee_name"
-)
+OWNERSHIP = "OWNERSHIP"
 
 
 async def grant_privileges(statement: GrantPrivileges, work: Work) -> Rows:
-    if statement.on.domain in ("table", "view", "sequence", "procedure", "event_table"):
-        # These are the warehouse's; whoever may use their schema may use them.
-        return status(_EXECUTED)
-    if statement.on.domain not in PRIVILEGES:
-        raise Unsupported(f"GRANT ON {statement.on.domain.upper()}")
-    grantee = _grantee(statement.grantee, work)
-    change = Change()
-    for entry in _securables(statement.on, work):
-        if entry is not None and statement.on.all_in is None:
+    domain = statement.on.domain
+    if domain not in PRIVILEGES:
+        raise Unsupported(f"GRANT ON {domain.upper()}")
+    _need_grantable(statement)
+    to = grantee(statement.grantee, work)
+    if statement.on.future:
+        return await _change_future(statement, to, work)
+    change, moved = Change(), list[Target]()
+    for target in await targets(statement.on, work):
+        if target.entry is not None and statement.on.all_in is None:
             # Nobody drops it meanwhile. Of ALL … IN …, more may be meant than a transaction compares.
-            change.stands(entry)
-        _one_securable(statement, entry, grantee, change, work)
+            change.stands(target.entry)
+        _need_grant_right(target, statement.privileges, work)
+        if OWNERSHIP in statement.privileges:
+            _transfer(statement, target, to, change, work)
+            moved += [] if target.entry else [target]
+        elif statement.revoke:
+            _revoke(statement, target, to, change, work)
+        else:
+            _grant(statement, target, to, change, work)
     await work.catalog.commit(change)
-    return status(_EXECUTED)
+    if moved:
+        await work.ports.ddl.change_owner([one.uid for one in moved], to.uid, to.name)
+    return status(EXECUTED)
 
 
-def _one_securable(
-    statement: GrantPrivileges,
-    entry: Entry[state.Object] | None,
-    grantee: state.Object,
-    change: Change,
-    work: Work,
-) -> None:
-    found = entry.message if entry else None
-    _need_grant_right(found, statement.privileges, work)
-    if "OWNERSHIP" in statement.privileges:
-        if entry is None or statement.revoke:
-            raise NotAuthorized("account")
-        _transfer(entry, grantee, change, work)
-        return
-    allowed = PRIVILEGES[statement.on.domain]
-    for privilege in statement.privileges or allowed:
+def _need_grantable(statement: GrantPrivileges) -> None:
+    domain = statement.on.domain
+    where = domain.replace("_", " ").upper()
+    allowed = (*PRIVILEGES[domain], *((OWNERSHIP,) if domain != "account" else ()))
+    for privilege in statement.privileges:
         if privilege not in allowed:
-            where = statement.on.domain.replace("_", " ").upper()
             raise ValueInvalid(
                 f"SQL compilation error:\nPrivilege '{privilege}' cannot be granted on {where}."
             )
-        grant = _grant(work, grantee, statement.on.domain, found.uid if found else 0, privilege)
-        grant.grant_option = statement.grant_option
-        (change.revoke if statement.revoke else change.grant)(grant)
-
-
-def _need_grant_right(found: state.Object | None, privileges: tuple[str, ...], work: Work) -> None:
-    caller = work.caller
-    if caller.may_in_account("MANAGE GRANTS") or (found is not None and caller.owns(found)):
+    if OWNERSHIP not in statement.privileges:
         return
-    domain, uid = (domain_of(found), found.uid) if found else ("account", 0)
+    if domain in NEVER_TRANSFERRED:
+        raise Unsupported(f"transfer of a {domain}'s OWNERSHIP")
+    if statement.grantee.kind != "role":
+        raise Unsupported("OWNERSHIP TO USER")
+    if statement.revoke and not statement.on.future:
+        raise Unsupported("REVOKE OWNERSHIP")
+
+
+def _need_grant_right(target: Target, privileges: tuple[str, ...], work: Work) -> None:
+    """Ownership, MANAGE GRANTS, or the privileges themselves with their grant option.
+
+    In a schema with managed access the schema's owner decides, and not the object's.
+    """
+    caller = work.caller
+    if caller.may_in_account("MANAGE GRANTS"):
+        return
+    schema = work.catalog.get("schema", target.schema)
+    managed = schema is not None and schema.schema.managed_access
+    if managed and schema is not None and caller.owns(schema):
+        return
+    if not managed and target.domain != "account" and target.owner in caller.roles:
+        return
     optional = {
         grant.privilege
-        for grant in work.catalog.mirrors.grants.values()
-        if (grant.domain, grant.securable) == (domain, uid)
-        and grant.grant_option
-        and grant.grantee in caller.roles
+        for grant in about(target, work)
+        if grant.grant_option and grant.grantee in caller.roles
     }
     if not privileges or not set(privileges) <= optional:
-        raise NotAuthorized(caller.words(found) if found else "account")
-
-
-def _transfer(
-    entry: Entry[state.Object], grantee: state.Object, change: Change, work: Work
-) -> None:
-    if entry.message.WhichOneof("body") == "service":
-        raise Unsupported("transfer of a service's OWNERSHIP")
-    if grantee.WhichOneof("body") != "role":
-        raise Unsupported("OWNERSHIP TO USER")
-    changed = work.changed(entry.message)
-    changed.owner_role = grantee.uid
-    change.update(entry, changed)
+        raise NotAuthorized("account" if target.domain == "account" else target.words)
 
 
 def _grant(
-    work: Work, grantee: state.Object, domain: str, uid: int, privilege: str
-) -> state.Grant:
+    statement: GrantPrivileges, target: Target, to: state.Object, change: Change, work: Work
+) -> None:
+    held = {one.privilege: one for one in about(target, work) if one.grantee == to.uid}
+    for privilege in statement.privileges or PRIVILEGES[target.domain]:
+        known = held.get(privilege)
+        if known is not None and (known.grant_option or not statement.grant_option):
+            continue  # it has that, or more
+        made = new_grant(work, to, target.domain, target.uid, privilege)
+        made.grant_option = statement.grant_option
+        change.grant(made)
+
+
+def _revoke(
+    statement: GrantPrivileges, target: Target, to: state.Object, change: Change, work: Work
+) -> None:
+    gone = set(statement.privileges or PRIVILEGES[target.domain])
+    for one in about(target, work):
+        if one.grantee != to.uid or one.privilege not in gone:
+            continue
+        passed_on = list(_passed_on(one, target, work)) if one.grant_option else []
+        if passed_on and not statement.cascade:
+            name = work.catalog.name(passed_on[0].grantee_kind, passed_on[0].grantee)
+            raise DependentGrant(one.privilege, target.name, name)
+        for other in passed_on:
+            change.revoke(other)
+        if statement.grant_option:
+            kept = state.Grant()
+            kept.CopyFrom(one)
+            kept.grant_option = False
+            change.grant(kept)
+        else:
+            change.revoke(one)
+
+
+def _passed_on(given: state.Grant, target: Target, work: Work) -> Iterator[state.Grant]:
+    """What was granted on the strength of this grant, and in turn of those."""
+    all_of_it = [one for one in about(target, work) if one.privilege == given.privilege]
+    seen = {given.grantee}
+    waiting = [given]
+    while waiting:
+        source = waiting.pop()
+        for one in all_of_it:
+            if one.granted_by == source.grantee and one.grantee not in seen:
+                seen.add(one.grantee)
+                waiting.append(one)
+                yield one
+
+
+def _transfer(
+    statement: GrantPrivileges, target: Target, to: state.Object, change: Change, work: Work
+) -> None:
+    """The current grants stay, as the new owner's, or go; where there are some, that has to be said."""
+    for one in about(target, work):
+        if one.grantee == to.uid and one.privilege == OWNERSHIP:
+            continue
+        match statement.current_grants:
+            case "COPY":
+                kept = state.Grant()
+                kept.CopyFrom(one)
+                kept.granted_by = to.uid
+                change.grant(kept)
+            case "REVOKE":
+                change.revoke(one)
+            case _:
+                name = work.catalog.name(one.grantee_kind, one.grantee)
+                raise DependentGrant(one.privilege, target.name, name)
+    if target.entry is not None:
+        changed = work.changed(target.entry.message)
+        changed.owner_role = to.uid
+        change.update(target.entry, changed)
+
+
+async def _change_future(statement: GrantPrivileges, to: state.Object, work: Work) -> Rows:
+    domain, scope = statement.on.domain, statement.on.all_in
+    if scope is None or domain not in (*IN_SCHEMA, "schema"):
+        raise Unsupported(f"grants on future {domain.replace('_', ' ').upper()} objects")
+    if domain == "schema" and scope.domain != "database":
+        raise Unsupported("grants on future SCHEMA objects in a schema")
+    uid, entry = container(scope, work)
+    owned = scope.domain == "schema" and work.caller.owns(entry.message)
+    if not owned and not work.caller.may_in_account("MANAGE GRANTS"):
+        raise NotAuthorized(work.caller.words(entry.message))
+    change = Change()
+    change.stands(entry)
+    for privilege in statement.privileges or PRIVILEGES[domain]:
+        grant = new_grant(work, to, domain, uid, privilege)
+        grant.future_in = scope.domain
+        grant.grant_option = statement.grant_option and not statement.revoke
+        if statement.revoke and not statement.grant_option:
+            change.revoke(grant)
+        else:
+            change.grant(grant)
+    await work.catalog.commit(change)
+    return status(EXECUTED)
+
+
+def about(target: Target, work: Work) -> list[state.Grant]:
+    """The grants on it; those of roles and of service roles have statements of their own."""
+    return [
+        one
+        for one in work.catalog.mirrors.grants.values()
+        if (one.domain, one.securable) == (target.domain, target.uid)
+        and not one.future_in
+        and one.domain != "role"
+    ]
+
+
+def new_grant(work: Work, to: state.Object, domain: str, uid: int, privilege: str) -> state.Grant:
     return state.Grant(
-        grantee_kind=domain_of(grantee),
-        grantee=grantee.uid,
+        grantee_kind=to.WhichOneof("body") or "role",
+        grantee=to.uid,
         domain=domain,
         securable=uid,
         privilege=privilege,
@@ -173,224 +210,13 @@ def _grant(
     )
 
 
-def _grantee(grantee: Grantee, work: Work) -> state.Object:
-    return _any(grantee.kind, grantee.name, work)
+def grantee(named: Grantee, work: Work) -> state.Object:
+    return role_or_user(named.kind, named.name, work)
 
 
-def _any(domain: str, name: str, work: Work) -> state.Object:
-    """A role or user by name. That it exists is no secret to who may grant."""
+def role_or_user(domain: str, name: str, work: Work) -> state.Object:
+    """By name. That it exists is no secret to who may grant."""
     found = work.catalog.named(domain, 0, name)
     if found is None:
         raise ObjectNotFound(domain.capitalize(), name)
     return found.message
-
-
-def _securables(on: Securable, work: Work) -> Iterator[Entry[state.Object] | None]:
-    if on.domain == "account":
-        yield None
-    elif on.all_in is not None:
-        yield from _all_in(on, work)
-    elif on.domain == "function":
-        yield find_function(work, on.name or ObjectName(""), on.arguments)
-    else:
-        yield work.caller.find(on.domain, on.name or ObjectName(""))
-
-
-def _all_in(on: Securable, work: Work) -> Iterator[Entry[state.Object]]:
-    scope = on.all_in
-    if scope is None:
-        return
-    if scope.domain == "schema":
-        holders = {work.caller.schema(scope.name).message.uid}
-    else:
-        database = work.caller.database(scope.name.name if scope.name else "").message.uid
-        schemas = {one.uid for one in work.catalog.children("schema", database)}
-        holders = {database} if on.domain == "schema" else schemas
-    for found in work.catalog.all(on.domain):
-        entry = work.catalog.entry(on.domain, found.uid)
-        if found.parent in holders and entry is not None and work.caller.sees(found):
-            yield entry
-
-
-async def grant_role(statement: GrantRole, work: Work) -> Rows:
-    role = _any("role", statement.role, work)
-    grantee = _grantee(statement.grantee, work)
-    if not (work.caller.owns(role) or work.caller.may_in_account("MANAGE GRANTS")):
-        raise NotAuthorized(f"role '{role.name}'")
-    if statement.grantee.kind == "role" and not statement.revoke:
-        _refuse_circle(role, grantee, work)
-    change = Change()
-    grant = _grant(work, grantee, "role", role.uid, "USAGE")
-    (change.revoke if statement.revoke else change.grant)(grant)
-    await work.catalog.commit(change)
-    return status(_EXECUTED)
-
-
-def _refuse_circle(role: state.Object, grantee: state.Object, work: Work) -> None:
-    if grantee.uid in work.caller.access.closure(role.uid):
-        raise ValueInvalid(
-            f"SQL compilation error:\nGranting role '{role.name}' to role '{grantee.name}' "
-            "would make a circle of roles."
-        )
-
-
-async def grant_service_role(statement: GrantServiceRole, work: Work) -> Rows:
-    if statement.grantee.kind != "role":
-        raise Unsupported("GRANT SERVICE ROLE TO USER")
-    entry = work.caller.find("service", statement.service)
-    service = entry.message
-    work.caller.need_ownership(service)
-    _need_service_role(service, statement.role)
-    grant = _grant(work, _grantee(statement.grantee, work), "service_role", service.uid, "USAGE")
-    grant.service_role = statement.role
-    change = Change()
-    change.stands(entry)
-    (change.revoke if statement.revoke else change.grant)(grant)
-    await work.catalog.commit(change)
-    return status(_EXECUTED)
-
-
-def _need_service_role(service: state.Object, role: str) -> None:
-    known = {one.name.upper() for one in service.service.spec.service_roles} | {ALL_ENDPOINTS}
-    if role.upper() not in known:
-        raise ObjectNotFound("Service role", f"{service.name}!{role}")
-
-
-async def show_grants(statement: ShowGrants, work: Work) -> Rows:
-    if statement.service is not None:
-        rows = _service_role_grants(statement, work)
-    elif statement.relation == "ON" and statement.on is not None:
-        rows = Rows(_SHAPE, [row for one in _on(statement.on, work) for row in one])
-    elif statement.relation == "OF" and statement.grantee is not None:
-        rows = _of(_grantee(statement.grantee, work), work)
-    else:
-        grantee = statement.grantee or Grantee("user", work.context.user_name)
-        rows = Rows(_SHAPE, list(_to(_grantee(grantee, work), work)))
-    if statement.limit is not None:
-        rows = Rows(rows.columns, list(rows.rows)[: max(0, statement.limit)])
-    return rows
-
-
-def _on(on: Securable, work: Work) -> Iterator[list[tuple[Cell, ...]]]:
-    for entry in _securables(on, work):
-        found = entry.message if entry else None
-        uid = found.uid if found else 0
-        rows = [_ownership(found, work)] if found else []
-        rows += [
-            _row(grant, work)
-            for grant in _grants(work)
-            if (grant.domain, grant.securable) == (on.domain, uid)
-        ]
-        yield rows
-
-
-def _to(grantee: state.Object, work: Work) -> Iterator[tuple[Cell, ...]]:
-    kind = domain_of(grantee)
-    for grant in _grants(work):
-        if (grant.grantee_kind, grant.grantee) == (kind, grantee.uid):
-            yield _row(grant, work)
-    if kind == "role":
-        for found in work.catalog.mirrors.objects.values():
-            if found.owner_role == grantee.uid and not found.HasField("dropped_on"):
-                yield _ownership(found, work)
-
-
-def _of(role: state.Object, work: Work) -> Rows:
-    rows: list[tuple[Cell, ...]] = [
-        (
-            moment(grant.created_on),
-            role.name,
-            grant.grantee_kind.upper(),
-            work.catalog.name(grant.grantee_kind, grant.grantee),
-            work.catalog.name("role", grant.granted_by),
-        )
-        for grant in _grants(work)
-        if (grant.domain, grant.securable) == ("role", role.uid)
-    ]
-    return Rows(_OF, rows)
-
-
-def _service_role_grants(statement: ShowGrants, work: Work) -> Rows:
-    service = work.caller.find("service", statement.service or ObjectName("")).message
-    _need_service_role(service, statement.service_role)
-    full = full_name("service", service.uid, work)
-    if statement.relation == "TO":
-        endpoints = [
-            endpoint
-            for role in service.service.spec.service_roles
-            if role.name.upper() == statement.service_role
-            for endpoint in role.endpoints
-        ]
-        if statement.service_role == ALL_ENDPOINTS:
-            endpoints = [endpoint.name for endpoint in service.service.spec.endpoints]
-        created = moment(service.created_on)
-        head = (created, "USAGE", "SERVICE_ENDPOINT")
-        tail = ("SERVICE ROLE", statement.service_role)
-        return Rows(
-            _TO_SERVICE_ROLE, [(*head, f"{full}!{endpoint}", *tail) for endpoint in endpoints]
-        )
-    rows: list[tuple[Cell, ...]] = [
-        (
-            moment(grant.created_on),
-            grant.service_role,
-            "ROLE",
-            work.catalog.name("role", grant.grantee),
-            work.catalog.name("role", grant.granted_by),
-        )
-        for grant in _grants(work)
-        if (grant.domain, grant.securable) == ("service_role", service.uid)
-        and grant.service_role == statement.service_role
-    ]
-    return Rows(_OF, rows)
-
-
-def _grants(work: Work) -> list[state.Grant]:
-    return sorted(
-        work.catalog.mirrors.grants.values(), key=lambda one: (one.created_on.seconds, one.domain)
-    )
-
-
-def _row(grant: state.Grant, work: Work) -> tuple[Cell, ...]:
-    name = full_name(grant.domain, grant.securable, work)
-    if grant.domain == "service_role":
-        name = f"{full_name('service', grant.securable, work)}!{grant.service_role}"
-    return (
-        moment(grant.created_on),
-        grant.privilege,
-        grant.domain.upper(),
-        name,
-        grant.grantee_kind.upper(),
-        work.catalog.name(grant.grantee_kind, grant.grantee),
-        str(grant.grant_option).lower(),
-        work.catalog.name("role", grant.granted_by),
-    )
-
-
-def _ownership(found: state.Object, work: Work) -> tuple[Cell, ...]:
-    owner = work.catalog.name("role", found.owner_role)
-    domain = domain_of(found)
-    return (
-        moment(found.created_on),
-        "OWNERSHIP",
-        domain.upper(),
-        full_name(domain, found.uid, work),
-        "ROLE",
-        owner,
-        "true",
-        owner,
-    )
-
-
-def full_name(domain: str, uid: int, work: Work) -> str:
-    """As SHOW GRANTS names it: qualified where it stands in a schema."""
-    if domain == "account":
-        return work.context.account
-    found = work.catalog.get(domain, uid) if domain in keys.DOMAINS else None
-    if found is None:
-        return ""
-    if domain == "schema":
-        return str(ObjectName(found.name, work.catalog.name("database", found.parent)))
-    if domain in ("service", "function", "image_repository", "stage"):
-        schema, database = work.catalog.place(found.parent)
-        return str(ObjectName(found.name, schema, database))
-    return str(ObjectName(found.name))

@@ -41,6 +41,8 @@ async def create_role(statement: Create, work: Work) -> Rows:
     if (old := create(work, change, made, statement.existing)) is not None:
         _inherit(work, change, old.message.uid)
     await work.catalog.commit(change)
+    if old is not None:
+        await work.ports.ddl.inherit(old.message.uid, work.owner(), work.context.role)
     return status(f"Role {name} successfully created.")
 
 
@@ -59,6 +61,8 @@ async def drop(statement: Drop, work: Work) -> Rows:
     if statement.domain == "role":
         _inherit(work, change, found.uid)
     await work.catalog.commit(change)
+    if statement.domain == "role":
+        await work.ports.ddl.inherit(found.uid, work.owner(), work.context.role)
     return status(f"{name} successfully dropped.")
 
 

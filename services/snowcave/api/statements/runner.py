@@ -19,27 +19,32 @@ from snowcave.api.contract import (
     Transfer,
 )
 from snowcave.api.sql import tree
-    access_tokens,
 from snowcave.api.sql.parser import parse, variables_in
 from snowcave.api.sql.placeholders import Given
 from snowcave.api.statements import (
+    access_tokens,
     compute_pools,
     databases,
     describes,
     functions,
     grants,
     image_repositories,
+    integrations,
     jobs,
+    network_rules,
+    role_grants,
     roles,
+    secrets,
     service_shows,
     services,
     session,
+    show_grants,
     stage_files,
     stages,
     system_functions,
-    waiting,
     tags,
     users,
+    waiting,
     warehouses,
 )
 from snowcave.api.statements.caller import caller_of
@@ -62,6 +67,10 @@ _CREATE: dict[str, Handler] = {
     "compute_pool": compute_pools.create_compute_pool,
     "image_repository": image_repositories.create_image_repository,
     "stage": stages.create_stage,
+    "secret": secrets.create_secret,
+    "network_rule": network_rules.create_network_rule,
+    "integration": integrations.create_integration,
+    "tag": tags.create_tag,
 }
 _ALTER: dict[str, Handler] = {
     "database": databases.alter,
@@ -72,6 +81,10 @@ _ALTER: dict[str, Handler] = {
     "compute_pool": compute_pools.alter_compute_pool,
     "image_repository": image_repositories.alter_image_repository,
     "stage": stages.alter_stage,
+    "secret": secrets.alter_secret,
+    "network_rule": network_rules.alter_network_rule,
+    "integration": integrations.alter_integration,
+    "tag": tags.alter_tag,
     "service": services.alter_service,
     "function": functions.alter_function,
 }
@@ -84,6 +97,10 @@ _DROP: dict[str, Handler] = {
     "compute_pool": compute_pools.drop_compute_pool,
     "image_repository": image_repositories.drop_image_repository,
     "stage": stages.drop_stage,
+    "secret": secrets.drop_secret,
+    "network_rule": network_rules.drop_network_rule,
+    "integration": integrations.drop_integration,
+    "tag": tags.drop_tag,
     "service": services.drop_service,
     "function": functions.drop_function,
 }
@@ -97,6 +114,10 @@ _DESCRIBE: dict[str, Handler] = {
     "schema": describes.describe_schema,
     "image_repository": describes.describe_image_repository,
     "stage": stages.describe_stage,
+    "secret": secrets.describe_secret,
+    "network_rule": network_rules.describe_network_rule,
+    "integration": integrations.describe_integration,
+    "tag": tags.describe_tag,
 }
 _SHOW: dict[str, Handler] = {
     "DATABASES": databases.show_databases,
@@ -109,6 +130,12 @@ _SHOW: dict[str, Handler] = {
     "IMAGE REPOSITORIES": image_repositories.show_image_repositories,
     "IMAGES": image_repositories.show_images,
     "STAGES": stages.show_stages,
+    "SECRETS": secrets.show_secrets,
+    "NETWORK RULES": network_rules.show_network_rules,
+    "INTEGRATIONS": integrations.show_integrations,
+    "EXTERNAL ACCESS INTEGRATIONS": integrations.show_integrations,
+    "SECURITY INTEGRATIONS": integrations.show_integrations,
+    "TAGS": tags.show_tags,
     "SERVICES": service_shows.show_services,
     "SERVICE INSTANCES": service_shows.show_instances,
     "SERVICE CONTAINERS": service_shows.show_containers,
@@ -125,17 +152,21 @@ _OTHERS: dict[type, Handler] = {
     tree.ListFiles: stage_files.list_files,
     tree.RemoveFiles: stage_files.remove_files,
     tree.GrantPrivileges: grants.grant_privileges,
-    tree.GrantRole: grants.grant_role,
-    tree.GrantServiceRole: grants.grant_service_role,
-    tree.ShowGrants: grants.show_grants,
+    tree.GrantRole: role_grants.grant_role,
+    tree.GrantServiceRole: role_grants.grant_service_role,
+    tree.ShowGrants: show_grants.show_grants,
     tree.Use: session.use,
     tree.SetParameters: session.set_parameters,
     tree.UnsetParameters: session.unset_parameters,
     tree.ShowParameters: session.show_parameters,
     tree.SystemCall: system_functions.call,
     tree.ServiceCall: waiting.call,
+    tree.AlterToken: access_tokens.alter_token,
+    tree.ShowTokens: access_tokens.show_tokens,
 }
 _QUERIES = (tree.SystemCall, tree.ServiceCall)
+_CREATES = (tree.Create, tree.CreateService, tree.CreateFunction, tree.ExecuteJob)
+_TAGGING = (tree.Action.SET_TAG, tree.Action.UNSET_TAG)
 
 
 def handler_of(statement: tree.Statement) -> Handler:
@@ -143,6 +174,8 @@ def handler_of(statement: tree.Statement) -> Handler:
     match statement:
         case tree.Create():
             found = _CREATE.get(statement.domain)
+        case tree.Alter() if statement.action in _TAGGING:
+            return tags.alter_tags_of
         case tree.Alter():
             found = _ALTER.get(statement.domain)
         case tree.Drop():
@@ -156,8 +189,6 @@ def handler_of(statement: tree.Statement) -> Handler:
     if found is None:
         raise Unsupported(type(statement).__name__.upper())
     return found
-    tree.AlterToken: access_tokens.alter_token,
-    tree.ShowTokens: access_tokens.show_tokens,
 
 
 class Runner:
@@ -192,6 +223,8 @@ class Runner:
         handler = handler_of(statement)
 
         async def attempt(work: Work) -> Done:
+            if isinstance(statement, _CREATES):
+                work.tags.update(tags.resolved(work, statement.options.tags))
             rows = await handler(statement, work)
             if isinstance(rows, Transfer):
                 return Done(Rows(()), work.context, transfer=rows)

@@ -8,12 +8,13 @@ from snowcave.model.names import ObjectName
 
 @dataclass(frozen=True, slots=True)
 class Securable:
-    """`domain` may be account; `all_in` names the container of ON ALL … IN."""
+    """`domain` may be account; `all_in` names the container of ON ALL … IN, or ON FUTURE … IN."""
 
     domain: str
     name: ObjectName | None = None
     arguments: tuple[str, ...] | None = None
     all_in: Scope | None = None
+    future: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,19 @@ class Grantee:
 
 @dataclass(frozen=True, slots=True)
 class GrantPrivileges:
-    """GRANT or, with `revoke`, REVOKE. No privileges named: ALL."""
+    """GRANT or, with `revoke`, REVOKE. No privileges named: ALL.
+
+    `grant_option`: WITH GRANT OPTION, or REVOKE GRANT OPTION FOR. `current_grants`: what becomes of them
+    when ownership moves, COPY, REVOKE or not said. `cascade`: revoke also what the grantee granted.
+    """
 
     privileges: tuple[str, ...]
     on: Securable
     grantee: Grantee
     grant_option: bool = False
     revoke: bool = False
+    current_grants: str = ""
+    cascade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,10 @@ class GrantServiceRole:
 
 @dataclass(frozen=True, slots=True)
 class ShowGrants:
-    """`relation` ON, TO, OF; all empty: the current user's."""
+    """`relation` ON, TO, OF; all empty: the current user's.
+
+    `future`: SHOW FUTURE GRANTS, of the container `within` or TO a role.
+    """
 
     relation: str = ""
     on: Securable | None = None
@@ -61,3 +71,5 @@ class ShowGrants:
     service: ObjectName | None = None
     service_role: str = ""
     limit: int | None = None
+    future: bool = False
+    within: Scope | None = None
