@@ -11,7 +11,8 @@ import heapq
 import random
 import selectors
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -47,11 +48,32 @@ class SeededLoop(asyncio.SelectorEventLoop):
         cast("Any", super())._run_once()
 
 
+@contextmanager
+def seeded_chance(seed: int) -> Generator[None]:
+    """Whoever makes a `random.Random()` of their own meanwhile draws from the seed, too."""
+    seeds, original = random.Random(seed), random.Random
+
+    class Drawn(original):
+        def __init__(self, given: object = None) -> None:
+            super().__init__(seeds.getrandbits(64) if given is None else given)  # type: ignore[arg-type]
+
+    random.Random = Drawn  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        random.Random = original  # type: ignore[misc]
+
+
 def run(seed: int, scenario: Callable[[random.Random], Awaitable[T]]) -> T:
     """One run; what the scenario draws comes from the same seed.
 
     Of several failures at once the first is raised: the others are mostly what it pulled down.
     """
+    with seeded_chance(seed + 2):
+        return _run(seed, scenario)
+
+
+def _run(seed: int, scenario: Callable[[random.Random], Awaitable[T]]) -> T:
     loop = SeededLoop(seed)
 
     async def main() -> T:
