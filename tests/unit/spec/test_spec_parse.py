@@ -156,6 +156,20 @@ def test_refusals_in_the_words_of_a_live_account(text: str, message: str) -> Non
             CONTAINER % ("", "", "\nserviceRoles: [{name: r, endpoints: [x]}]"),
             "there is no such endpoint",
         ),
+        (
+            CONTAINER
+            % (
+                "",
+                ", endpoints: [{name: e, port: 1, public: true, "
+                "corsSettings: {Access-Control-Allow-Origin: []}}]",
+                "",
+            ),
+            "missing 'Access-Control-Allow-Origin' for 'corsSettings'",
+        ),
+        (
+            CONTAINER % ("", "", "\nserviceRoles: [{name: r, endpoints: []}]"),
+            "missing 'endpoints' for 'serviceRoles[0]'",
+        ),
         ("[" * 5000, "nested too deeply"),
         ("a: &a [*a]", "nested too deeply"),
         (

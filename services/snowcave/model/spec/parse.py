@@ -102,6 +102,8 @@ def _cors(fields: Fields, public: bool) -> state.CorsSettings:
         raise SpecInvalid("'corsSettings' needs a public endpoint")
     fields.need("Access-Control-Allow-Origin")
     settings = state.CorsSettings(**{name: fields.texts(key) for key, name in _CORS.items()})
+    if not settings.allow_origin:
+        raise SpecInvalid(f"missing 'Access-Control-Allow-Origin' for '{fields.place}'")
     for origin in settings.allow_origin:
         if not re.fullmatch(r"https?://[^/*?#\s]+", origin):
             raise invalid(
@@ -118,6 +120,8 @@ def _service_roles(root: Fields, endpoints: set[str]) -> list[state.ServiceRoleS
             raise invalid(name, "name", fields.place, "letters, digits and underscores")
         fields.need("endpoints")
         named = fields.texts("endpoints")
+        if not named:
+            raise SpecInvalid(f"missing 'endpoints' for '{fields.place}'")
         for endpoint in named:
             if endpoint not in endpoints:
                 raise invalid(endpoint, "endpoints", fields.place, "there is no such endpoint")
