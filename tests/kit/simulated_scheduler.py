@@ -1,7 +1,7 @@
 """The scheduler's parts over a MemoryStore, without gRPC; and the api's part of the catalog."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,9 @@ from snowcave.model import keys
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.mesh import AddressPlan
+from snowcave.scheduler.autoscaling.evaluate import Pace
+from snowcave.scheduler.autoscaling.measures import Collector, Measures
+from snowcave.scheduler.autoscaling.scaler import Autoscaler
 from snowcave.scheduler.ledger import Ledger
 from snowcave.scheduler.main import CAMPAIGN, follow_all, own
 from snowcave.scheduler.placing import Placing
@@ -20,6 +23,7 @@ from snowcave.scheduler.views import Views
 from snowcave.scheduler.world import World
 from snowcave.store.api import Delete
 from snowcave.store.election import Reign, campaign
+from snowcave.v1 import nodes_pb2 as v1
 from snowcave.v1 import state_pb2 as state
 from tests.kit.agent_node import VirtualClock
 from tests.kit.memory_store import MemoryBackend, MemoryStore
@@ -64,6 +68,14 @@ class Scheduler:
         return self.placing.reconciler.bugs
 
 
+class Silent:
+    """Nodes without a data point."""
+
+    async def measure(self, node: state.Node, instances: Sequence[str]) -> Sequence[v1.DataPoint]:
+        del node, instances
+        return ()
+
+
 @dataclass
 class Catalog:
     """What api writes."""
@@ -77,7 +89,16 @@ class Catalog:
         schema.schema.dns_hash = "k3m6"
         await self.put("schema", schema)
 
-    async def pool(self, uid: int, least: int = 1, most: int = 3, suspended: bool = False) -> None:
+    async def pool(
+        self,
+        uid: int,
+        least: int = 1,
+        most: int = 3,
+        suspended: bool = False,
+        *,
+        auto_suspend_secs: int = 0,
+        placement_group: str = "",
+    ) -> None:
         pool = state.Object(uid=uid, name=f"POOL_{uid}")
         pool.compute_pool.CopyFrom(
             state.ComputePool(
@@ -85,6 +106,8 @@ class Catalog:
                 min_nodes=least,
                 max_nodes=most,
                 suspended=suspended,
+                auto_suspend_secs=auto_suspend_secs,
+                placement_group=placement_group,
             )
         )
         await self.put("compute_pool", pool)
@@ -100,6 +123,9 @@ class Catalog:
         suspended: bool = False,
         is_job: bool = False,
         cancelled: bool = False,
+        most: int = 0,
+        auto_suspend_secs: int = 0,
+        policies: state.AutoScalingPolicies | None = None,
     ) -> None:
         service = state.Object(uid=uid, name=f"SVC_{uid}", parent=SCHEMA, owner_role=ROLE)
         service.service.CopyFrom(
@@ -108,12 +134,15 @@ class Catalog:
                 spec=spec(cpu_milli),
                 spec_digest=digest,
                 min_instances=count,
-                max_instances=count,
+                max_instances=most or count,
+                auto_suspend_secs=auto_suspend_secs,
                 suspended=suspended,
                 is_job=is_job,
                 replicas=count if is_job else 0,
             )
         )
+        if policies is not None:
+            service.service.spec.auto_scaling.CopyFrom(policies)
         if cancelled:
             service.service.cancelled_on.GetCurrentTime()
         await self.put("service", service)
@@ -157,7 +186,11 @@ def spec(cpu_milli: int = 500, memory: int = 512 * MIB) -> state.ServiceSpec:
 
 @asynccontextmanager
 async def simulated_scheduler(
-    backend: MemoryBackend, catalog: Catalog, *, resync: float = 60.0
+    backend: MemoryBackend,
+    catalog: Catalog,
+    *,
+    resync: float = 60.0,
+    measures: Measures | None = None,
 ) -> AsyncGenerator[Scheduler]:
     store = PausableStore(Role.SCHEDULER, backend)
     async with AsyncExitStack() as stack:
@@ -171,6 +204,9 @@ async def simulated_scheduler(
         placing = Placing(views, ledger, catalog, resync)
         await parts.enter("listening", placing.listening(reign))
         await parts.enter("placing", background(placing.reconciler.run()))
+        collector = Collector(measures or Silent())
+        scaler = Autoscaler(views, placing, reign, collector, VirtualClock(), Pace())
+        await parts.enter("autoscaling", background(scaler.run()))
         yield Scheduler(store, placing, reign, views)
 
 
