@@ -25,11 +25,22 @@ class Sql:
         self.context = context
 
     def outcome(self, sql: str, bindings: Sequence[pb.Binding] = ()) -> Outcome:
+        """Of the statement; of a query that may be repeated, as it is when it is."""
         try:
             statement = self.session.parse(sql, self.context)
-            return self.session.execute(statement, self.context, bindings=bindings)
+            first = self.session.execute(
+                statement, self.context, bindings=bindings, lasting=not bindings
+            )
+            if not self.session.remembers(sql, self.context) or "nextval" in sql.lower():
+                return first
+            again = self.session.repeat(sql, self.context)
         except Exception as error:
             raise failures.translated(error) from error
+        assert again is not None
+        assert again.columns == first.columns
+        assert again.statement_type == first.statement_type
+        assert (again.database, again.schema) == (first.database, first.schema)
+        return again
 
     def rows(self, sql: str, bindings: Sequence[pb.Binding] = ()) -> list[Row]:
         table = self.outcome(sql, bindings).table

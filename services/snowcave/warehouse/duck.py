@@ -20,6 +20,7 @@ from fakesnow.instance import FakeSnow
 
 from snowcave.model.errors import ObjectExists, ObjectNotFound
 from snowcave.warehouse import event_table, macros, objects
+from snowcave.warehouse.plans import Definitions, Plans
 from snowcave.warehouse.session import DuckSession
 from snowcave.warehouse.settings import EngineSettings
 
@@ -29,6 +30,8 @@ logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
 
 _SUFFIX = ".db"
+# Translated queries that a session remembers.
+_PLANS = 64
 _MARK = "SC_NAME_OF_THIS_DATABASE"
 
 
@@ -44,6 +47,7 @@ class DuckEngine:
         fakesnow.transforms.stage.LOCAL_BUCKET_PATH = str(stages)
         self._own_events = folder / "events"
         self._ddl = Lock()
+        self._definitions = Definitions()
         self._snow = FakeSnow(
             create_database_on_connect=False,
             create_schema_on_connect=False,
@@ -57,7 +61,8 @@ class DuckEngine:
         self._lock_down([self._databases, stages, folder / "spill", folder / "events", *folders])
 
     def open_session(self, session: int) -> DuckSession:
-        return DuckSession(session, self._duck.cursor(), self._own_events)
+        duck = self._duck.cursor()
+        return DuckSession(session, duck, self._own_events, Plans(self._definitions, _PLANS))
 
     def create_database(self, name: str, *, replace: bool) -> None:
         with self._ddl:
@@ -65,11 +70,13 @@ class DuckEngine:
                 self._drop(name)
             if not self._is_attached(name):
                 self._attach(name)
+            self._definitions.changed()
 
     def drop_database(self, name: str) -> None:
         with self._ddl:
             if self._is_attached(name):
                 self._drop(name)
+            self._definitions.changed()
 
     def create_schema(self, database: str, name: str, *, replace: bool) -> None:
         with self._ddl:
@@ -80,6 +87,7 @@ class DuckEngine:
                 if replace:
                     duck.execute(f"DROP SCHEMA IF EXISTS {where} CASCADE")
                 duck.execute(f"CREATE SCHEMA IF NOT EXISTS {where}")
+            self._definitions.changed()
 
     def drop_schema(self, database: str, name: str) -> None:
         with self._ddl:
@@ -88,6 +96,7 @@ class DuckEngine:
                     duck.execute(
                         f"DROP SCHEMA IF EXISTS {_quoted(database)}.{_quoted(name)} CASCADE"
                     )
+            self._definitions.changed()
 
     def know_stage(self, stage: int) -> None:
         """By the name that `stages.pointing` gives it. It may be known already."""

@@ -99,8 +99,20 @@ class EngineSession(Protocol):
         bindings: Sequence[Any] = (),
         relations: Sequence[Relation] = (),
         functions: Sequence[ArrowFunction] = (),
+        lasting: bool = False,
     ) -> Outcome:
-        """Raises SnowcaveError and the engine's own errors, which failures.translated knows."""
+        """Raises SnowcaveError and the engine's own errors, which failures.translated knows.
+
+        `lasting`: nothing was put into the statement that another time will not be there.
+        """
+        ...
+
+    def remembers(self, sql: str, context: Context) -> bool:
+        """Whether `repeat` may know the statement. Does not block."""
+        ...
+
+    def repeat(self, sql: str, context: Context) -> Outcome | None:
+        """Run a statement again without a look at its text; None where that cannot be done."""
         ...
 
     def stream(

@@ -28,6 +28,7 @@ from snowcave.warehouse import (
     formats,
     guard,
     plain_rows,
+    plans,
     rewrite,
     semistructured,
     shows,
@@ -37,12 +38,15 @@ from snowcave.warehouse import (
 from snowcave.warehouse import bindings as binding
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
 from snowcave.warehouse.own import OwnStatements
+from snowcave.warehouse.plans import Plan, Plans
 from snowcave.warehouse.transactions import CHANGES, DEFINITIONS, Transaction, TransactionLost
 
 _SELECT = 0x1000
 _OTHER = 0x6000
 _BOUND = "_SC_BOUND"
 _UTC = "UTC"
+# The search path of a session without a database.
+_NOWHERE = "memory.main"
 _NUMERIC = (exp.Sum, exp.Avg, exp.Median)
 
 
@@ -109,6 +113,11 @@ class _Cursor(FakeSnowflakeCursor):
         return self._transform(query, None).sql(dialect="duckdb")
 
     @property
+    def translated(self) -> str:
+        """What DuckDB was given last."""
+        return self._last_sql or ""
+
+    @property
     def rows_affected(self) -> int:
         return self._rowcount or 0
 
@@ -121,7 +130,9 @@ class _Cursor(FakeSnowflakeCursor):
 class DuckSession:
     """See engine.EngineSession."""
 
-    def __init__(self, number: int, duck: duckdb.DuckDBPyConnection, own: Path) -> None:
+    def __init__(
+        self, number: int, duck: duckdb.DuckDBPyConnection, own: Path, remembered: Plans
+    ) -> None:
         self.number = number
         self._own = own
         self._raw = duck
@@ -134,13 +145,16 @@ class DuckSession:
             paramstyle="qmark",
         )
         self._answers = OwnStatements(duck, self._translated)
+        self._plans = remembered
         self._looking_at = ("", "")
+        # DuckDB's search path as this session set it; empty where something else may have changed it.
+        self._path = ""
         self._time_zone = _UTC
         self._cancelled = Event()
         self._transaction: Transaction | None = None
         # Names of the Arrow functions that the running statement brought along.
         self._functions: list[str] = []
-        duck.execute("SET search_path = 'memory.main'")
+        duck.execute(f"SET search_path = '{_NOWHERE}'")
         self.point_event_table((), None)
 
     # ------------------------------------------------------------ statements
@@ -168,19 +182,43 @@ class DuckSession:
         bindings: Sequence[pb.Binding] = (),
         relations: Sequence[Relation] = (),
         functions: Sequence[ArrowFunction] = (),
+        lasting: bool = False,
     ) -> Outcome:
         """Raises SnowcaveError."""
         self._cancelled.clear()
         try:
             self._open_or_close(statement, context)
             if (opened := self._transaction) is None:
-                return self._execute(statement, context, bindings, relations, functions)
+                return self._execute(statement, context, bindings, relations, functions, lasting)
             again = partial(self._repeat, statement.copy(), context, bindings, relations)
             outcome = self._execute(statement, context, bindings, relations, functions)
             opened.succeeded(statement, again, outcome.rows_affected, functions)
             return outcome
         except duckdb.InterruptException as error:
             raise QueryCancelled from error
+
+    def remembers(self, sql: str, context: Context) -> bool:
+        return self._transaction is None and self._plans.find(sql, context) is not None
+
+    def repeat(self, sql: str, context: Context) -> Outcome | None:
+        """Raises SnowcaveError. What DuckDB refuses is left to `execute`, which knows the words for it."""
+        plan = self._plans.find(sql, context)
+        if plan is None or self._transaction is not None:
+            return None
+        self._cancelled.clear()
+        try:
+            self._look_at(context)
+            self._duck.execute(plan.sql)
+            table = self._duck.to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise QueryCancelled from error
+        except duckdb.Error:
+            self._plans.forget(sql)
+            return None
+        if plan.types != self._duck.types:
+            plan.types = self._duck.types
+            plan.described = tuple(columns.column_type(*one) for one in plan.types)
+        return self._outcome(table, plan.described, _SELECT, 0)
 
     def stream(
         self, query: Expr, context: Context, *, relations: Sequence[Relation], rows: int
@@ -293,9 +331,15 @@ class DuckSession:
         bindings: Sequence[pb.Binding],
         relations: Sequence[Relation],
         functions: Sequence[ArrowFunction],
+        lasting: bool = False,
     ) -> Outcome:
         self._look_at(context)
         statement_type = type_id(statement)
+        lasting = lasting and plans.is_lasting(statement, str(statement.meta.get("sql") or ""))
+        definitions, defines = self._plans.definitions, plans.defines(statement)
+        if defines:
+            definitions.changed()
+        as_of = definitions.number if lasting else 0
         statement = self._meant(statement, context)
         parameters: list[Any] | None = None
         held = list(relations)
@@ -306,9 +350,11 @@ class DuckSession:
             parameters = binding.order(statement, binding.values(bindings))
         try:
             self._register(held, functions)
-            return self._run(statement, parameters, statement_type, context)
+            return self._run(statement, parameters, statement_type, context, as_of)
         finally:
             self._unregister(held)
+            if defines:
+                definitions.changed()
 
     def _run(
         self,
@@ -316,7 +362,9 @@ class DuckSession:
         parameters: list[Any] | None,
         statement_type: int,
         context: Context,
+        as_of: int,
     ) -> Outcome:
+        """`as_of`: the definitions that a translation of a lasting statement rests on; else 0."""
         cursor = _Cursor(self._connection, cast(Any, self._duck))
         if self._cancelled.is_set():
             raise QueryCancelled
@@ -327,8 +375,22 @@ class DuckSession:
             cursor.run(statement, parameters)
             table, affected = shows.name_identities(cursor.table), cursor.rows_affected
             self._looking_at = (self._connection.database or "", self._connection.schema or "")
+            if as_of:
+                text = str(statement.meta["sql"])
+                self._plans.keep(text, context, as_of, Plan(cursor.translated))
+            else:
+                self._path = ""
         described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
         self._answers.note(statement, context)
+        return self._outcome(table, described, statement_type, affected)
+
+    def _outcome(
+        self,
+        table: pa.Table,
+        described: tuple[pb.ColumnType, ...],
+        statement_type: int,
+        affected: int,
+    ) -> Outcome:
         return Outcome(
             table=columns.normalise(table, described),
             columns=described,
@@ -343,7 +405,7 @@ class DuckSession:
         self._tell_time(context.parameters.get("TIMEZONE") or _UTC)
         here = (context.database, context.schema)
         connection = self._connection
-        if here == self._looking_at and here != ("", ""):
+        if here == self._looking_at and (here != ("", "") or self._path == _NOWHERE):
             return
         connection.database, connection._schema = context.database or None, context.schema or None  # pyright: ignore[reportPrivateUsage]
         connection.database_set, connection.schema_set = (
@@ -353,14 +415,15 @@ class DuckSession:
         path = (
             f"{_quoted(context.database)}.{_quoted(context.schema or 'main')}"
             if context.database
-            else "memory.main"
+            else _NOWHERE
         )
         try:
             self._raw.execute("SET search_path = '" + path.replace("'", "''") + "'")
-            self._looking_at = here
+            self._looking_at, self._path = here, path
         except duckdb.CatalogException:
             # Dropped meanwhile: names must be qualified then, as on Snowflake.
-            self._raw.execute("SET search_path = 'memory.main'")
+            self._raw.execute(f"SET search_path = '{_NOWHERE}'")
+            self._path = ""
             connection.database_set = connection.schema_set = False
             self._looking_at = ("", "")
 

@@ -53,6 +53,8 @@ class Statements:
         async with self._sessions.taking_turn(session):
             if (known := await self._answered(request)) is not None:
                 return known
+            if (again := await self._repeated(session, request, context)) is not None:
+                return again
             engine = session.engine
             statement = await self._sessions.thread(engine.parse, request.sql, context)
             relations = await self._relations(statement)
@@ -60,14 +62,28 @@ class Statements:
                 relations += await self._sessions.thread(
                     self._stages.point, statement, request.stages
                 )
-            await self._see_events(session, statement, request.sql, context)
+            has_events = await self._see_events(session, statement, request.sql, context)
             if request.describe_only:
                 for call in calls.find(statement, request.functions):
                     calls.replace_by_null(call)
                 described = await self._sessions.thread(engine.describe, statement, context)
                 return _described(described, context)
             prepared = await self._prepare(session, statement, request, context, relations)
-            return await self._execute(session, prepared, request, context)
+            lasting = _may_last(request) and not relations and not has_events
+            return await self._execute(session, prepared, request, context, lasting)
+
+    async def _repeated(
+        self, session: Session, request: pb.ExecuteRequest, context: Context
+    ) -> pb.ExecuteReply | None:
+        engine = session.engine
+        if not _may_last(request) or not engine.remembers(request.sql, context):
+            return None
+
+        def repeat() -> pb.ExecuteReply | None:
+            outcome = engine.repeat(request.sql, context)
+            return self._told(request.query_id, outcome) if outcome else None
+
+        return await self._sessions.blocking(session, repeat)
 
     async def _answered(self, request: pb.ExecuteRequest) -> pb.ExecuteReply | None:
         if request.describe_only or not self._results.may_have_answered(request.query_id):
@@ -107,7 +123,12 @@ class Statements:
         )
 
     async def _execute(
-        self, session: Session, prepared: Prepared, request: pb.ExecuteRequest, context: Context
+        self,
+        session: Session,
+        prepared: Prepared,
+        request: pb.ExecuteRequest,
+        context: Context,
+        lasting: bool,
     ) -> pb.ExecuteReply:
         """A statement that lost to a concurrent write did nothing, so it is run again for a while."""
         pauses = backoff(self._rng, base=0.01, cap=0.5)
@@ -123,6 +144,7 @@ class Statements:
                             bindings=request.bindings,
                             relations=prepared.relations,
                             functions=prepared.functions,
+                            lasting=lasting,
                         ),
                     ),
                     prepared.callbacks.cancel,
@@ -146,11 +168,19 @@ class Statements:
 
     async def _see_events(
         self, session: Session, statement: Any, sql: str, context: Context
-    ) -> None:
+    ) -> bool:
+        """Whether the statement reads the event table, which is now as of now."""
         engine = session.engine
         if await self._sessions.thread(engine.reads_event_table, statement, sql, context):
             moment = await self._events.now()
             await self._sessions.thread(engine.point_event_table, moment.files, moment.tail)
+            return True
+        return False
+
+
+def _may_last(request: pb.ExecuteRequest) -> bool:
+    """Whether the text and the context are all that makes the statement."""
+    return not (request.describe_only or request.bindings or request.functions or request.stages)
 
 
 def _described(described: Sequence[pb.ColumnType], context: Context) -> pb.ExecuteReply:
