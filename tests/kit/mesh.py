@@ -199,6 +199,11 @@ class Connector:
         path = ROOT / "tests/clients/programs" / program
         return json.loads(run(str(self.python), str(path), json.dumps(order)))
 
+    def feed(self, program: str, order: dict[str, Any]) -> dict[str, Any]:
+        """`run` with an order that is too long for an argument: the program reads it from its input."""
+        path = ROOT / "tests/clients/programs" / program
+        return json.loads(run(str(self.python), str(path), stdin=json.dumps(order)))
+
     def execute(self, cave: Snowcave, statements: Sequence[Any], **connect: Any) -> list[Any]:
         """Results in order, errors among them, of one session."""
         order = {"connect": cave.api(**connect), "statements": list(statements)}
