@@ -61,7 +61,9 @@ async def use(statement: Use, work: Work) -> Rows:
                 raise NotAuthorized("secondary roles with a token for one role")
             work.context.secondary_roles = name.name
         case "warehouse":
-            work.context.warehouse = work.caller.find("warehouse", name).message.name
+            warehouse = work.caller.find("warehouse", name).message
+            work.caller.need("USAGE", warehouse)
+            work.context.warehouse = warehouse.name
         case "schema":
             _use_schema(name, work)
         case _:
