@@ -55,10 +55,20 @@ class AddressPlan:
         """The engine of our own, in its namespace."""
         return self.underlay_address(2)
 
+    @property
+    def most_nodes(self) -> int:
+        """How many /24 networks there are for nodes, without the first and the last."""
+        return max(1, (ipaddress.ip_network(self.instances).num_addresses >> 8) - 2)
+
     def node_network(self, index: int) -> str:
-        """The /24 of the node with this index (1…254)."""
+        """The /24 of the node with this index (1…most_nodes)."""
         base = ipaddress.ip_network(self.instances)
         return f"{base[index << 8]}/24"
+
+    def node_index(self, network: str) -> int:
+        """Which index a node's network belongs to."""
+        first = ipaddress.ip_network(self.instances).network_address
+        return (int(ipaddress.ip_network(network).network_address) - int(first)) >> 8
 
     def node_underlay(self, index: int) -> str:
         return self.underlay_address(10 + index)

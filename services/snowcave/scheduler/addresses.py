@@ -9,7 +9,6 @@ from snowcave.runtime.mesh import AddressPlan
 # The first ones of a node's network are the node's own.
 FIRST_INSTANCE = 10
 LAST_INSTANCE = 254
-MOST_NODES = 254
 _LAST_SERVICE = (1 << 16) - 2
 
 
@@ -35,14 +34,14 @@ def service_number(plan: AddressPlan, used: Collection[str], last: int) -> int:
     raise Exhausted(f"Every address of {plan.services} is in use.")
 
 
-def node_index(number: int) -> int:
+def node_index(number: int, most: int) -> int:
     """Node numbers never end; their indices, which the networks come from, go round."""
-    return (number - 1) % MOST_NODES + 1
+    return (number - 1) % most + 1
 
 
-def node_number(used_indices: Collection[int], last: int) -> int:
-    """The next node number whose index is free."""
-    for number in range(last + 1, last + 1 + MOST_NODES):
-        if node_index(number) not in used_indices:
+def node_number(used_indices: Collection[int], last: int, most: int) -> int:
+    """The next node number whose index is free. `most`: as many as the address plan holds."""
+    for number in range(last + 1, last + 1 + most):
+        if node_index(number, most) not in used_indices:
             return number
-    raise Exhausted(f"{MOST_NODES} nodes are the most that one address plan holds.")
+    raise Exhausted(f"{most} nodes are the most that one address plan holds.")

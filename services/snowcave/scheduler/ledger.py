@@ -35,6 +35,8 @@ class Ledger:
         # The reign in which we know all that was written; None in doubt.
         self._sure: Compare | None = None
         self._revision = 0
+        # By the place in `own`: the revision that the mirror has learned last.
+        self._shown = [0] * len(own)
         self._book = state.SchedulerLedger()
 
     @property
@@ -50,7 +52,7 @@ class Ledger:
         async with self._turn:
             if not self._reign.leading:
                 raise Conflict("This scheduler does not lead.")
-            if self._sure is None or self._sure != self._reign.fence():
+            if self._sure is None or self._sure != self._reign.fence() or not self._is_shown():
                 await self._make_sure()
             book = state.SchedulerLedger()
             book.CopyFrom(self._book)
@@ -68,14 +70,20 @@ class Ledger:
             raise Conflict("Another leader has written, or an earlier write of ours.")
         self._revision = result.revision
         self._book.CopyFrom(book)
-        await self._wait_shown(writes, result.revision)
+        self._learn(writes, result.revision)
         self._sure = sure
 
-    async def _wait_shown(self, writes: Sequence[Write], revision: int) -> None:
-        written = [write.key for write in writes]
-        for space, mirror in self._own:
-            if any(key.startswith(space.prefix) for key in written):
-                await self._caught_up(mirror, lambda m: m.revision >= revision)
+    def _learn(self, writes: Sequence[Write], revision: int) -> None:
+        """Nobody else writes there, so our mirrors need not wait for their watches."""
+        for at, (space, mirror) in enumerate(self._own):
+            mine = [write for write in writes if write.key.startswith(space.prefix)]
+            if mine:
+                mirror.learn(mine, revision)
+                self._shown[at] = revision
+
+    def _is_shown(self) -> bool:
+        """A mirror that had to list again may for a moment be behind what it has learned."""
+        return all(mirror.revision >= self._shown[at] for at, (_, mirror) in enumerate(self._own))
 
     async def _make_sure(self) -> None:
         fence = self._reign.fence()
@@ -87,6 +95,7 @@ class Ledger:
             listing = await self._store.list(space.prefix, keys_only=True)
             expected = _revisions(space, listing)
             await self._caught_up(mirror, lambda m, expected=expected: _shows(m, expected))
+        self._shown = [0] * len(self._own)
         self._sure = fence
 
     async def _caught_up(self, mirror: Mirror[Any], predicate: Any) -> None:

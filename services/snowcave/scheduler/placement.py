@@ -8,9 +8,11 @@ them on the nodes where the fewest of their service are.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from snowcave.model.spec import Need
 
+UNSCHEDULABLE = "Unschedulable"
 PROVISIONING = "Compute pool node(s) are being provisioned"
 
 
@@ -73,17 +75,39 @@ def place_all(
     needs: Iterable[Need], rooms: Sequence[Room], crowd: Mapping[str, int] | None = None
 ) -> list[Placed | Unplaced]:
     """One after the other, each taking its room from those after it."""
+    if crowd is None:
+        return _packed(list(needs), rooms)
     left = {room.node: room for room in rooms}
-    crowded = None if crowd is None else Counter(crowd)
+    crowded = Counter(crowd)
     answers: list[Placed | Unplaced] = []
     for need in needs:
         answer = place(need, list(left.values()), crowded)
         if isinstance(answer, Placed):
             room = left[answer.node]
             left[answer.node] = replace(room, free=less(room.free, need))
-            if crowded is not None:
-                crowded[answer.node] += 1
+            crowded[answer.node] += 1
         answers.append(answer)
+    return answers
+
+
+def _packed(needs: Sequence[Need], rooms: Sequence[Room]) -> list[Placed | Unplaced]:
+    """As one by one, without looking at all nodes for each: a node that has got one of several equal
+    needs is the fullest, and so the best for the next, until it has no room any more.
+    """
+    left = {room.node: room for room in rooms}
+    answers: list[Placed | Unplaced] = []
+    for need, alike in groupby(needs):
+        found = [room for room in left.values() if fits(need, room.free)]
+        order = sorted(found, key=lambda room: (_left(need, room), room.node), reverse=True)
+        for _ in alike:
+            while order and not fits(need, left[order[-1].node].free):
+                order.pop()
+            if not order:
+                answers.append(place(need, list(left.values())))
+                continue
+            room = left[order[-1].node]
+            left[room.node] = replace(room, free=less(room.free, need))
+            answers.append(Placed(room.node))
     return answers
 
 
@@ -131,4 +155,4 @@ def _reason(need: Need, rooms: Sequence[Room]) -> str:
         if lacking
     ]
     resource = f"{short[0]} resources" if short else "resources"
-    return f"Unschedulable due to insufficient {resource}"
+    return f"{UNSCHEDULABLE} due to insufficient {resource}"

@@ -32,6 +32,8 @@ class Catalog(Protocol):
 
 # A little later than the moment itself, so that the moment has passed.
 _MARGIN = 0.05
+# Seconds in which changes of a pool's instances are gathered.
+_GATHER = 0.1
 
 
 class Target(NamedTuple):
@@ -140,7 +142,7 @@ class Placing:
         service = self._views.world.mirrors.services.get(*key)
         self._wake("service", int(key[0]))
         if service is not None:
-            self._wake("pool", service.service.compute_pool)
+            self._wake_pool(service.service.compute_pool)
 
     def _on_pool(self, key: Key, _pool: state.Object | None) -> None:
         self._wake_pool_and_services(int(key[0]))
@@ -159,9 +161,11 @@ class Placing:
 
     def _on_node(self, key: Key, _node: state.Node | None) -> None:
         """It came, went, or has more room."""
-        for vm in self._views.world.mirrors.vms.values():
-            if vm.node == key[0]:
-                self._wake_pool_and_services(vm.compute_pool)
+        vm = self._views.world.vm(key[0])
+        if vm is not None:
+            self._wake_pool(vm.compute_pool)
+            for uid in self._views.world.waiting_in(vm.compute_pool):
+                self._wake("service", uid)
         for one in self._views.world.assignments_on(key[0]):
             self._wake("service", one.service)
 
@@ -173,7 +177,12 @@ class Placing:
         if assignment is None:
             self._on_node(key[:1], None)
         else:
-            self._wake("pool", assignment.identity.compute_pool)
+            self._wake_pool(assignment.identity.compute_pool)
+
+    def _wake_pool(self, pool: int) -> None:
+        """Soon: a look at a pool is a look at all its nodes, and much may change at a time."""
+        if pool:
+            self.reconciler.queue.add_after(Target("pool", pool), _GATHER)
 
     def _wake_pool_and_services(self, pool: int) -> None:
         self._wake("pool", pool)

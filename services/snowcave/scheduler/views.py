@@ -53,7 +53,7 @@ class Views:
             identity=world.identity_of(service) if service else None,
             need=_need(service, pool),
             rooms=lambda: self._rooms(pool_uid),
-            network_of=lambda node: self._vms()[node].instance_network,
+            network_of=self._network_of,
             addresses_on=lambda node: {one.address for one in world.assignments_on(node)},
             service_addresses=lambda: {
                 status.service_address for status in mirrors.statuses.values()
@@ -75,8 +75,10 @@ class Views:
         waits = [self.world.lost_in(one.node) for one in self.world.assignments_of(uid)]
         return min((wait for wait in waits if wait), default=None)
 
-    def _vms(self) -> dict[str, state.Vm]:
-        return {vm.node: vm for vm in self.world.mirrors.vms.values()}
+    def _network_of(self, node: str) -> str:
+        vm = self.world.vm(node)
+        assert vm is not None, "only nodes with a VM have room"
+        return vm.instance_network
 
     def _rooms(self, pool: int) -> list[Room]:
         return [
@@ -93,7 +95,7 @@ class Views:
         return coming or len(staying) < pool.compute_pool.max_nodes
 
     def _is_lost(self, node: str) -> bool:
-        return node not in self._vms() or self.world.lost_in(node) == 0.0
+        return self.world.vm(node) is None or self.world.lost_in(node) == 0.0
 
     # ---- pools
 
@@ -155,7 +157,7 @@ class Views:
 
     def _index(self, vm: state.Vm) -> int:
         """Which of the plan's node networks it has."""
-        return int(vm.instance_network.split(".")[2])
+        return self.plan.node_index(vm.instance_network)
 
 
 def is_released(pool: state.Object | None) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from snowcave.kit.clock import Clock
 from snowcave.model.families import FAMILIES, Family
@@ -13,6 +14,7 @@ from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
 
 Key = tuple[str, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,15 @@ def service_of(instance: str) -> int:
     return int(instance.split("-", 1)[0])
 
 
+def _drop(groups: dict[int, set[T]], group: int, member: T) -> None:
+    """Out of its group, which goes when it is empty."""
+    held = groups.get(group)
+    if held is not None:
+        held.discard(member)
+        if not held:
+            del groups[group]
+
+
 def incarnation_of(instance: str) -> int:
     return int(instance.rsplit("-", 1)[1])
 
@@ -51,35 +62,86 @@ class World:
     clock: Clock
     node_grace: float
     _by_service: dict[int, set[Key]] = field(default_factory=dict[int, set[Key]])
+    _by_pool: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
+    _pool_of: dict[int, int] = field(default_factory=dict[int, int])
+    _vms: dict[str, state.Vm] = field(default_factory=dict[str, state.Vm])
+    _vms_by_pool: dict[int, set[str]] = field(default_factory=dict[int, set[str]])
+    # Services with an instance that has no node.
+    _unplaced: set[int] = field(default_factory=set[int])
+    # As they were when they were asked for last; gone with whatever they depend on.
+    _rooms: dict[str, Room] = field(default_factory=dict[str, Room])
     _away_since: dict[str, float] = field(default_factory=dict[str, float])
     _idle_since: dict[str, float] = field(default_factory=dict[str, float])
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:
+        mirrors = self.mirrors
         unsubscribe: list[Callable[[], None]] = [
-            self.mirrors.assignments.subscribe(self._assigned),
-            self.mirrors.nodes.subscribe(self._node_changed),
+            mirrors.services.subscribe(self._service_changed),
+            mirrors.vms.subscribe(self._vm_changed),
+            mirrors.assignments.subscribe(self._assigned),
+            mirrors.nodes.subscribe(self._node_changed),
+            mirrors.reports.subscribe(self._reported),
+            mirrors.statuses.subscribe(self._status_changed),
         ]
-        for key, assignment in self.mirrors.assignments.items():
+        for key, service in mirrors.services.items():
+            self._service_changed(key, service)
+        for key, vm in mirrors.vms.items():
+            self._vm_changed(key, vm)
+        for key, assignment in mirrors.assignments.items():
             self._assigned(key, assignment)
+        for key, status in mirrors.statuses.items():
+            self._status_changed(key, status)
         try:
             yield
         finally:
             for stop in unsubscribe:
                 stop()
 
+    def _service_changed(self, key: Key, service: state.Object | None) -> None:
+        uid = int(key[0])
+        _drop(self._by_pool, self._pool_of.pop(uid, 0), uid)
+        if service is not None:
+            self._pool_of[uid] = service.service.compute_pool
+            self._by_pool.setdefault(service.service.compute_pool, set()).add(uid)
+
+    def _vm_changed(self, key: Key, vm: state.Vm | None) -> None:
+        node = key[1]
+        before = self._vms.pop(node, None)
+        self._rooms.pop(node, None)
+        if before is not None:
+            _drop(self._vms_by_pool, before.compute_pool, node)
+        if vm is not None:
+            self._vms[node] = vm
+            self._vms_by_pool.setdefault(vm.compute_pool, set()).add(node)
+
     def _assigned(self, key: Key, assignment: state.Assignment | None) -> None:
-        held = self._by_service.setdefault(service_of(key[1]), set())
-        (held.discard if assignment is None else held.add)(key)
-        if not held:
-            del self._by_service[service_of(key[1])]
+        service = service_of(key[1])
+        if assignment is None:
+            _drop(self._by_service, service, key)
+        else:
+            self._by_service.setdefault(service, set()).add(key)
         self._idle_since.pop(key[0], None)
+        self._rooms.pop(key[0], None)
 
     def _node_changed(self, key: Key, node: state.Node | None) -> None:
         if node is None:
             self._away_since[key[0]] = self.clock.monotonic()
         else:
             self._away_since.pop(key[0], None)
+
+    def _reported(self, key: Key, report: state.InstanceReport | None) -> None:
+        if report is None or report.status in FINISHED:
+            self._rooms.pop(key[0], None)  # a job's instance may have given its room back
+
+    def _status_changed(self, key: Key, status: state.ServiceStatus | None) -> None:
+        uid = int(key[0])
+        waits = status is not None and any(not row.node for row in status.instances)
+        (self._unplaced.add if waits else self._unplaced.discard)(uid)
+        for node, _ in self._by_service.get(uid, ()):
+            found = self.mirrors.services.get(uid)
+            if found is None or found.service.is_job:
+                self._rooms.pop(node, None)
 
     # ---- services
 
@@ -97,17 +159,22 @@ class World:
         return {int(key[1]): found for key, found in self.mirrors.endpoints.items(service)}
 
     def services_in(self, pool: int) -> Iterator[tuple[int, state.Object]]:
-        for key, found in self.mirrors.services.items():
-            if found.service.compute_pool == pool:
-                yield int(key[0]), found
+        for uid in sorted(self._by_pool.get(pool, ())):
+            found = self.mirrors.services.get(uid)
+            if found is not None:
+                yield uid, found
+
+    def waiting_in(self, pool: int) -> list[int]:
+        """Services with an instance that waits for a node."""
+        return sorted(self._unplaced & self._by_pool.get(pool, set()))
 
     # ---- nodes
 
     def vms_of(self, pool: int) -> list[state.Vm]:
-        return sorted(
-            (vm for vm in self.mirrors.vms.values() if vm.compute_pool == pool),
-            key=lambda vm: vm.node,
-        )
+        return [self._vms[node] for node in sorted(self._vms_by_pool.get(pool, ()))]
+
+    def vm(self, node: str) -> state.Vm | None:
+        return self._vms.get(node)
 
     def is_up(self, node: str) -> bool:
         return self.mirrors.nodes.get(node) is not None
@@ -133,11 +200,14 @@ class World:
         return [one for one in held if not (one.is_job and self._has_ended(one))]
 
     def room_on(self, vm: state.Vm) -> Room:
+        if (known := self._rooms.get(vm.node)) is not None:
+            return known
         size = node_size(vm.cpu_milli, vm.memory_bytes, vm.gpu)
         free, family = size, FAMILIES[vm.instance_family]
         for one in self.assignments_on(vm.node):
             free = less(free, self._need_now(one, family))
-        return Room(vm.node, free, size)
+        self._rooms[vm.node] = Room(vm.node, free, size)
+        return self._rooms[vm.node]
 
     def _need_now(self, one: state.Assignment, family: Family) -> Need:
         """A job's instance that has come to its end takes no room any more."""

@@ -19,7 +19,16 @@ from snowcave.kit.clock import Clock, LoopClock, backoff
 from snowcave.kit.tasks import background
 from snowcave.model.errors import Unavailable
 from snowcave.model.keys import KeySpace
-from snowcave.store.api import Change, CompactedError, Listing, Revision, Store, WatchBatch
+from snowcave.store.api import (
+    Change,
+    CompactedError,
+    Delete,
+    Listing,
+    Revision,
+    Store,
+    WatchBatch,
+    Write,
+)
 
 log = structlog.get_logger()
 
@@ -48,6 +57,8 @@ class Mirror(Generic[M]):
         self._changed = asyncio.Event()
         self._unreadable: dict[str, Revision] = {}
         self.revision: Revision = 0
+        # The revision of the last write that was learned of its writer; 0: none since the last listing.
+        self._learned: Revision = 0
         # Values seen so far that were no such message; they count as absent.
         self.undecodable = 0
 
@@ -111,10 +122,29 @@ class Mirror(Generic[M]):
             for item in listing.items
             if not self._has(item.key, item.mod_revision)
         ]
-        self._advance(changes, max(self.revision, listing.revision))
+        self._learned = 0
+        self._advance(changes, listing.revision)
 
     def apply(self, batch: WatchBatch) -> None:
-        self._advance(batch.changes, max(self.revision, batch.revision))
+        fresh = batch.changes
+        if self._learned:
+            fresh = tuple(one for one in fresh if one.mod_revision > self._learned)
+        self._advance(fresh, max(self.revision, batch.revision))
+
+    def learn(self, writes: Iterable[Write], revision: Revision) -> None:
+        """Become at once what a transaction of our own has made at `revision`, ahead of the watch.
+
+        Only for a prefix that nobody else writes, or what others wrote before might be missed.
+        """
+        self._learned = revision
+        self._advance([self._made(write, revision) for write in writes], revision)
+
+    def _made(self, write: Write, revision: Revision) -> Change:
+        if isinstance(write, Delete):
+            return Change(write.key, None, revision)
+        before = self.entry(*self._space.split(write.key))
+        created = before.create_revision if before else revision
+        return Change(write.key, write.value, revision, created, write.lease)
 
     def _advance(self, changes: Iterable[Change], revision: Revision) -> None:
         applied = [parts for change in changes if (parts := self._applied(change)) is not None]

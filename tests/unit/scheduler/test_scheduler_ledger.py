@@ -110,8 +110,39 @@ async def test_a_mirror_that_falls_behind_is_waited_for_with_an_end():
         silent = Mirror(keys.VMS, LoopClock())
         followed = [(keys.POOL_STATUS, mirror), (keys.VMS, silent)]
         lagging = Ledger(store, reign, followed, 5.0)
-        vm = Put(keys.VMS.key("local", "n1"), state.Vm(node="n1").SerializeToString())
+        await store.put(keys.VMS.key("local", "n1"), state.Vm(node="n1").SerializeToString())
         with pytest.raises(Unavailable):
-            async with lagging.turn() as book:
-                await lagging.commit([vm], book)
+            async with lagging.turn():
+                pytest.fail("a turn on a view that is behind")
         assert asyncio.get_running_loop().time() >= 5.0
+
+
+async def test_our_own_writes_are_known_before_any_watch_tells_of_them():
+    store = MemoryStore(Role.SCHEDULER)
+    async with leading(store) as (_, mirror, reign):
+        deaf = Mirror(keys.VMS, LoopClock())
+        ledger = Ledger(store, reign, [(keys.POOL_STATUS, mirror), (keys.VMS, deaf)], 5.0)
+        for name in ("n1", "n2"):
+            vm = Put(keys.VMS.key("local", name), state.Vm(node=name).SerializeToString())
+            async with ledger.turn() as book:
+                await ledger.commit([vm], book)
+        assert [parts[1] for parts, _ in deaf.items()] == ["n1", "n2"]
+
+
+async def test_a_mirror_that_lists_again_behind_its_knowledge_has_to_catch_up_first():
+    store = MemoryStore(Role.SCHEDULER)
+    async with leading(store) as (ledger, mirror, _):
+        async with ledger.turn() as book:
+            await ledger.commit([write("first")], book)
+        before = await store.list(keys.POOL_STATUS.prefix)
+        async with ledger.turn() as book:
+            await ledger.commit([write("second")], book)
+        # An answer that was long under way.
+        mirror.replace(before, keys.POOL_STATUS.prefix)
+        told = mirror.get(7)
+        assert told is not None
+        assert told.state == "first"
+        async with ledger.turn():
+            told = mirror.get(7)
+            assert told is not None
+            assert told.state == "second"

@@ -47,6 +47,19 @@ def test_no_node_gets_more_than_it_has_room_for(wanted: list[Need], there: list[
         assert placement.fits(sum(here, Need()), room.free)
 
 
+@given(
+    st.lists(st.sampled_from([Need(100, GIB), Need(300, GIB // 2), Need()]), max_size=9), rooms()
+)
+def test_many_go_where_they_would_have_gone_one_by_one(wanted: list[Need], there: list[Room]):
+    left, expected = {room.node: room for room in there}, list[Placed | Unplaced]()
+    for need in wanted:
+        expected.append(answer := placement.place(need, list(left.values())))
+        if isinstance(answer, Placed):
+            room = left[answer.node]
+            left[room.node] = Room(room.node, placement.less(room.free, need), room.size)
+    assert placement.place_all(wanted, there) == expected
+
+
 @given(needs, rooms())
 def test_an_instance_waits_only_where_no_node_has_room(need: Need, there: list[Room]):
     answer = placement.place(need, there)
@@ -373,6 +386,6 @@ def test_a_service_gets_a_free_number_after_the_last(used: set[int], last: int):
 
 @given(st.sets(st.integers(1, 254), max_size=253), st.integers(0, 10_000))
 def test_a_node_number_is_new_and_its_index_free(used: set[int], last: int):
-    number = addresses.node_number(used, last)
+    number = addresses.node_number(used, last, 254)
     assert number > last
-    assert addresses.node_index(number) not in used
+    assert addresses.node_index(number, 254) not in used
