@@ -39,6 +39,8 @@ class Want:
     finished: Collection[int] = ()
     # Those of them whose containers nobody needs any more.
     clear: Collection[int] = ()
+    # Ids for which there was no room, and will be none until something else goes.
+    stuck: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,10 @@ def plan(want: Want, have: Sequence[Have]) -> Plan:
     # A lost one's ordinal waits for the next step: first its assignment has to be gone.
     lost = {one.ordinal for one in gone}
     start = tuple(ordinal for ordinal in missing if ordinal not in lost)
-    stop = surplus or _move(want, left) or ([] if missing else _upgrade(want, left))
+    # What is stopping may make room for them.
+    stuck = () if any(one.stopping for one in left) else want.stuck
+    coming = sum(ordinal not in stuck for ordinal in missing)
+    stop = surplus or _move(want, left, coming) or ([] if missing else _upgrade(want, left))
     return Plan(
         start=start,
         stop=tuple(one.instance for one in stop),
@@ -88,17 +93,17 @@ def _doubles(live: Sequence[Have], count: int) -> list[Have]:
     return [one for one in live if one.ordinal < count and one.incarnation < youngest[one.ordinal]]
 
 
-def _move(want: Want, left: Sequence[Have]) -> list[Have]:
+def _move(want: Want, left: Sequence[Have], coming: int) -> list[Have]:
     """Those that give up their place on a node that is to be emptied.
 
     What serves nobody goes at once, and so do jobs, which end. What is ready waits while half of the
-    service is under way, so that the others go on answering.
+    service is under way, so that the others go on answering; `coming` are those that have no place yet.
     """
     leaving = [one for one in left if one.leaving and not one.stopping]
     if want.is_job:
         return [one for one in leaving if one.reported not in FINISHED]
     idle = [one for one in leaving if one.reported != READY]
-    under_way = sum(
+    under_way = coming + sum(
         one.stopping or (one.reported not in (READY, FAILED) and not one.leaving) for one in left
     )
     most = max(0, max(1, want.count // 2) - under_way - len(idle))

@@ -7,7 +7,7 @@ from datetime import datetime
 from snowcave.model.spec import Need
 from snowcave.runtime.mesh import AddressPlan
 from snowcave.scheduler import rollout, status
-from snowcave.scheduler.placement import Room
+from snowcave.scheduler.placement import UNSCHEDULABLE, Room
 from snowcave.v1 import state_pb2 as state
 
 
@@ -58,6 +58,11 @@ def want_of(view: ServiceView) -> rollout.Want:
         is_job=service.is_job,
         finished=finished if service.is_job else (),
         clear=finished if until_clear(view) == 0.0 else (),
+        stuck=[
+            row.instance_id
+            for row in view.before.instances
+            if not row.node and row.message.startswith(UNSCHEDULABLE)
+        ],
     )
 
 
@@ -130,13 +135,25 @@ def until_suspended(view: ServiceView, told: state.ServiceStatus) -> float | Non
     return max(0.0, service.auto_suspend_secs - idle.total_seconds())
 
 
+def restores_of(service: state.Service, ordinal: int) -> list[state.VolumeRestore]:
+    """What was restored into the block volumes of this instance id."""
+    return [one for one in service.restores if one.instance_id == ordinal]
+
+
+def has_restores(view: ServiceView, one: state.Assignment) -> bool:
+    """Whether it came up with all that was restored; if not, it gives way as an older specification does."""
+    if view.service is None:
+        return True
+    return list(one.restores) == restores_of(view.service.service, one.instance_id)
+
+
 def have_of(view: ServiceView, one: state.Assignment) -> rollout.Have:
     report = view.reports.get(one.instance)
     return rollout.Have(
         instance=one.instance,
         ordinal=one.instance_id,
         incarnation=int(one.instance.rsplit("-", 1)[1]),
-        digest=one.spec_digest,
+        digest=one.spec_digest if has_restores(view, one) else "",
         stopping=one.stopping,
         reported=report.status if report else "",
         lost=one.node in view.lost_nodes,
