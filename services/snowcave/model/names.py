@@ -5,6 +5,88 @@ from dataclasses import dataclass
 
 _UNQUOTED = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 
+# Words that name nothing unless they stand between quotes. Source: Snowflake's list of reserved keywords.
+RESERVED = frozenset(
+    [
+        "ALL",
+        "ALTER",
+        "AND",
+        "ANY",
+        "AS",
+        "BETWEEN",
+        "BY",
+        "CASE",
+        "CAST",
+        "CHECK",
+        "COLUMN",
+        "CONNECT",
+        "CREATE",
+        "CROSS",
+        "CURRENT",
+        "DELETE",
+        "DISTINCT",
+        "DROP",
+        "ELSE",
+        "EXISTS",
+        "FALSE",
+        "FOLLOWING",
+        "FOR",
+        "FROM",
+        "FULL",
+        "GRANT",
+        "GROUP",
+        "HAVING",
+        "ILIKE",
+        "IN",
+        "INCREMENT",
+        "INNER",
+        "INSERT",
+        "INTERSECT",
+        "INTO",
+        "IS",
+        "JOIN",
+        "LATERAL",
+        "LEFT",
+        "LIKE",
+        "MINUS",
+        "NATURAL",
+        "NOT",
+        "NULL",
+        "OF",
+        "ON",
+        "OR",
+        "ORDER",
+        "QUALIFY",
+        "REGEXP",
+        "REVOKE",
+        "RIGHT",
+        "RLIKE",
+        "ROW",
+        "ROWS",
+        "SAMPLE",
+        "SELECT",
+        "SET",
+        "SOME",
+        "START",
+        "TABLE",
+        "TABLESAMPLE",
+        "THEN",
+        "TO",
+        "TRIGGER",
+        "TRUE",
+        "TRY_CAST",
+        "UNION",
+        "UNIQUE",
+        "UPDATE",
+        "USING",
+        "VALUES",
+        "WHEN",
+        "WHENEVER",
+        "WHERE",
+        "WITH",
+    ]
+)
+
 
 def is_unquoted(text: str) -> bool:
     """Whether `text` may stand in SQL without quotes."""
@@ -20,7 +102,7 @@ def fold(text: str) -> str:
 
 def quoted(name: str) -> str:
     """A stored name as SQL text: quoted only where it must be."""
-    if _UNQUOTED.match(name) and name == name.upper():
+    if _UNQUOTED.match(name) and name == name.upper() and name not in RESERVED:
         return name
     return '"' + name.replace('"', '""') + '"'
 

@@ -168,7 +168,7 @@ def test_refusals_in_the_words_of_a_live_account(text: str, message: str) -> Non
         ),
         (
             CONTAINER % ("", "", "\nserviceRoles: [{name: r, endpoints: []}]"),
-            "missing 'endpoints' for 'serviceRoles[0]'",
+            "missing 'endpoints' for 'serviceRoles",
         ),
         ("[" * 5000, "nested too deeply"),
         ("a: &a [*a]", "nested too deeply"),

@@ -71,7 +71,7 @@ def test_a_specification_may_be_a_file(source: str, stage: str, file: str) -> No
 @pytest.mark.parametrize(
     ("sql", "line", "position", "unexpected"),
     [
-        (f"CREATE SERVICE s IN COMPUTE POOL {SPEC}", 1, 38, "SPECIFICATION"),
+        (f"CREATE SERVICE s IN COMPUTE POOL {SPEC}", 1, 33, "FROM"),
         (f"CREATE SERVICE s\n IN COMPUTE p {SPEC}", 2, 12, "p"),
         (f"CREATE SERVICE s IN COMPUTE POOL p {SPEC} WHAT", 1, 65, "WHAT"),
         ("CREATE SERVICE s IN COMPUTE POOL p", 1, 34, "<EOF>"),

@@ -6,7 +6,7 @@ from typing import TypeVar
 from snowcave.api.sql.lexer import Kind, Token, error_at, tokens
 from snowcave.api.sql.placeholders import Given, filled
 from snowcave.model.errors import SyntaxInvalid, ValueInvalid
-from snowcave.model.names import ObjectName
+from snowcave.model.names import RESERVED, ObjectName
 
 T = TypeVar("T")
 
@@ -90,12 +90,18 @@ class Cursor:
         """A name of one to three parts, or IDENTIFIER('…')."""
         if self.at("IDENTIFIER", "("):
             return self._identifier_call()
-        parts = [self.identifier()]
+        parts = [self._part()]
         while len(parts) < 3 and self.at("."):
             self.take()
             # db..name stands for db.PUBLIC.name.
-            parts.append("PUBLIC" if len(parts) == 1 and self.at(".") else self.identifier())
+            parts.append("PUBLIC" if len(parts) == 1 and self.at(".") else self._part())
         return ObjectName(*reversed(parts))
+
+    def _part(self) -> str:
+        token = self.peek()
+        if token.kind is Kind.WORD and token.value in RESERVED:
+            raise self.unexpected()
+        return self.identifier()
 
     def plain_name(self) -> str:
         """The name of an account's object: one part."""

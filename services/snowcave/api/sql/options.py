@@ -6,7 +6,7 @@ Each statement's properties are one dict from name to reader, so a new property 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from snowcave.api.sql.cursor import Cursor
+from snowcave.api.sql.cursor import Cursor, parse_name
 from snowcave.api.sql.lexer import Kind
 from snowcave.model.errors import ValueInvalid
 from snowcave.model.names import ObjectName
@@ -107,8 +107,16 @@ def read_string(cursor: Cursor, key: str) -> str:
 def read_name(cursor: Cursor, key: str) -> ObjectName:
     """A name, which some clients put between quotes of a string."""
     if cursor.peek().kind is Kind.STRING:
-        return ObjectName(cursor.take().value)
+        return _name_in_text(cursor.take().value)
     return cursor.name()
+
+
+def _name_in_text(text: str) -> ObjectName:
+    try:
+        return parse_name(text)
+    except ValueInvalid:
+        # No identifier: the name itself.
+        return ObjectName(text)
 
 
 def read_names(cursor: Cursor, key: str) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from snowcave.api.sql.grants import parse_show_grants
 from snowcave.api.sql.tree import Scope, Show, ShowParameters, Statement
 from snowcave.api.sql.users import show_tokens
 from snowcave.api.sql.workloads import read_types
-from snowcave.model.errors import Unsupported
 from snowcave.model.names import ObjectName
 
 # The words after SHOW → the kind. Longer ones first where one begins like another.
@@ -23,6 +22,7 @@ _KINDS: tuple[tuple[str, ...], ...] = (
     ("SERVICE", "CONTAINERS"),
     ("SERVICES",),
     ("STAGES",),
+    ("SNAPSHOTS",),
     ("SECRETS",),
     ("NETWORK", "RULES"),
     ("EXTERNAL", "ACCESS", "INTEGRATIONS"),
@@ -62,14 +62,14 @@ def parse_show(cursor: Cursor) -> Statement | None:
     flags = {"JOB"} if cursor.accept("JOB") else set[str]()
     kind = next((words for words in _KINDS if cursor.accept(*words)), None)
     if kind is None:
-        _refuse_later(cursor)
         return None
     if flags and kind != ("SERVICES",):
         raise cursor.unexpected("SERVICES")
-    if kind == ("SERVICES",) and cursor.accept("EXCLUDE"):
+    if kind == ("SERVICES",) and not flags and cursor.accept("EXCLUDE"):
         cursor.expect("JOBS")
         flags.add("EXCLUDE JOBS")
-    cursor.accept("HISTORY")
+    if cursor.accept("HISTORY"):
+        flags.add("HISTORY")
     show = _filters(cursor, Show(" ".join(kind), terse, flags=frozenset(flags)))
     cursor.end()
     return _checked(cursor, show)
@@ -105,6 +105,8 @@ def _starts_with(cursor: Cursor) -> str:
 
 
 def _limit(cursor: Cursor, show: Show) -> Show:
+    if cursor.at("-"):
+        raise cursor.unexpected("integer")
     limit = cursor.integer()
     name = cursor.string() if cursor.accept("FROM") else None
     return replace(show, limit=limit, from_name=name)
@@ -153,8 +155,3 @@ def _parameters(cursor: Cursor) -> ShowParameters:
         scope = Scope("session") if cursor.accept("SESSION") else read_scope(cursor)
     cursor.end()
     return ShowParameters(like, scope)
-
-
-def _refuse_later(cursor: Cursor) -> None:
-    if cursor.at("SNAPSHOTS"):
-        raise Unsupported("SHOW SNAPSHOTS")

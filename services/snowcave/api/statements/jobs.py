@@ -14,7 +14,13 @@ from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import ExecuteJob, Existing
 from snowcave.api.statements.existing import create
-from snowcave.api.statements.services import check_name, set_external_access, specify, wake_pool
+from snowcave.api.statements.services import (
+    check_name,
+    check_place,
+    set_external_access,
+    specify,
+    wake_pool,
+)
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import JobFailed, SnowcaveError, SpecInvalid
 from snowcave.model.names import ObjectName
@@ -34,6 +40,7 @@ async def execute_job(statement: ExecuteJob, work: Work) -> Rows:
     schema = work.caller.holder(name)
     work.caller.need("CREATE SERVICE", schema.message)
     check_name(name.name)
+    check_place(work, schema.message)
     pool = work.caller.find("compute_pool", ObjectName(statement.compute_pool))
     work.caller.need("USAGE", pool.message)
     made = work.new(name.name, schema.message.uid, statement.options.text("COMMENT"))

@@ -8,6 +8,12 @@ from snowcave.api.statements.existing import EXECUTED, create, drop, kept, retir
 from snowcave.api.statements.external_access import need_external_access
 from snowcave.api.statements.images import pin_images
 from snowcave.api.statements.spec_source import spec_text
+from snowcave.api.statements.volumes import (
+    blocks_of,
+    check_counts,
+    check_same_count,
+    resolve_volumes,
+)
 from snowcave.api.statements.work import Work
 from snowcave.kit import ids
 from snowcave.model import names, spec
@@ -34,6 +40,7 @@ async def create_service(statement: CreateService, work: Work) -> Rows:
         return kept(name)
     work.caller.need("CREATE SERVICE", schema.message)
     check_name(name)
+    check_place(work, schema.message)
     pool = work.caller.find("compute_pool", names.ObjectName(statement.compute_pool))
     work.caller.need("USAGE", pool.message)
     made = work.new(name, schema.message.uid, statement.options.text("COMMENT"))
@@ -70,6 +77,16 @@ def check_name(name: str) -> None:
         )
 
 
+def check_place(work: Work, schema: state.Object) -> None:
+    """Raises ValueInvalid where the schema or its database has a name that needs quotes."""
+    for name in (work.catalog.name("database", schema.parent), schema.name):
+        if not names.is_unquoted(name) or name != name.upper():
+            raise ValueInvalid(
+                f"SQL compilation error:\nInvalid name '{name}' for the database or schema of a "
+                "service: it must be an unquoted identifier."
+            )
+
+
 def wake_pool(work: Work, change: Change, pool: Entry[state.Object]) -> None:
     """A suspended pool is resumed by what needs it, where it lets itself be."""
     if not pool.message.compute_pool.suspended:
@@ -96,9 +113,11 @@ async def specify(work: Work, found: state.Object, source: SpecSource) -> None:
     if public:
         work.caller.need_in_account("BIND SERVICE ENDPOINT")
     await pin_images(work, found, parsed)
+    resolve_volumes(work, found, parsed, service.spec)
     service.spec_text = text
     service.spec.CopyFrom(parsed)
     service.spec_digest = spec.digest(parsed)
+    check_counts(found)
     # A host stays with its endpoint's name over upgrades.
     labels = dict(service.ingress_labels)
     service.ingress_labels.clear()
@@ -195,6 +214,7 @@ async def alter_service(statement: Alter, work: Work) -> Rows:
             work.caller.need_ownership(found)
             _set(changed, statement)
             set_external_access(work, changed.service, statement.options)
+            check_same_count(found, changed)
         case _:
             raise Unsupported(f"ALTER SERVICE {statement.action.name}")
     change.update(entry, changed)
@@ -245,4 +265,11 @@ def _set(changed: state.Object, statement: Alter) -> None:
 
 
 async def drop_service(statement: Drop, work: Work) -> Rows:
+    entry = sought(statement, lambda: work.caller.find("service", statement.name))
+    if entry is not None and not statement.force and blocks_of(entry.message.service.spec):
+        work.caller.need_ownership(entry.message)
+        raise ValueInvalid(
+            f"Cannot drop service '{entry.message.name}': it has block storage volumes. "
+            "DROP SERVICE … FORCE drops it with its volumes."
+        )
     return await drop(statement, work, lambda: work.caller.find("service", statement.name), retire)
