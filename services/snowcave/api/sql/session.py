@@ -17,7 +17,9 @@ def parse_use(cursor: Cursor) -> Use:
         ".",
     ):
         what = cursor.take().value.lower()
-    name = cursor.name()
+    # ALL is no name, but a word of its own.
+    all_roles = what == "secondary_roles" and cursor.accept("ALL")
+    name = ObjectName("ALL") if all_roles else cursor.name()
     cursor.end()
     if what == "schema" or (not what and name.schema):
         return Use("schema", ObjectName(name.name, database=name.schema))
