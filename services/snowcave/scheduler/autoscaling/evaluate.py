@@ -31,6 +31,9 @@ class Situation:
     # Seconds since the last scaling; None: there was none.
     since_scaled: float | None = None
 
+    def within(self, instances: int) -> int:
+        return min(max(instances, self.least), self.most)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -90,14 +93,14 @@ def decide(history: History, policies: Policies, situation: Situation, pace: Pac
         for number, condition in enumerate(policies.up)
         if (agreed := _agreed(history.of("up", number), condition, pace)) is not None
     ]
-    more = min(max(ups, default=0), situation.most)
+    more = situation.within(max(ups, default=0))
     if more > situation.current:
         return Scale(more, "up")
     if _all(history, "suspend", policies.suspend, pace) is not None:
         return Scale(0, "suspend")
     fewer = _all(history, "down", policies.down, pace)
-    if fewer is not None and max(fewer, situation.least) < situation.current:
-        return Scale(max(fewer, situation.least), "down")
+    if fewer is not None and situation.within(fewer) < situation.current:
+        return Scale(situation.within(fewer), "down")
     return None
 
 
