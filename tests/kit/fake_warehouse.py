@@ -6,7 +6,8 @@ Runner: show things | use database X | bug; everything else goes to the warehous
 
 import asyncio
 import datetime
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from snowcave.runtime.grpc import serve
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import warehouse_pb2 as v1
 from snowcave.v1 import warehouse_pb2_grpc as stubs
+from snowcave.warehouse.conversation import Conversation
 
 Result = tuple[list[v1.ColumnType], pa.Table]
 
@@ -61,6 +63,17 @@ class FakeWarehouse(stubs.WarehouseServiceServicer):
     ) -> v1.CloseWarehouseSessionReply:
         self.closed.append(request.session)
         return v1.CloseWarehouseSessionReply()
+
+    async def Converse(  # noqa: N802
+        self, request_iterator: AsyncIterator[v1.Questions], context: Any
+    ) -> AsyncIterator[v1.Answers]:
+        talk = Conversation(
+            lambda request: self.Execute(request, context),
+            lambda request: self.KeepResult(request, context),
+        )
+        async with aclosing(talk.run(request_iterator)) as answers:
+            async for answer in answers:
+                yield answer
 
     async def Execute(self, request: v1.ExecuteRequest, context: Any) -> v1.ExecuteReply:  # noqa: N802
         self.executed.append(request)
@@ -201,4 +214,4 @@ class FakeRunner:
             case ["bug"]:
                 raise ZeroDivisionError
             case _:
-                return ToWarehouse(sql, context)
+                return ToWarehouse(sql, context, bindings=query.bindings)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from snowcave.api.contract import SessionContext, ToWarehouse
+from snowcave.api.conversation import Conversation, open_conversation
 from snowcave.api.queries import encoding
 from snowcave.api.settings import CallSettings
 from snowcave.model.keys import Role
@@ -32,8 +33,11 @@ class Fetched:
 class Warehouse:
     """Raises what the warehouse raised, or Unavailable."""
 
-    def __init__(self, stub: stubs.WarehouseServiceStub, calls: CallSettings) -> None:
+    def __init__(
+        self, stub: stubs.WarehouseServiceStub, talk: Conversation, calls: CallSettings
+    ) -> None:
         self._stub = stub
+        self._talk = talk
         self._calls = calls
 
     async def execute(
@@ -63,8 +67,7 @@ class Warehouse:
             ],
         )
         deadline = timeout + _MARGIN if timeout else None
-        with grpc.translated(_PEER):
-            return await self._stub.Execute(request, timeout=deadline)
+        return await self._talk.execute(request, deadline)
 
     async def close_session(self, session: int) -> None:
         with grpc.translated(_PEER):
@@ -103,22 +106,26 @@ class Warehouse:
             columns=columns,
             arrow_stream=encoding.write_stream(table),
         )
-        with grpc.translated(_PEER):
-            await self._stub.KeepResult(request, timeout=self._calls.warehouse)
+        await self._talk.keep(request, self._calls.warehouse)
 
-    async def create_database(self, database: str, *, replace: bool = False) -> None:
-        await self._apply(v1.ApplyDdlRequest(create_database=database, replace=replace))
+    async def create_database(self, database: str, *, replace: bool = False, uid: int = 0) -> None:
+        await self._apply(v1.ApplyDdlRequest(create_database=database, replace=replace, uid=uid))
 
-    async def drop_database(self, database: str) -> None:
-        await self._apply(v1.ApplyDdlRequest(drop_database=database))
+    async def drop_database(self, database: str, *, uid: int = 0) -> None:
+        await self._apply(v1.ApplyDdlRequest(drop_database=database, uid=uid))
 
-    async def create_schema(self, database: str, schema: str, *, replace: bool = False) -> None:
+    async def create_schema(
+        self, database: str, schema: str, *, replace: bool = False, uid: int = 0
+    ) -> None:
         name = v1.SchemaName(database=database, schema=schema)
-        await self._apply(v1.ApplyDdlRequest(create_schema=name, replace=replace))
+        await self._apply(v1.ApplyDdlRequest(create_schema=name, replace=replace, uid=uid))
 
-    async def drop_schema(self, database: str, schema: str) -> None:
+    async def drop_schema(self, database: str, schema: str, *, uid: int = 0) -> None:
         name = v1.SchemaName(database=database, schema=schema)
-        await self._apply(v1.ApplyDdlRequest(drop_schema=name))
+        await self._apply(v1.ApplyDdlRequest(drop_schema=name, uid=uid))
+
+    async def forget_room(self, uid: int) -> None:
+        await self._apply(v1.ApplyDdlRequest(forget=uid))
 
     async def objects(self, request: v1.ListObjectsRequest) -> list[v1.WarehouseObject]:
         with grpc.translated(_PEER):
@@ -165,4 +172,6 @@ async def open_warehouse(mesh: Mesh, calls: CallSettings) -> AsyncGenerator[Ware
     async with grpc.connect(
         address, mesh.folder("tls"), me=Role.API, to=Role.WAREHOUSE
     ) as channel:
-        yield Warehouse(stubs.WarehouseServiceStub(channel), calls)
+        stub = stubs.WarehouseServiceStub(channel)
+        async with open_conversation(stub) as talk:
+            yield Warehouse(stub, talk, calls)

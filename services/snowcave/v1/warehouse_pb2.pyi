@@ -243,6 +243,54 @@ class ChangeOwnerReply(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class Questions(_message.Message):
+    __slots__ = ("questions",)
+    QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    questions: _containers.RepeatedCompositeFieldContainer[Question]
+    def __init__(self, questions: _Optional[_Iterable[_Union[Question, _Mapping]]] = ...) -> None: ...
+
+class Question(_message.Message):
+    __slots__ = ("number", "execute", "keep", "dropped")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    EXECUTE_FIELD_NUMBER: _ClassVar[int]
+    KEEP_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    execute: ExecuteRequest
+    keep: KeepResultRequest
+    dropped: bool
+    def __init__(self, number: _Optional[int] = ..., execute: _Optional[_Union[ExecuteRequest, _Mapping]] = ..., keep: _Optional[_Union[KeepResultRequest, _Mapping]] = ..., dropped: _Optional[bool] = ...) -> None: ...
+
+class Answers(_message.Message):
+    __slots__ = ("answers",)
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    answers: _containers.RepeatedCompositeFieldContainer[Answer]
+    def __init__(self, answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("number", "executed", "kept", "refused")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    EXECUTED_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    executed: ExecuteReply
+    kept: KeepResultReply
+    refused: Refusal
+    def __init__(self, number: _Optional[int] = ..., executed: _Optional[_Union[ExecuteReply, _Mapping]] = ..., kept: _Optional[_Union[KeepResultReply, _Mapping]] = ..., refused: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("kind", "code", "sqlstate", "message")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SQLSTATE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    code: int
+    sqlstate: str
+    message: str
+    def __init__(self, kind: _Optional[str] = ..., code: _Optional[int] = ..., sqlstate: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
 class CancelRequest(_message.Message):
     __slots__ = ("session", "query_id")
     SESSION_FIELD_NUMBER: _ClassVar[int]
@@ -296,18 +344,22 @@ class KeepResultReply(_message.Message):
     def __init__(self) -> None: ...
 
 class ApplyDdlRequest(_message.Message):
-    __slots__ = ("create_database", "drop_database", "create_schema", "drop_schema", "replace")
+    __slots__ = ("create_database", "drop_database", "create_schema", "drop_schema", "forget", "replace", "uid")
     CREATE_DATABASE_FIELD_NUMBER: _ClassVar[int]
     DROP_DATABASE_FIELD_NUMBER: _ClassVar[int]
     CREATE_SCHEMA_FIELD_NUMBER: _ClassVar[int]
     DROP_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    FORGET_FIELD_NUMBER: _ClassVar[int]
     REPLACE_FIELD_NUMBER: _ClassVar[int]
+    UID_FIELD_NUMBER: _ClassVar[int]
     create_database: str
     drop_database: str
     create_schema: SchemaName
     drop_schema: SchemaName
+    forget: int
     replace: bool
-    def __init__(self, create_database: _Optional[str] = ..., drop_database: _Optional[str] = ..., create_schema: _Optional[_Union[SchemaName, _Mapping]] = ..., drop_schema: _Optional[_Union[SchemaName, _Mapping]] = ..., replace: _Optional[bool] = ...) -> None: ...
+    uid: int
+    def __init__(self, create_database: _Optional[str] = ..., drop_database: _Optional[str] = ..., create_schema: _Optional[_Union[SchemaName, _Mapping]] = ..., drop_schema: _Optional[_Union[SchemaName, _Mapping]] = ..., forget: _Optional[int] = ..., replace: _Optional[bool] = ..., uid: _Optional[int] = ...) -> None: ...
 
 class SchemaName(_message.Message):
     __slots__ = ("database", "schema", "privileges")

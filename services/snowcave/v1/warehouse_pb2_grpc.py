@@ -49,6 +49,11 @@ class WarehouseServiceStub:
                 request_serializer=snowcave_dot_v1_dot_warehouse__pb2.ExecuteRequest.SerializeToString,
                 response_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ExecuteReply.FromString,
                 _registered_method=True)
+        self.Converse = channel.stream_stream(
+                '/snowcave.v1.WarehouseService/Converse',
+                request_serializer=snowcave_dot_v1_dot_warehouse__pb2.Questions.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_warehouse__pb2.Answers.FromString,
+                _registered_method=True)
         self.Cancel = channel.unary_unary(
                 '/snowcave.v1.WarehouseService/Cancel',
                 request_serializer=snowcave_dot_v1_dot_warehouse__pb2.CancelRequest.SerializeToString,
@@ -100,6 +105,14 @@ class WarehouseServiceServicer:
 
     def Execute(self, request, context):
         """Runs one statement to its end. The result is kept under query_id until result_ttl_secs pass.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Converse(self, request_iterator, context):
+        """Execute and KeepResult for a caller that does many at once: what is asked, and answered, at one time goes in
+        one message. Answers come in any order. What is asked and not answered when the stream ends is called off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,6 +176,11 @@ def add_WarehouseServiceServicer_to_server(servicer, server):
                     servicer.Execute,
                     request_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ExecuteRequest.FromString,
                     response_serializer=snowcave_dot_v1_dot_warehouse__pb2.ExecuteReply.SerializeToString,
+            ),
+            'Converse': grpc.stream_stream_rpc_method_handler(
+                    servicer.Converse,
+                    request_deserializer=snowcave_dot_v1_dot_warehouse__pb2.Questions.FromString,
+                    response_serializer=snowcave_dot_v1_dot_warehouse__pb2.Answers.SerializeToString,
             ),
             'Cancel': grpc.unary_unary_rpc_method_handler(
                     servicer.Cancel,
@@ -276,6 +294,33 @@ class WarehouseService:
             '/snowcave.v1.WarehouseService/Execute',
             snowcave_dot_v1_dot_warehouse__pb2.ExecuteRequest.SerializeToString,
             snowcave_dot_v1_dot_warehouse__pb2.ExecuteReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Converse(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/snowcave.v1.WarehouseService/Converse',
+            snowcave_dot_v1_dot_warehouse__pb2.Questions.SerializeToString,
+            snowcave_dot_v1_dot_warehouse__pb2.Answers.FromString,
             options,
             channel_credentials,
             insecure,

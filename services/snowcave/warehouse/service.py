@@ -1,6 +1,7 @@
 """WarehouseService over gRPC: reads a request, runs it in its session, keeps and answers the rows."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from snowcave.model.errors import Kind, RemoteError, ValueInvalid
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1 import warehouse_pb2_grpc
 from snowcave.warehouse import columns
+from snowcave.warehouse.conversation import Conversation
 from snowcave.warehouse.engine import Context, SqlEngine
 from snowcave.warehouse.results import ResultStore, pieces
 from snowcave.warehouse.sessions import Sessions, watched
@@ -47,7 +49,18 @@ class WarehouseServicer(warehouse_pb2_grpc.WarehouseServiceServicer):
         await self._sessions.close(request.session)
         return pb.CloseWarehouseSessionReply()
 
+    async def Converse(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.Questions], context: Any
+    ) -> AsyncIterator[pb.Answers]:
+        talk = Conversation(self._execute, self._keep)
+        async with aclosing(talk.run(request_iterator)) as answers:
+            async for answer in answers:
+                yield answer
+
     async def Execute(self, request: pb.ExecuteRequest, context: Any) -> pb.ExecuteReply:  # noqa: N802
+        return await self._execute(request)
+
+    async def _execute(self, request: pb.ExecuteRequest) -> pb.ExecuteReply:
         session = await self._sessions.get(request.session)
         limit = request.timeout_secs or self._settings.statement_timeout
         return await watched(
@@ -78,6 +91,9 @@ class WarehouseServicer(warehouse_pb2_grpc.WarehouseServiceServicer):
     async def KeepResult(  # noqa: N802
         self, request: pb.KeepResultRequest, context: Any
     ) -> pb.KeepResultReply:
+        return await self._keep(request)
+
+    async def _keep(self, request: pb.KeepResultRequest) -> pb.KeepResultReply:
         try:
             table = columns.from_stream(request.arrow_stream)
         except pa.ArrowInvalid as error:

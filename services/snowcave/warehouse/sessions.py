@@ -1,7 +1,7 @@
 """Open sessions: one statement at a time in each, on a bounded number of threads."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -24,6 +24,23 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+class Run:
+    """A statement and the task that runs it, which may be its caller's own."""
+
+    def __init__(self, task: asyncio.Task[Any] | None) -> None:
+        self._task = task
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        if self._task is not None and not self.is_cancelled:
+            self.is_cancelled = True
+            self._task.cancel()
+
+    def take_back(self) -> bool:
+        """Whether it was cancelled here and by nobody else: then the task itself goes on."""
+        return self.is_cancelled and self._task is not None and self._task.uncancel() == 0
+
+
 class Session:
     """One client's connection and its turn-taking."""
 
@@ -32,13 +49,13 @@ class Session:
         self.engine = engine
         self.turn = asyncio.Lock()
         self.waiting = 0
-        # query id → the task that runs it, for Cancel.
-        self.running: dict[str, asyncio.Task[Any]] = {}
+        # By query id, for Cancel.
+        self.running: dict[str, Run] = {}
 
     def interrupt(self) -> None:
         """Cancel everything that it runs."""
-        for task in list(self.running.values()):
-            task.cancel()
+        for run in list(self.running.values()):
+            run.cancel()
 
 
 class Sessions:
@@ -90,10 +107,10 @@ class Sessions:
     def cancel(self, number: int, query_id: str) -> bool:
         """Whether it ran."""
         session = self._open.get(number)
-        task = session.running.get(query_id) if session else None
-        if task is None:
+        run = session.running.get(query_id) if session else None
+        if run is None:
             return False
-        task.cancel()
+        run.cancel()
         return True
 
     @asynccontextmanager
@@ -140,27 +157,25 @@ def _told(call: Callable[..., T], args: tuple[Any, ...]) -> T:
         raise failures.translated(error) from error
 
 
-async def watched(session: Session, query_id: str, limit: float, work: Callable[[], Any]) -> Any:
-    """Run `work` as a task that Cancel can find, for at most `limit` seconds.
+async def watched(
+    session: Session, query_id: str, limit: float, work: Callable[[], Awaitable[T]]
+) -> T:
+    """Run `work` where Cancel can find it, for at most `limit` seconds.
 
     Raises QueryCancelled, StatementTimeout, or what the work raised.
     """
     if query_id in session.running:
         raise RemoteError(Kind.EXISTS, 370001, "XX000", f"Query {query_id} is already running.")
-    task: asyncio.Task[Any] = asyncio.ensure_future(work())
-    session.running[query_id] = task
+    run = session.running[query_id] = Run(asyncio.current_task())
+    deadline = asyncio.timeout(limit)
     try:
-        done, _ = await asyncio.wait([task], timeout=limit)
-        if not done:
-            task.cancel()
-            await asyncio.wait([task])
-            if task.cancelled():
-                raise StatementTimeout(limit)
-        if task.cancelled():
-            raise QueryCancelled
-        return task.result()
+        async with deadline:
+            return await work()
+    except TimeoutError as error:
+        raise (StatementTimeout(limit) if deadline.expired() else error) from error
+    except asyncio.CancelledError:
+        if run.take_back():
+            raise QueryCancelled from None
+        raise
     finally:
         session.running.pop(query_id, None)
-        if not task.done():  # our caller went away
-            task.cancel()
-            await asyncio.wait([task])
