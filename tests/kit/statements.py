@@ -95,17 +95,22 @@ class WarehouseDdl:
             if one.owner == role:
                 one.owner = owner
 
-    async def create_database(self, database: str, *, replace: bool = False) -> None:
+    async def create_database(self, database: str, *, replace: bool = False, uid: int = 0) -> None:
         self._note(f"+{database}")
 
-    async def drop_database(self, database: str) -> None:
+    async def drop_database(self, database: str, *, uid: int = 0) -> None:
         self._note(f"-{database}")
 
-    async def create_schema(self, database: str, schema: str, *, replace: bool = False) -> None:
+    async def create_schema(
+        self, database: str, schema: str, *, replace: bool = False, uid: int = 0
+    ) -> None:
         self._note(f"+{database}.{schema}")
 
-    async def drop_schema(self, database: str, schema: str) -> None:
+    async def drop_schema(self, database: str, schema: str, *, uid: int = 0) -> None:
         self._note(f"-{database}.{schema}")
+
+    async def forget_room(self, uid: int) -> None:
+        self._note("forgotten")
 
     def _note(self, what: str) -> None:
         if self.failing is not None:

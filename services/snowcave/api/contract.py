@@ -162,17 +162,27 @@ class Resolver(Protocol):
 
 
 class Ddl(Protocol):
-    """Databases and schemas as the warehouse must know them; each call may be repeated."""
+    """Databases and schemas as the warehouse must know them; each call may be repeated.
 
-    async def create_database(self, database: str, *, replace: bool = False) -> None: ...
+    The warehouse knows a room by the object's uid: made under another name than before it moves, made again
+    after it was dropped it comes back, and dropped it is set aside until it is forgotten.
+    """
 
-    async def drop_database(self, database: str) -> None: ...
+    async def create_database(self, database: str, *, replace: bool = False, uid: int = 0) -> None:
+        """`replace`: what stands there without a uid goes."""
+        ...
+
+    async def drop_database(self, database: str, *, uid: int = 0) -> None: ...
 
     async def create_schema(
-        self, database: str, schema: str, *, replace: bool = False
+        self, database: str, schema: str, *, replace: bool = False, uid: int = 0
     ) -> None: ...
 
-    async def drop_schema(self, database: str, schema: str) -> None: ...
+    async def drop_schema(self, database: str, schema: str, *, uid: int = 0) -> None: ...
+
+    async def forget_room(self, uid: int) -> None:
+        """What was set aside will not come back."""
+        ...
 
     async def objects(
         self, request: warehouse_pb2.ListObjectsRequest

@@ -8,8 +8,10 @@ from functools import partial
 
 from snowcave.api.bootstrap import bootstrap
 from snowcave.api.catalog.catalog import Catalog
+from snowcave.api.catalog.graves import Graves
 from snowcave.api.catalog.mirrors import Mirrors as CatalogMirrors
 from snowcave.api.catalog.mirrors import follow_catalog
+from snowcave.api.catalog.pinned_paths import PinnedPaths
 from snowcave.api.catalog.rooms import Rooms
 from snowcave.api.catalog.stage_rooms import StageRooms
 from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
@@ -243,8 +245,11 @@ async def _keep_house(ground: _Ground, neighbours: _Neighbours, answers: _Answer
         keep=settings.jobs.retention,
         every=settings.jobs.sweep,
     )
+    catalog = Catalog(store, mirrors.catalog)
     for name, loop in (
         ("rooms", rooms.reconciler.run()),
+        ("graves", Graves(catalog, neighbours.warehouse, ground.clock).reconciler.run()),
+        ("pinned paths", PinnedPaths(catalog).reconciler.run()),
         ("stage rooms", stage_rooms.reconciler.run()),
         ("sweep", sweep.run()),
         ("old jobs", old_jobs.run()),

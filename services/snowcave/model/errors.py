@@ -132,6 +132,17 @@ class ObjectNotFound(SnowcaveError):
         self.name = name
 
 
+class ObjectPurged(ObjectNotFound):
+    """UNDROP of what is not there to come back. Shares 2003 with ObjectNotFound; wording from memory."""
+
+    def __init__(self, domain: str, name: str) -> None:
+        SnowcaveError.__init__(
+            self, f"SQL compilation error:\n{domain} '{name}' did not exist or was purged."
+        )
+        self.domain = domain
+        self.name = name
+
+
 class ImageNotFound(ObjectNotFound):
     """Shares 2003 with ObjectNotFound: an image is an object that is not in the catalog."""
 

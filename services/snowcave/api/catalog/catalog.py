@@ -78,7 +78,7 @@ class Catalog:
 
     def dropped(self, domain: str) -> Iterator[Entry[state.Object]]:
         """Those that are themselves dropped and may come back, or wait to be cleared up."""
-        for (uid,), found in self.mirrors.objects.items(domain):
+        for (_, uid), found in self.mirrors.objects.items(domain):
             if found.HasField("dropped_on"):
                 entry = self.mirrors.objects.entry(domain, uid)
                 if entry is not None:
@@ -86,7 +86,7 @@ class Catalog:
 
     def held(self, domain: str, parent: int) -> Iterator[Entry[state.Object]]:
         """What an object holds, whether or not it is dropped itself."""
-        for (uid,), found in self.mirrors.objects.items(domain):
+        for (_, uid), found in self.mirrors.objects.items(domain):
             entry = self.mirrors.objects.entry(domain, uid) if found.parent == parent else None
             if entry is not None:
                 yield entry

@@ -89,8 +89,11 @@ class Change:
         self.compares[key] = Compare(key, mod_revision=name.mod_revision)
         self.writes[key] = Delete(key)
         if domain_of(found) == "schema":
-            label = _label_key(found)
-            self.writes[label] = Delete(label)
+            self.give_label_free(found)
+
+    def give_label_free(self, schema: state.Object) -> None:
+        label = _label_key(schema)
+        self.writes[label] = Delete(label)
 
     def bury(
         self, seen: Entry[state.Object], name: Entry[state.NameEntry] | None, now: Timestamp

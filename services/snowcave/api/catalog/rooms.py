@@ -53,7 +53,7 @@ class Rooms:
             return Done()
         if domain == "database":
             if found.name != _SYSTEM:
-                await self._ddl.create_database(found.name)
+                await self._ddl.create_database(found.name, uid=uid)
         else:
             database = self._alive("database", found.parent)
             if database is None:
@@ -61,7 +61,7 @@ class Rooms:
             if ("database", database.uid) not in self._made:
                 raise Unavailable(f"Database {database.name} has no room yet.")
             if database.name != _SYSTEM:
-                await self._ddl.create_schema(database.name, found.name)
+                await self._ddl.create_schema(database.name, found.name, uid=uid)
         # Room for what was dropped meanwhile does no harm: CREATE begins with an empty one.
         self._made.add(key)
         return Done()

@@ -72,7 +72,7 @@ class CatalogServicer(stubs.CatalogServiceServicer):
     async def _resume(self, uid: int) -> bool:
         for _ in range(_TRIES):
             kept, found = await self._find(uid)
-            if found.HasField("dropped_on"):
+            if found.HasField("dropped_on") or await self._is_buried(found):
                 raise ObjectNotFound("Object", str(uid))
             if not resume(found, self._now()):
                 return False
@@ -125,6 +125,18 @@ class CatalogServicer(stubs.CatalogServiceServicer):
         about = [item.key for item in kept.items if _is_about(item, uid)]
         for start in range(0, len(about), _BATCH):
             await self._store.txn([], [Delete(key) for key in about[start : start + _BATCH]])
+
+    async def _is_buried(self, found: state.Object) -> bool:
+        """Whether its schema or database is dropped."""
+        holder, domain = found, "schema"
+        while holder.parent:
+            kept = await self._store.get(keys.CATALOG.key(domain, holder.parent))
+            if kept is None:
+                return True
+            holder, domain = state.Object.FromString(kept.value), "database"
+            if holder.HasField("dropped_on"):
+                return True
+        return False
 
     async def _find(self, uid: int) -> tuple[KeyValue, state.Object]:
         for domain in _DOMAINS:

@@ -40,7 +40,7 @@ class Directory:
             database=session.database,
             schema=session.schema,
             warehouse=session.warehouse,
-            parameters=dict(session.parameters),
+            parameters={**self._inherited(user), **session.parameters},
             account=self.mesh.account,
             organization=self.mesh.organization,
             last_query_id=session.last_query_id,
@@ -48,6 +48,11 @@ class Directory:
             client_version=session.client_version,
             role_restriction=session.role_restriction,
         )
+
+    def _inherited(self, user: state.Object) -> dict[str, str]:
+        """Parameters that a session has without having set them."""
+        account = self.catalog.get("account", "0")
+        return {**(account.parameters if account else {}), **user.parameters}
 
     def _user(self, uid: int) -> state.Object:
         """Whom a session is of: a user, or a service whose container logged in."""

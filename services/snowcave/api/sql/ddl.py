@@ -223,7 +223,7 @@ def parse_describe(cursor: Cursor) -> Statement | None:
 def parse_undrop(cursor: Cursor) -> Statement | None:
     """Tables are the warehouse's."""
     cursor.expect("UNDROP")
-    domain = accept_domain(cursor, "database", "schema", "tag")
+    domain = accept_domain(cursor, "database", "schema")
     if domain is None:
         return None
     name = _name(cursor, domain)

@@ -29,7 +29,7 @@ from snowcave.api.sql.users import alter_token
 
 
 def _alter(cursor: Cursor) -> Statement | None:
-    if cursor.at("ALTER", "SESSION"):
+    if cursor.at("ALTER", "SESSION") or cursor.at("ALTER", "ACCOUNT"):
         return parse_alter_session(cursor)
     token = alter_token(cursor) if cursor.at("ALTER", "USER") else None
     return token or parse_alter(cursor)

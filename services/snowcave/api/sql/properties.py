@@ -97,6 +97,10 @@ WAREHOUSE: dict[str, Reader] = {
 _RETENTION: dict[str, Reader] = {
     "DATA_RETENTION_TIME_IN_DAYS": read_integer,
     "MAX_DATA_EXTENSION_TIME_IN_DAYS": read_integer,
+    "LOG_LEVEL": read_upper,
+    "TRACE_LEVEL": read_upper,
+    "METRIC_LEVEL": read_upper,
+    "LOG_EVENT_LEVEL": read_upper,
     **_COMMENT,
 }
 

@@ -1,4 +1,4 @@
-"""USE and ALTER SESSION."""
+"""USE, ALTER SESSION and ALTER ACCOUNT."""
 
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.lexer import Kind
@@ -27,11 +27,12 @@ def parse_use(cursor: Cursor) -> Use:
 
 
 def parse_alter_session(cursor: Cursor) -> SetParameters | UnsetParameters:
-    cursor.expect("ALTER", "SESSION")
+    cursor.expect("ALTER")
+    account = cursor.one_of("SESSION", "ACCOUNT") == "ACCOUNT"
     if cursor.accept("UNSET"):
         names = cursor.comma_list(cursor.identifier)
         cursor.end()
-        return UnsetParameters(names)
+        return UnsetParameters(names, account)
     cursor.expect("SET")
     values: dict[str, str] = {}
     while not values or cursor.peek().kind is Kind.WORD:
@@ -40,7 +41,7 @@ def parse_alter_session(cursor: Cursor) -> SetParameters | UnsetParameters:
         values[name] = _value(cursor)
         cursor.accept(",")
     cursor.end()
-    return SetParameters(values)
+    return SetParameters(values, account)
 
 
 def _value(cursor: Cursor) -> str:

@@ -4,27 +4,28 @@ The catalog comes first, in one transaction; then the warehouse makes room. Shou
 warehouse be away, in between, `catalog.rooms` brings the warehouse to what the catalog says.
 """
 
-from snowcave.api.catalog.change import Change
-from snowcave.api.contract import Rows, status
+from snowcave.api.catalog.change import Change, domain_of
+from snowcave.api.catalog.retention import retention_days
+from snowcave.api.catalog.retention import retention_days
+from snowcave.api.contract import Column, Rows, status
 from snowcave.api.sql.domains import label
+from snowcave.api.sql.options import Options
 from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing, Show
 from snowcave.api.statements.existing import (
     EXECUTED,
+    bury,
     create,
     is_fixed,
     kept,
-    remove,
-    retire,
     sought,
     taken,
 )
 from snowcave.api.statements.filters import columns, filtered
+from snowcave.api.statements.parameters import checked
 from snowcave.api.statements.work import Work, moment
 from snowcave.kit import ids
-from snowcave.model import keys
 from snowcave.model.errors import ContextMissing, NotAuthorized, ObjectNotFound, Unsupported
 from snowcave.model.names import ObjectName
-from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
 
 PUBLIC_SCHEMA = "PUBLIC"
@@ -41,6 +42,7 @@ _DATABASES = columns(
     "kind",
     "owner_role_type",
 )
+_DROPPED = columns("dropped_on:timestamp_ltz")
 _SCHEMAS = columns(
     "created_on:timestamp_ltz",
     "name",
@@ -65,16 +67,14 @@ async def create_database(statement: Create, work: Work) -> Rows:
     made = work.new(name, comment=statement.options.text("COMMENT"))
     made.database.SetInParent()
     made.database.transient = "TRANSIENT" in statement.flags
-    if old is not None and statement.existing is Existing.REPLACE:
-        work.caller.need_ownership(old.message)
-        _empty_database(work, change, old)
-    create(work, change, made, statement.existing)
+    _set_parameters(made, statement.options)
+    create(work, change, made, statement.existing, bury)
     public = _new_schema(work, PUBLIC_SCHEMA, made.uid)
     change.create(public)
     await work.catalog.commit(change)
     # Nothing may stand there from a database of the same name that ended unseen.
-    await work.ports.ddl.create_database(name, replace=True)
-    await work.ports.ddl.create_schema(name, PUBLIC_SCHEMA)
+    await work.ports.ddl.create_database(name, replace=True, uid=made.uid)
+    await work.ports.ddl.create_schema(name, PUBLIC_SCHEMA, uid=public.uid)
     work.context.database, work.context.schema = name, PUBLIC_SCHEMA
     return status(f"Database {name} successfully created.")
 
@@ -89,14 +89,12 @@ async def create_schema(statement: Create, work: Work) -> Rows:
     made = _new_schema(work, name, database.message.uid)
     made.comment = statement.options.text("COMMENT")
     made.schema.managed_access = "MANAGED ACCESS" in statement.flags
+    _set_parameters(made, statement.options)
     change = Change()
-    if old is not None and statement.existing is Existing.REPLACE:
-        work.caller.need_ownership(old.message)
-        _empty_schema(work, change, old.message)
-    create(work, change, made, statement.existing)
+    create(work, change, made, statement.existing, bury)
     change.stands(database)
     await work.catalog.commit(change)
-    await work.ports.ddl.create_schema(database.message.name, name, replace=True)
+    await work.ports.ddl.create_schema(database.message.name, name, replace=True, uid=made.uid)
     work.context.database, work.context.schema = database.message.name, name
     return status(f"Schema {name} successfully created.")
 
@@ -125,12 +123,11 @@ async def drop_database(statement: Drop, work: Work) -> Rows:
     if is_fixed(work, entry.message):
         raise NotAuthorized(work.caller.words(entry.message))
     change = Change()
-    remove(work, change, entry)
-    _empty_database(work, change, entry)
+    bury(work, change, entry)
     await work.catalog.commit(change)
     if work.context.database == name:
         work.context.database = work.context.schema = ""
-    await work.ports.ddl.drop_database(name)
+    await work.ports.ddl.drop_database(name, uid=entry.message.uid)
     return status(f"{name} successfully dropped.")
 
 
@@ -143,12 +140,11 @@ async def drop_schema(statement: Drop, work: Work) -> Rows:
     work.caller.need_ownership(entry.message)
     database = work.catalog.name("database", entry.message.parent)
     change = Change()
-    remove(work, change, entry)
-    _empty_schema(work, change, entry.message)
+    bury(work, change, entry)
     await work.catalog.commit(change)
     if (work.context.database, work.context.schema) == (database, name):
         work.context.schema = ""
-    await work.ports.ddl.drop_schema(database, name)
+    await work.ports.ddl.drop_schema(database, name, uid=entry.message.uid)
     return status(f"{name} successfully dropped.")
 
 
@@ -158,24 +154,8 @@ def _gone(statement: Drop, name: str) -> Rows:
     raise ObjectNotFound(label(statement.domain), name)
 
 
-def _empty_database(work: Work, change: Change, database: Entry[state.Object]) -> None:
-    for schema in list(work.catalog.children("schema", database.message.uid)):
-        entry = work.catalog.entry("schema", schema.uid)
-        if entry is not None:
-            remove(work, change, entry)
-            _empty_schema(work, change, schema)
-
-
-def _empty_schema(work: Work, change: Change, schema: state.Object) -> None:
-    for domain in keys.IN_SCHEMA:
-        for child in list(work.catalog.children(domain, schema.uid)):
-            entry = work.catalog.entry(domain, child.uid)
-            if entry is not None:
-                (retire if domain == "service" else remove)(work, change, entry)
-
-
 async def alter(statement: Alter, work: Work) -> Rows:
-    """Only the comment can change."""
+    """The comment and the parameters."""
     if statement.action not in (Action.SET, Action.UNSET):
         raise Unsupported(f"ALTER {statement.domain.upper()} {statement.action.name}")
     entry = sought(statement, lambda: work.caller.find(statement.domain, statement.name))
@@ -185,13 +165,23 @@ async def alter(statement: Alter, work: Work) -> Rows:
     changed = work.changed(entry.message)
     if "COMMENT" in statement.options or "COMMENT" in statement.unset:
         changed.comment = statement.options.text("COMMENT")
+    _set_parameters(changed, statement.options)
+    for key in statement.unset:
+        changed.parameters.pop(key, None)
     change = Change()
     change.update(entry, changed)
     await work.catalog.commit(change)
     return status(EXECUTED)
 
 
+def _set_parameters(found: state.Object, options: Options) -> None:
+    for key, value in checked(options, domain_of(found)).items():
+        found.parameters[key] = value
+
+
 async def show_databases(statement: Show, work: Work) -> Rows:
+    history = "HISTORY" in statement.flags
+
     def row(found: state.Object) -> tuple[object, ...]:
         return (
             moment(found.created_on),
@@ -202,17 +192,29 @@ async def show_databases(statement: Show, work: Work) -> Rows:
             work.catalog.name("role", found.owner_role),
             found.comment,
             "TRANSIENT" if found.database.transient else "",
-            "1",
+            str(retention_days(work.catalog, found)),
+            *([moment(found.dropped_on)] if history else []),
             "STANDARD",
             "ROLE",
         )
 
     seen = [row(one) for one in work.catalog.all("database") if work.caller.sees(one)]
-    return filtered(statement, _DATABASES, seen)  # type: ignore[arg-type]
+    if history:
+        seen += [
+            row(one.message)
+            for one in work.catalog.dropped("database")
+            if work.caller.owns(one.message)
+        ]
+    return filtered(statement, _with_dropped(_DATABASES, history), seen)  # type: ignore[arg-type]
+
+
+def _with_dropped(shape: tuple[Column, ...], history: bool) -> tuple[Column, ...]:
+    at = next(at for at, column in enumerate(shape) if column.name == "retention_time") + 1
+    return (*shape[:at], *_DROPPED, *shape[at:]) if history else shape
 
 
 async def show_schemas(statement: Show, work: Work) -> Rows:
-    databases = _databases_of(statement, work)
+    databases, history = _databases_of(statement, work), "HISTORY" in statement.flags
 
     def row(found: state.Object) -> tuple[object, ...]:
         database = work.catalog.name("database", found.parent)
@@ -226,7 +228,8 @@ async def show_schemas(statement: Show, work: Work) -> Rows:
             work.catalog.name("role", found.owner_role),
             found.comment,
             "MANAGED ACCESS" if found.schema.managed_access else "",
-            "1",
+            str(retention_days(work.catalog, found)),
+            *([moment(found.dropped_on)] if history else []),
             "ROLE",
         )
 
@@ -235,7 +238,14 @@ async def show_schemas(statement: Show, work: Work) -> Rows:
         for one in work.catalog.all("schema")
         if (databases is None or one.parent in databases) and work.caller.sees(one)
     ]
-    return filtered(statement, _SCHEMAS, seen)  # type: ignore[arg-type]
+    if history:
+        seen += [
+            row(one.message)
+            for one in work.catalog.dropped("schema")
+            if (databases is None or one.message.parent in databases)
+            and work.caller.owns(one.message)
+        ]
+    return filtered(statement, _with_dropped(_SCHEMAS, history), seen)  # type: ignore[arg-type]
 
 
 def _databases_of(statement: Show, work: Work) -> set[int] | None:

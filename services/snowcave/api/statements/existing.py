@@ -32,9 +32,15 @@ def kept(name: str) -> Rows:
 
 
 def create(
-    work: Work, change: Change, made: state.Object, existing: Existing
+    work: Work,
+    change: Change,
+    made: state.Object,
+    existing: Existing,
+    end: End | None = None,
 ) -> Entry[state.Object] | None:
     """Adds the new object to the change. What was replaced is given back, None where the name was free.
+
+    What is replaced is removed, or comes to the `end` given.
 
     Raises ObjectExists where the name is taken and the statement does not replace.
     """
@@ -47,7 +53,7 @@ def create(
         work.caller.need_ownership(old.message)
         if is_fixed(work, old.message):
             raise NotAuthorized(work.caller.words(old.message))
-        remove(work, change, old)
+        (end or remove)(work, change, old)
     else:
         change.reuse_name(made, work.catalog.name_entry(domain, made.parent, name_of(made)))
     apply_to(made, change, work)
@@ -71,6 +77,13 @@ def remove(work: Work, change: Change, entry: Entry[state.Object]) -> None:
     change.delete(entry)
     for grant in work.catalog.grants_about(found):
         change.revoke(grant)
+
+
+def bury(work: Work, change: Change, entry: Entry[state.Object]) -> None:
+    """For databases and schemas: out of sight with all they hold, and to be had again by UNDROP."""
+    found = entry.message
+    name = work.catalog.name_entry(domain_of(found), found.parent, found.name)
+    change.bury(entry, name, work.now())
 
 
 def retire(work: Work, change: Change, entry: Entry[state.Object]) -> None:

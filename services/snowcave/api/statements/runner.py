@@ -32,6 +32,8 @@ from snowcave.api.statements import (
     integrations,
     jobs,
     network_rules,
+    parameters,
+    renames,
     role_grants,
     roles,
     secrets,
@@ -43,6 +45,7 @@ from snowcave.api.statements import (
     stages,
     system_functions,
     tags,
+    undrop,
     users,
     waiting,
     warehouses,
@@ -155,10 +158,11 @@ _OTHERS: dict[type, Handler] = {
     tree.GrantRole: role_grants.grant_role,
     tree.GrantServiceRole: role_grants.grant_service_role,
     tree.ShowGrants: show_grants.show_grants,
+    tree.Undrop: undrop.undrop,
     tree.Use: session.use,
     tree.SetParameters: session.set_parameters,
     tree.UnsetParameters: session.unset_parameters,
-    tree.ShowParameters: session.show_parameters,
+    tree.ShowParameters: parameters.show_parameters,
     tree.SystemCall: system_functions.call,
     tree.ServiceCall: waiting.call,
     tree.AlterToken: access_tokens.alter_token,
@@ -176,6 +180,8 @@ def handler_of(statement: tree.Statement) -> Handler:
             found = _CREATE.get(statement.domain)
         case tree.Alter() if statement.action in _TAGGING:
             return tags.alter_tags_of
+        case tree.Alter(action=tree.Action.RENAME):
+            return renames.rename
         case tree.Alter():
             found = _ALTER.get(statement.domain)
         case tree.Drop():

@@ -11,7 +11,7 @@ from snowcave.api.statements.existing import create, kept, remove, taken
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.scopes import within
 from snowcave.api.statements.work import Work, moment
-from snowcave.model.errors import ObjectExists, ObjectNotFound, Unsupported
+from snowcave.model.errors import ObjectNotFound, Unsupported
 from snowcave.v1 import state_pb2 as state
 
 _EXECUTED = "Statement executed successfully."
@@ -98,14 +98,6 @@ async def alter_stage(statement: Alter, work: Work) -> Rows:
             if "COMMENT" in statement.unset:
                 changed.comment = ""
             change.update(entry, changed)
-        case Action.RENAME if statement.new_name is not None:
-            schema = work.caller.holder(statement.new_name)
-            work.caller.need("CREATE STAGE", schema.message)
-            changed.name, changed.parent = statement.new_name.name, schema.message.uid
-            if taken(work, "stage", changed.parent, changed.name):
-                raise ObjectExists(changed.name)
-            change.rename(entry, changed)
-            change.stands(schema)
         case _:
             raise Unsupported(f"ALTER STAGE {statement.action.name}")
     await work.catalog.commit(change)

@@ -16,9 +16,13 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class SetParameters:
+    """Of the session, or of the account."""
+
     values: Mapping[str, str]
+    account: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UnsetParameters:
     names: tuple[str, ...]
+    account: bool = False
