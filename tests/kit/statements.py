@@ -243,7 +243,11 @@ class Account:
 
 @asynccontextmanager
 async def open_account(
-    home: Path, backend: MemoryBackend | None = None, clock: Clock | None = None
+    home: Path,
+    backend: MemoryBackend | None = None,
+    clock: Clock | None = None,
+    *,
+    strict_capacity: bool = False,
 ) -> AsyncGenerator[Account]:
     """With a `backend` that others use too, what stands in it stays."""
     backend, clock = backend or MemoryBackend(), clock or LoopClock()
@@ -259,7 +263,8 @@ async def open_account(
         ports = Ports(
             registry, ddl, logs, Results(), stages, Tickets(), Renderer(), sealer, variables
         )
-        runner = Runner(catalog, ports, Mesh(home=home), clock=clock, rng=random.Random(2))
+        mesh = Mesh(home=home, strict_capacity=strict_capacity)
+        runner = Runner(catalog, ports, mesh, clock=clock, rng=random.Random(2))
         account = Account(
             backend,
             store,

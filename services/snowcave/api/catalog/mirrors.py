@@ -17,6 +17,7 @@ class Mirrors:
     pools: Mirror[state.PoolStatus]
     services: Mirror[state.ServiceStatus]
     images: Mirror[state.Image]
+    hosts: Mirror[state.Host]
 
 
 async def follow_catalog(
@@ -34,4 +35,5 @@ async def follow_catalog(
         pools=await parts.enter("pool status", follow(store, keys.POOL_STATUS)),
         services=await parts.enter("service status", follow(store, keys.SERVICE_STATUS)),
         images=await parts.enter("images", follow(store, keys.IMAGES)),
+        hosts=await parts.enter("hosts", follow(store, keys.HOSTS)),
     )

@@ -7,6 +7,7 @@ from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Show
 from snowcave.api.sql.workloads import has_user
+from snowcave.api.statements.capacity import need_machine
 from snowcave.api.statements.existing import (
     EXECUTED,
     already_dropped,
@@ -89,6 +90,7 @@ async def create_compute_pool(statement: Create, work: Work) -> Rows:
     if not pool.suspended:
         pool.resumed_on.CopyFrom(made.created_on)
     _apply(pool, options)
+    need_machine(work, pool)
     change = Change()
     create(work, change, made, statement.existing)
     await work.catalog.commit(change)
@@ -207,6 +209,8 @@ def _set(changed: state.Object, statement: Alter, work: Work) -> None:
             case _:
                 raise Unsupported(f"UNSET {key}")
     _apply(pool, options)
+    if "INSTANCE_FAMILY" in options:
+        need_machine(work, pool)
     if "COMMENT" in options:
         changed.comment = options.text("COMMENT")
 
