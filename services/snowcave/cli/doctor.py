@@ -15,6 +15,8 @@ import click
 from snowcave.cli import configuration
 from snowcave.cli.options import home_option, read_settings
 from snowcave.cli.supervisor import engine, processes, readiness
+from snowcave.hypervisor import machine
+from snowcave.model.families import FAMILIES, GIB
 from snowcave.runtime import settings
 from snowcave.runtime.mesh import Mesh
 
@@ -48,6 +50,7 @@ def examine(mesh: Mesh) -> Iterator[Finding]:
     yield from _programs()
     yield from _kernel()
     yield _engine(mesh)
+    yield capacity(mesh, machine.read())
     yield _settings(mesh)
     yield from _daemons(mesh)
     yield _names(mesh)
@@ -97,6 +100,30 @@ def _engine(mesh: Mesh) -> Finding:
         "container engine",
         "none answers and dockerd is not installed",
         "Install Docker Engine (Debian: apt-get install docker.io).",
+    )
+
+
+def capacity(mesh: Mesh, has: machine.Machine) -> Finding:
+    """Which nodes would be larger than this machine, and what becomes of them."""
+    larger = [
+        family
+        for family in FAMILIES.values()
+        if family.cpu_milli > has.cpu_milli
+        or family.memory_bytes > has.memory_bytes
+        or family.gpu_count > has.gpu
+    ]
+    text = f"{has.cpu_milli / 1000:g} vCPU, {has.memory_bytes / GIB:.1f} GiB, {has.gpu} GPU"
+    if not larger:
+        return Finding("capacity", f"{text}: nodes of every instance family fit")
+    text += f"; nodes of {len(larger)} of {len(FAMILIES)} instance families are larger"
+    if mesh.strict_capacity:
+        return Finding("capacity", f"{text} and are refused (strict_capacity)")
+    return Finding(
+        "capacity",
+        text,
+        "They run: their limits are cut down to what the machine has, GPUs that it lacks are counted but "
+        "not visible in containers. With strict_capacity = true such pools are refused.",
+        fatal=False,
     )
 
 
