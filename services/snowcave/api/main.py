@@ -39,6 +39,7 @@ def make_runner(around: Surroundings) -> StatementRunner:
         around.mesh,
         clock=LoopClock(),
         rng=ids.system_random(),
+        settings=around.statements,
     )
 
 

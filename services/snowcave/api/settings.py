@@ -96,6 +96,20 @@ class JobSettings:
 
 
 @dataclass(frozen=True)
+class StatementSettings:
+    # Attempts of a statement whose objects another one changed at the same time.
+    attempts: int = 8
+    # Seconds before the second attempt; it doubles from there.
+    pause: float = 0.02
+    # Seconds that an aborted statement may take to call its job off.
+    call_off: float = 5.0
+    # Services of an account, jobs included.
+    most_services: int = 5000
+    # Whether ACCOUNTADMIN may own services. On Snowflake it may not; here it is often the only role.
+    admin_services: bool = True
+
+
+@dataclass(frozen=True)
 class CallSettings:
     """Deadlines of calls to other daemons."""
 
@@ -126,3 +140,4 @@ class ApiSettings:
     jobs: JobSettings = field(default_factory=JobSettings)
     calls: CallSettings = field(default_factory=CallSettings)
     templates: RenderSettings = field(default_factory=RenderSettings)
+    statements: StatementSettings = field(default_factory=StatementSettings)

@@ -38,7 +38,7 @@ from snowcave.api.sessions.ending import SessionEnding
 from snowcave.api.sessions.login import Login
 from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.api.sessions.sweep import Sweep
-from snowcave.api.settings import ApiSettings
+from snowcave.api.settings import ApiSettings, StatementSettings
 from snowcave.api.stages import Stages, open_stages
 from snowcave.api.warehouse import Warehouse, open_warehouse
 from snowcave.kit import ids
@@ -85,6 +85,7 @@ class Surroundings:
     templates: RenderSettings
     sealer: Sealer
     variables: SessionVariables
+    statements: StatementSettings
 
 
 MakeRunner = Callable[[Surroundings], StatementRunner]
@@ -92,11 +93,12 @@ MakeRunner = Callable[[Surroundings], StatementRunner]
 
 async def open_mirrors(store: Store, parts: Parts) -> Mirrors:
     mirrors = Mirrors(
-        catalog=await follow_catalog(store, parts),
+        catalog=catalog,
+    catalog = await follow_catalog(store, parts)
         tokens=await parts.enter("tokens", follow(store, keys.SESSION_TOKENS)),
         sessions=await parts.enter("sessions", follow(store, keys.SESSIONS)),
         assignments=await parts.enter("assignments", follow(store, keys.ASSIGNMENTS)),
-        nodes=await parts.enter("nodes", follow(store, keys.NODES)),
+        nodes=catalog.nodes,
     )
     followed = (*vars(mirrors.catalog).items(), *vars(mirrors).items())
     parts.health.mirrors.update(
@@ -197,6 +199,7 @@ async def _open_answers(
         templates=settings.templates,
         sealer=ground.sealer,
         variables=SessionVariables(warehouse, ground.rng, settings.calls.warehouse),
+        statements=settings.statements,
     )
     queries = await ground.parts.enter(
         "queries",

@@ -19,6 +19,7 @@ class Mirrors:
     images: Mirror[state.Image]
     hosts: Mirror[state.Host]
 
+    nodes: Mirror[state.Node]
 
 async def follow_catalog(
     store: Store,
@@ -37,3 +38,4 @@ async def follow_catalog(
         images=await parts.enter("images", follow(store, keys.IMAGES)),
         hosts=await parts.enter("hosts", follow(store, keys.HOSTS)),
     )
+        nodes=await parts.enter("nodes", follow(store, keys.NODES)),

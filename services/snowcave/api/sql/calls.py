@@ -20,6 +20,8 @@ FUNCTIONS = frozenset(
         "SYSTEM$CANCEL_QUERY",
         "SYSTEM$GET_TAG",
         "SYSTEM$CANCEL_JOB",
+        "SYSTEM$GET_JOB_STATUS",
+        "SYSTEM$GET_JOB_LOGS",
         "SYSTEM$WAIT_FOR_SERVICES",
     }
 )

@@ -19,7 +19,7 @@ from snowcave.model.errors import (
     Unsupported,
     ValueInvalid,
 )
-from snowcave.model.names import ObjectName
+from snowcave.model.names import ObjectName, quoted
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
 
@@ -71,6 +71,8 @@ async def create_function(statement: CreateFunction, work: Work) -> Rows:
     work.caller.need("CREATE FUNCTION", schema.message)
     if not statement.path.startswith("/"):
         raise invalid_value(statement.path, "AS")
+    if len({argument for argument, _ in statement.arguments}) < len(types):
+        raise ValueInvalid("SQL compilation error:\nduplicate argument names in a function.")
     made = work.new(name, schema.message.uid, statement.options.text("COMMENT", _COMMENT))
     body = made.function
     body.arguments.extend(
@@ -288,7 +290,7 @@ async def show_functions(statement: Show, work: Work) -> Rows:
 async def describe_function(statement: Describe, work: Work) -> Rows:
     found = find_function(work, statement.name, statement.arguments).message
     body = found.function
-    arguments = ", ".join(f"{one.name} {base_of(one.type)}" for one in body.arguments)
+    arguments = ", ".join(f"{quoted(one.name)} {base_of(one.type)}" for one in body.arguments)
     properties: dict[str, str | None] = {
         "signature": f"({arguments})",
         "returns": body.returns,

@@ -21,6 +21,7 @@ from snowcave.api.contract import (
 from snowcave.api.sql import tree
 from snowcave.api.sql.parser import parse, variables_in
 from snowcave.api.sql.placeholders import Given
+from snowcave.api.settings import StatementSettings
 from snowcave.api.statements import (
     access_tokens,
     compute_pools,
@@ -32,6 +33,7 @@ from snowcave.api.statements import (
     integrations,
     jobs,
     network_rules,
+    nodes,
     parameters,
     renames,
     role_grants,
@@ -52,7 +54,7 @@ from snowcave.api.statements import (
 )
 from snowcave.api.statements.caller import caller_of
 from snowcave.api.statements.ordinary import literals, to_warehouse
-from snowcave.api.statements.work import Ports, StatementSettings, Work
+from snowcave.api.statements.work import Ports, Work
 from snowcave.kit.clock import Clock
 from snowcave.model.errors import Unsupported
 from snowcave.runtime.mesh import Mesh
@@ -133,6 +135,7 @@ _SHOW: dict[str, Handler] = {
     "IMAGE REPOSITORIES": image_repositories.show_image_repositories,
     "IMAGES": image_repositories.show_images,
     "STAGES": stages.show_stages,
+    "NODES": nodes.show_nodes,
     "SECRETS": secrets.show_secrets,
     "NETWORK RULES": network_rules.show_network_rules,
     "INTEGRATIONS": integrations.show_integrations,

@@ -4,6 +4,7 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, CreateService, Drop, Existing, SpecSource
+from snowcave.api.statements.caller import ACCOUNTADMIN
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, retire, sought, taken
 from snowcave.api.statements.external_access import need_external_access
 from snowcave.api.statements.images import pin_images
@@ -18,6 +19,8 @@ from snowcave.api.statements.work import Work
 from snowcave.kit import ids
 from snowcave.model import names, spec
 from snowcave.model.errors import (
+    Exhausted,
+    NotAuthorized,
     SpecInvalid,
     Unsupported,
     ValueInvalid,
@@ -78,7 +81,13 @@ def check_name(name: str) -> None:
 
 
 def check_place(work: Work, schema: state.Object) -> None:
-    """Raises ValueInvalid where the schema or its database has a name that needs quotes."""
+    """Raises where no service may stand in the schema, or none of this role, or none any more."""
+    if not work.settings.admin_services and work.context.role == ACCOUNTADMIN:
+        raise NotAuthorized(f"role '{ACCOUNTADMIN}', which may not own services")
+    if sum(1 for _ in work.catalog.all("service")) >= work.settings.most_services:
+        raise Exhausted(
+            f"The account has {work.settings.most_services} services, which is the most it may have."
+        )
     for name in (work.catalog.name("database", schema.parent), schema.name):
         if not names.is_unquoted(name) or name != name.upper():
             raise ValueInvalid(

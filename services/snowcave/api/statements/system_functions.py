@@ -213,6 +213,25 @@ def _newest(text: str) -> str:
     return cut[cut.find(b"\n") + 1 :].decode(errors="replace")
 
 
+async def _job_status(arguments: Arguments, work: Work) -> str:
+    """Of the time when jobs were no services: what SYSTEM$GET_SERVICE_STATUS says, of jobs only."""
+    _need_job(_service(arguments, work, "OWNERSHIP", "USAGE", "MONITOR", "OPERATE"))
+    return await _service_status(arguments, work)
+
+
+async def _job_logs(arguments: Arguments, work: Work) -> str:
+    """`(job, container [, lines])`: of its first instance."""
+    arguments.between(2, 3)
+    _need_job(_service(arguments, work, "OWNERSHIP", "MONITOR"))
+    job, container, *lines = arguments.values
+    return await _service_logs(Arguments(arguments.function, (job, 0, container, *lines)), work)
+
+
+def _need_job(found: state.Object) -> None:
+    if not found.service.is_job:
+        raise ValueInvalid(f"Service '{found.name}' is not a job.")
+
+
 async def _dns_domain(arguments: Arguments, work: Work) -> str:
     arguments.between(1, 1)
     name = parse_name(arguments.text(0))
@@ -263,8 +282,7 @@ async def _cancel_query(arguments: Arguments, work: Work) -> str:
 async def _cancel_job(arguments: Arguments, work: Work) -> str:
     arguments.between(1, 1)
     found = _service(arguments, work, "OWNERSHIP", "OPERATE")
-    if not found.service.is_job:
-        raise ValueInvalid(f"Service '{found.name}' is not a job.")
+    _need_job(found)
     known = status_of(found, work)
     if jobs.has_ended(known):
         return f"Job {found.name} has already ended with status {known.status}."
@@ -291,5 +309,7 @@ _HANDLERS: dict[str, Handler] = {
     "SYSTEM$REGISTRY_LIST_IMAGES": _list_images,
     "SYSTEM$CANCEL_QUERY": _cancel_query,
     "SYSTEM$CANCEL_JOB": _cancel_job,
+    "SYSTEM$GET_JOB_STATUS": _job_status,
+    "SYSTEM$GET_JOB_LOGS": _job_logs,
     "SYSTEM$WAIT_FOR_SERVICES": _wait_for_services,
 }

@@ -20,22 +20,13 @@ from snowcave.api.contract import (
     Variables,
 )
 from snowcave.api.secrets.sealing import Sealer
+from snowcave.api.settings import StatementSettings
 from snowcave.api.statements.caller import Caller
 from snowcave.kit import ids
 from snowcave.kit.clock import Clock
 from snowcave.model.errors import NotAuthorized
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import state_pb2 as state
-
-
-@dataclass(frozen=True)
-class StatementSettings:
-    # Attempts of a statement whose objects another one changed at the same time.
-    attempts: int = 8
-    # Seconds before the second attempt; it doubles from there.
-    pause: float = 0.02
-    # Seconds that an aborted statement may take to call its job off.
-    call_off: float = 5.0
 
 
 @dataclass(frozen=True)
