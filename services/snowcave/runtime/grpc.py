@@ -32,6 +32,7 @@ from snowcave.runtime import tls
 
 log = structlog.get_logger()
 
+_ROLES = {role.value: role for role in Role}
 _ERROR_METADATA = "snowcave-error-bin"
 MAX_MESSAGE = 64 << 20
 _OPTIONS: list[tuple[str, Any]] = [
@@ -138,8 +139,7 @@ def from_rpc(error: grpc.aio.AioRpcError, peer: str) -> SnowcaveError:
 def caller(context: Any) -> Role | None:
     """Whose certificate the caller showed."""
     names = context.auth_context().get("x509_common_name", ())
-    text = names[0].decode() if names else ""
-    return Role(text) if text in set(Role) else None
+    return _ROLES.get(names[0].decode()) if names else None
 
 
 class _Guard(

@@ -135,7 +135,7 @@ class Sessions:
         self, session: Session, call: Callable[[], T], on_cancel: Callable[[], None] = lambda: None
     ) -> T:
         """Like `thread`, for a session's statement: cancelling interrupts it and waits until it has ended."""
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _told, call, ())
+        future = self._started(call)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -146,6 +146,32 @@ class Sessions:
                 await asyncio.wait([future], timeout=self._settings.engine.interrupt_every)
             future.exception()
             raise
+
+    def _started(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        """The call on one of the engine's threads, with one future and not two to keep in step."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def work() -> None:
+            try:
+                result = _told(call, ())
+            except BaseException as error:
+                loop.call_soon_threadsafe(_set_error, future, error)
+            else:
+                loop.call_soon_threadsafe(_set_result, future, result)
+
+        self._pool.submit(work)
+        return future
+
+
+def _set_result(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _set_error(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 def _told(call: Callable[..., T], args: tuple[Any, ...]) -> T:

@@ -165,7 +165,8 @@ class Front:
             case Answer():
                 base = f"{request.scheme}://{request.host}"
                 rows = self.settings.queries.chunk_rows
-                return await reply.large(lambda: wire.answer(outcome, rows, base))
+                cells = outcome.table.num_rows * outcome.table.num_columns
+                return await reply.large(lambda: wire.answer(outcome, rows, base), cells)
             case Failure(query, error):
                 return reply.json(wire.failure(error, query))
             case InProgress(query):

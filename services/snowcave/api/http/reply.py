@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+# Cells that are written in less time than a thread takes to be asked for it.
+_FEW = 500
 # The paths of the session protocol: their errors travel inside HTTP 200.
 _PROTOCOL = ("/session", "/queries/", "/monitoring/", "/telemetry/")
 
@@ -27,8 +29,10 @@ def json(shown: Any, *, status: int = 200) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(shown), content_type="application/json")
 
 
-async def large(show: Callable[[], Any]) -> web.Response:
-    """Made in a thread: other clients go on while a large result is written."""
+async def large(show: Callable[[], Any], cells: int) -> web.Response:
+    """Where there are many cells, made in a thread: other clients go on while a large result is written."""
+    if cells <= _FEW:
+        return json(show())
     made = await asyncio.to_thread(lambda: orjson.dumps(show()))
     return web.Response(body=made, content_type="application/json")
 
