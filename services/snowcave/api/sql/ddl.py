@@ -55,7 +55,9 @@ def parse_create(cursor: Cursor) -> Statement | None:
     temporary = cursor.accept("TEMPORARY") or cursor.accept("TEMP")
     start = cursor.peek()
     domain = accept_domain(cursor)
-    _refuse_later(domain)
+    if domain is None and start.is_name and cursor.peek(1).text in ("(", ".", "="):
+        # The kind of object was left out.
+        raise cursor.unexpected("object type")
     if temporary and domain != "stage":
         return None
     if domain not in OURS or (domain == "function" and not is_service_function(cursor)):

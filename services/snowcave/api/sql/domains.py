@@ -1,6 +1,7 @@
 """The words for kinds of objects, one to three of them, and what messages call them."""
 
 from snowcave.api.sql.cursor import Cursor
+from snowcave.api.sql.lexer import Kind
 
 # Singular words → domain. Those that are not in `keys.DOMAINS` are known so that grants on them parse.
 WORDS: dict[tuple[str, ...], str] = {
@@ -51,7 +52,21 @@ def accept_domain(cursor: Cursor, *only: str, plural: bool = False) -> str | Non
     for words, domain in (_PLURALS if plural else WORDS).items():
         if (not only or domain in only) and cursor.accept(*words):
             return domain
+    if not only and not plural:
+        _refuse_near(cursor)
     return None
+
+
+def _refuse_near(cursor: Cursor) -> None:
+    """Raises where what comes next could only have been one of ours: `COMPUTE p`, `SERVICES s`."""
+    for first, second in (("COMPUTE", "POOL"), ("IMAGE", "REPOSITORY")):
+        if cursor.at(first) and cursor.peek(1).kind in (Kind.WORD, Kind.QUOTED, Kind.END):
+            cursor.take()
+            raise cursor.unexpected(f"'{second}'")
+    # DESC and a bare name is the warehouse's.
+    if not cursor.at("SERVICES") or cursor.previous().value.startswith("DESC"):
+        return
+    raise cursor.unexpected("'SERVICE'")
 
 
 def expect_domain(cursor: Cursor, *only: str) -> str:

@@ -36,9 +36,9 @@ def _alter(cursor: Cursor) -> Statement | None:
 
 
 def _execute(cursor: Cursor) -> Statement | None:
-    if cursor.at("EXECUTE", "JOB", "SERVICE"):
-        return execute_job(cursor)
-    return None
+    """Jobs are ours; EXECUTE IMMEDIATE and the like are not."""
+    ours = cursor.at("EXECUTE", "JOB") or cursor.at("EXECUTE", "SERVICE")
+    return execute_job(cursor) if ours else None
 
 
 def _call(cursor: Cursor) -> Statement | None:

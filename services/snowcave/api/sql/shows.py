@@ -62,6 +62,7 @@ def parse_show(cursor: Cursor) -> Statement | None:
     flags = {"JOB"} if cursor.accept("JOB") else set[str]()
     kind = next((words for words in _KINDS if cursor.accept(*words)), None)
     if kind is None:
+        _refuse_near(cursor, job=bool(flags))
         return None
     if flags and kind != ("SERVICES",):
         raise cursor.unexpected("SERVICES")
@@ -73,6 +74,26 @@ def parse_show(cursor: Cursor) -> Statement | None:
     show = _filters(cursor, Show(" ".join(kind), terse, flags=frozenset(flags)))
     cursor.end()
     return _checked(cursor, show)
+
+
+def _refuse_near(cursor: Cursor, *, job: bool) -> None:
+    """Raises where the words could only have become one of our kinds: SHOW SERVICE FOO."""
+    if job:
+        raise cursor.unexpected("SERVICES")
+    if not cursor.at_one("COMPUTE", "IMAGE", "SERVICE"):
+        return
+    far = max(_met(cursor, words) for words in _KINDS)
+    further = [words[far] for words in _KINDS if _met(cursor, words) == far]
+    raise cursor.unexpected(
+        ", ".join(dict.fromkeys(f"'{word}'" for word in further)), cursor.peek(far)
+    )
+
+
+def _met(cursor: Cursor, words: tuple[str, ...]) -> int:
+    """How many of the words come next."""
+    return next(
+        (count for count in range(len(words)) if not cursor.at(*words[: count + 1])), len(words)
+    )
 
 
 def _checked(cursor: Cursor, show: Show) -> Show:

@@ -274,7 +274,7 @@ class Runner:
 
     def _is_foreign(self, statement: tree.Statement, context: SessionContext) -> bool:
         """DESCRIBE and DROP of a function that is none of ours: the warehouse has functions too."""
-        if not isinstance(statement, (tree.Drop, tree.Describe, tree.Alter)):
+        if not isinstance(statement, (tree.Drop, tree.Describe)):
             return False
         if statement.domain != "function":
             return False
