@@ -14,6 +14,7 @@ from snowcave.agent.images import PullSettings
 from snowcave.agent.instances.keeper import KeeperSettings
 from snowcave.agent.instances.plan import Policy
 from snowcave.agent.instances.recipe import Ground
+from snowcave.agent.instances.steps import Volumes
 from snowcave.agent.logs import rows
 from snowcave.agent.logs.ledger import Ledger
 from snowcave.agent.logs.shipper import LogSettings, open_shipper
@@ -83,6 +84,39 @@ class QuietSessions:
 
 
 @dataclass
+class QuietVolumes:
+    """Knows which instances have volumes; makes none."""
+
+    prepared: set[str] = field(default_factory=set[str])
+    # Why they cannot be prepared; empty: they can.
+    missing: str = ""
+
+    def instances(self) -> set[str]:
+        return set(self.prepared)
+
+    async def prepare(self, want: state.Assignment) -> None:
+        if self.missing:
+            raise Unavailable(self.missing)
+        self.prepared.add(want.instance)
+
+    async def release(self, instance: str) -> None:
+        self.prepared.discard(instance)
+
+
+@dataclass
+class QuietSecrets:
+    """Gives each container the variables that it asks for, all with the same value."""
+
+    async def prepare(
+        self, want: state.Assignment, container: state.ContainerSpec
+    ) -> dict[str, str]:
+        return {one.env_var_name: "s3cret" for one in container.secrets if one.env_var_name}
+
+    def drop(self, instance: str) -> None:
+        pass
+
+
+@dataclass
 class Events:
     """The events daemon: keeps rows by their exactly-once key, says so, and may be away."""
 
@@ -125,6 +159,7 @@ class Node:
     reports: Mirror[state.InstanceReport]
     network: QuietNetwork
     sessions: QuietSessions
+    volumes: QuietVolumes
     events: Events
 
     async def assign(self, want: state.Assignment) -> None:
@@ -223,12 +258,14 @@ async def running_node(
     lease: float = 10.0,
     clock: Clock | None = None,
     log_idle: float = 0.05,
+    volumes: Volumes | None = None,
 ) -> AsyncGenerator[Node]:
     """Left as by SIGTERM: containers stay. Start it again with the same backend to restart the agent."""
     backend = backend or MemoryBackend()
     store, clock = MemoryStore(Role.AGENT, backend), clock or LoopClock()
     rng = random.Random(7)
     network, sessions, sink = QuietNetwork(), QuietSessions(), collector or Events()
+    quiet = QuietVolumes()
     async with node_part.prepared_engine(engine, clock):
         pass
     async with (
@@ -247,13 +284,22 @@ async def running_node(
             ground,
             assigned,
             node_part.Surroundings(
-                engine, network, _credential, reports, logs, sessions, clock, rng
+                engine,
+                network,
+                _credential,
+                reports,
+                logs,
+                sessions,
+                volumes or quiet,
+                QuietSecrets(),
+                clock,
+                rng,
             ),
             pace,
         ) as instances,
     ):
         scheduler = MemoryStore(Role.SCHEDULER, backend)
-        yield Node(backend, scheduler, store, instances, told, network, sessions, sink)
+        yield Node(backend, scheduler, store, instances, told, network, sessions, quiet, sink)
 
 
 def with_policy(**changes: float) -> node_part.Pace:

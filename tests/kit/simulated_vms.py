@@ -25,7 +25,15 @@ from snowcave.model.errors import SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.store.mirror import follow
 from snowcave.v1 import state_pb2 as state
-from tests.kit.agent_node import GROUND, PACE, QuietNetwork, QuietSessions, VirtualClock
+from tests.kit.agent_node import (
+    GROUND,
+    PACE,
+    QuietNetwork,
+    QuietSecrets,
+    QuietSessions,
+    QuietVolumes,
+    VirtualClock,
+)
 from tests.kit.memory_store import MemoryBackend, MemoryStore
 
 HEARTBEAT = 10.0
@@ -152,6 +160,8 @@ class SimulatedVm:
                     reports=reports,
                     logs=QuietLogs(),
                     sessions=QuietSessions(),
+                    volumes=QuietVolumes(),
+                    secrets=QuietSecrets(),
                     clock=clock,
                     rng=self.rng,
                 ),

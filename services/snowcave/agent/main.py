@@ -15,11 +15,13 @@ from snowcave.agent.logs.ledger import Ledger
 from snowcave.agent.logs.shipper import open_shipper
 from snowcave.agent.metering import Meter, Rates
 from snowcave.agent.network.network import open_network
-from snowcave.agent.peers import EventCollector, ServiceTokens, TokenIssuer
+from snowcave.agent.peers import EventCollector, SecretStore, ServiceTokens, TokenIssuer
 from snowcave.agent.reports import open_reports
 from snowcave.agent.service import NAME, AgentServicer
 from snowcave.agent.session_files import open_session_files, write_bundle
 from snowcave.agent.settings import AgentSettings
+from snowcave.agent.volumes.open import VolumeGround, open_volumes
+from snowcave.agent.volumes.secret_files import open_secret_files
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
 from snowcave.model.keys import Role
@@ -91,6 +93,31 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
             clock,
         ),
     )
+    secrets = await parts.enter(
+        "secrets",
+        open_secret_files(
+            settings.secret_folder,
+            SecretStore(api, settings.node, _TOKEN_DEADLINE).read,
+            lambda: [want for _, want in assigned.items(settings.node)],
+            settings.secrets,
+            clock,
+        ),
+    )
+    volumes = await parts.enter(
+        "volumes",
+        open_volumes(
+            VolumeGround(
+                mesh.host, settings.node, mesh.id, settings.folder, mesh.folder("blocks")
+            ),
+            settings.volumes,
+            store,
+            assigned,
+            engine,
+            api,
+            clock,
+            rng,
+        ),
+    )
     around = node_part.Surroundings(
         engine,
         network,
@@ -98,6 +125,8 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
         reports,
         logs,
         sessions,
+        volumes,
+        secrets,
         clock,
         rng,
     )
@@ -164,6 +193,8 @@ def ground(settings: AgentSettings, info: EngineInfo) -> Ground:
         dns_address=mesh.plan.dns_address,
         sessions=str(settings.sessions),
         certificates=str(certificates),
+        volumes=str(settings.folder / "volumes"),
+        secrets=str(settings.secret_folder),
         cgroup_parent=settings.cgroup_parent,
         cpu_milli=min(settings.cpu_milli or machine, machine),
         memory_bytes=min(settings.memory_bytes or info.memory_bytes, info.memory_bytes),

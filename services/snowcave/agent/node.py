@@ -15,7 +15,7 @@ from snowcave.agent.images import Images, Issue, PullSettings, open_images
 from snowcave.agent.instances.keeper import Keeper, KeeperSettings
 from snowcave.agent.instances.plan import Policy
 from snowcave.agent.instances.recipe import Ground
-from snowcave.agent.instances.steps import Logs, Network, Sessions, Steps
+from snowcave.agent.instances.steps import Logs, Network, Secrets, Sessions, Steps, Volumes
 from snowcave.agent.probes import Probes, ProbeSettings, open_probes
 from snowcave.agent.reports import Reports
 from snowcave.kit.clock import Clock
@@ -41,6 +41,8 @@ class Surroundings:
     reports: Reports
     logs: Logs
     sessions: Sessions
+    volumes: Volumes
+    secrets: Secrets
     clock: Clock
     rng: random.Random
 
@@ -111,6 +113,8 @@ def _keeper(
         images,
         around.logs,
         around.sessions,
+        around.volumes,
+        around.secrets,
         around.clock,
     )
     return Keeper(assigned, steps, probes, around.reports, pace.policy, pace.keeper, changed)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import grpc.aio
 
 from snowcave.agent.engine.api import Credential
+from snowcave.agent.volumes.secret_files import SecretValues
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import registry_pb2 as registry
@@ -45,6 +46,21 @@ class ServiceTokens:
         with translated("api"):
             reply = await self._stub.IssueServiceToken(request, timeout=self._deadline)
         return reply.token
+
+
+class SecretStore:
+    """The api, for the secrets of this node's instances."""
+
+    def __init__(self, channel: grpc.aio.Channel, node: str, deadline: float) -> None:
+        self._stub = CatalogServiceStub(channel)
+        self._node = node
+        self._deadline = deadline
+
+    async def read(self, instance: str, name: str) -> SecretValues:
+        request = sql.ReadSecretRequest(node=self._node, instance=instance, name=name)
+        with translated("api"):
+            reply = await self._stub.ReadSecret(request, timeout=self._deadline)
+        return SecretValues(reply.uid, reply.version, dict(reply.values))
 
 
 class TokenIssuer:

@@ -11,6 +11,8 @@ from snowcave.agent.logs.shipper import LogSettings
 from snowcave.agent.probes import ProbeSettings
 from snowcave.agent.reports import ReportSettings
 from snowcave.agent.session_files import SessionSettings
+from snowcave.agent.volumes.open import VolumeSettings
+from snowcave.agent.volumes.secret_files import SecretSettings
 from snowcave.runtime.mesh import Mesh
 
 
@@ -56,6 +58,8 @@ class AgentSettings:
     restart: Policy = field(default_factory=Policy)
     keeper: KeeperSettings = field(default_factory=KeeperSettings)
     session: SessionSettings = field(default_factory=SessionSettings)
+    secrets: SecretSettings = field(default_factory=SecretSettings)
+    volumes: VolumeSettings = field(default_factory=VolumeSettings)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     pull: PullSettings = field(default_factory=PullSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
@@ -79,6 +83,10 @@ class AgentSettings:
     @property
     def sessions(self) -> Path:
         return Path(self.session.folder or self.mesh.session_folder / self.node)
+
+    @property
+    def secret_folder(self) -> Path:
+        return Path(self.secrets.folder or self.mesh.session_folder / f"{self.node}.secrets")
 
     @property
     def socket(self) -> str:

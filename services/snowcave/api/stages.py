@@ -35,9 +35,11 @@ class Stages:
         with grpc.translated(_PEER):
             return await self._stub.PutFile(messages(), timeout=self._calls.transfer)
 
-    async def get(self, stage: int, path: str) -> AsyncGenerator[v1.FilePiece]:
-        """First what the file is, then its content."""
-        request = v1.GetFileRequest(stage=stage, path=path)
+    async def get(
+        self, stage: int, path: str, *, offset: int = 0, length: int = 0
+    ) -> AsyncGenerator[v1.FilePiece]:
+        """First what the file is, then its content, or a part of it."""
+        request = v1.GetFileRequest(stage=stage, path=path, offset=offset, length=length)
         with _found(path):
             async for piece in self._stub.GetFile(request, timeout=self._calls.transfer):
                 yield piece
@@ -56,8 +58,10 @@ class Stages:
         with _found(path):
             return await self._stub.DescribeFile(request, timeout=self._calls.fetch)
 
-    async def files(self, stage: int, prefix: str = "", pattern: str = "") -> list[v1.StageFile]:
-        request = v1.ListFilesRequest(stage=stage, prefix=prefix, pattern=pattern)
+    async def files(
+        self, stage: int, prefix: str = "", pattern: str = "", *, limit: int = 0
+    ) -> list[v1.StageFile]:
+        request = v1.ListFilesRequest(stage=stage, prefix=prefix, pattern=pattern, limit=limit)
         found: list[v1.StageFile] = []
         with grpc.translated(_PEER):
             async for page in self._stub.ListFiles(request, timeout=self._calls.fetch):

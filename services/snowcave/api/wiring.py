@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from snowcave.api.bootstrap import bootstrap
+from snowcave.api.catalog.backups import Backups
 from snowcave.api.catalog.catalog import Catalog
 from snowcave.api.catalog.graves import Graves
 from snowcave.api.catalog.mirrors import Mirrors as CatalogMirrors
@@ -17,6 +18,7 @@ from snowcave.api.catalog.stage_rooms import StageRooms
 from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
 from snowcave.api.event_logs import EventLogs, Logs
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
+from snowcave.api.grpc.node_stages import STAGE_SERVICE, NodeStageServicer
 from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
 from snowcave.api.http import server
 from snowcave.api.http.front import Front
@@ -53,7 +55,7 @@ from snowcave.runtime.listen import node_addresses
 from snowcave.runtime.mesh import Mesh
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
-from snowcave.v1 import sql_pb2_grpc
+from snowcave.v1 import sql_pb2_grpc, stages_pb2_grpc
 from snowcave.v1 import state_pb2 as state
 
 
@@ -83,18 +85,18 @@ class Surroundings:
     stages: Stages
     tickets: SessionBook
     templates: RenderSettings
+    statements: StatementSettings
     sealer: Sealer
     variables: SessionVariables
-    statements: StatementSettings
 
 
 MakeRunner = Callable[[Surroundings], StatementRunner]
 
 
 async def open_mirrors(store: Store, parts: Parts) -> Mirrors:
+    catalog = await follow_catalog(store, parts)
     mirrors = Mirrors(
         catalog=catalog,
-    catalog = await follow_catalog(store, parts)
         tokens=await parts.enter("tokens", follow(store, keys.SESSION_TOKENS)),
         sessions=await parts.enter("sessions", follow(store, keys.SESSIONS)),
         assignments=await parts.enter("assignments", follow(store, keys.ASSIGNMENTS)),
@@ -197,9 +199,9 @@ async def _open_answers(
         stages=neighbours.stages,
         tickets=book,
         templates=settings.templates,
+        statements=settings.statements,
         sealer=ground.sealer,
         variables=SessionVariables(warehouse, ground.rng, settings.calls.warehouse),
-        statements=settings.statements,
     )
     queries = await ground.parts.enter(
         "queries",
@@ -256,8 +258,15 @@ async def _keep_house(ground: _Ground, neighbours: _Neighbours, answers: _Answer
         ("stage rooms", stage_rooms.reconciler.run()),
         ("sweep", sweep.run()),
         ("old jobs", old_jobs.run()),
+        ("old backups", _backups(ground).run()),
     ):
         await ground.parts.enter(name, background(loop))
+
+
+def _backups(ground: _Ground) -> Backups:
+    catalog = Catalog(ground.store, ground.mirrors.catalog)
+    every = ground.settings.jobs.sweep
+    return Backups(ground.store, catalog, ground.clock, ground.rng, every)
 
 
 async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answers) -> None:
@@ -273,9 +282,12 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
     )
     catalog = Catalog(ground.store, ground.mirrors.catalog)
     secrets = SecretReader(catalog, answers.tokens, ground.sealer)
-    errands = CatalogServicer(ground.store, answers.tokens, secrets, ground.clock)
+    backups = _backups(ground)
+    errands = CatalogServicer(ground.store, answers.tokens, secrets, backups, ground.clock)
+    of_nodes = NodeStageServicer(catalog, answers.tokens, neighbours.stages)
     mesh = ground.mesh
     add_sql = partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)
+    add_stages = partial(stages_pb2_grpc.add_StageServiceServicer_to_server, of_nodes)
     add_errands = partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands)
     await ground.parts.enter(
         "grpc",
@@ -283,7 +295,11 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
             Role.API,
             [f"{host}:{mesh.grpc_port(Role.API)}" for host in node_addresses(mesh)],
             mesh.folder("tls"),
-            [(SQL_SERVICE, add_sql), (CATALOG_SERVICE, add_errands)],
+            [
+                (SQL_SERVICE, add_sql),
+                (CATALOG_SERVICE, add_errands),
+                (STAGE_SERVICE, add_stages),
+            ],
             callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER, Role.AGENT],
         ),
     )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from snowcave.hypervisor import announce, fabric, machine, vms
+from snowcave.hypervisor import announce, fabric, machine, storage, vms
 from snowcave.hypervisor.service import open_service
 from snowcave.hypervisor.settings import HypervisorSettings
 from snowcave.kit.clock import Clock, LoopClock
@@ -30,6 +30,7 @@ async def build(settings: HypervisorSettings, parts: Parts) -> None:
     wanted = await parts.enter("vms", follow(store, keys.VMS, mesh.host))
     parts.health.mirrors["vm"] = wanted.digest
     running = await parts.enter("reconciler", reconciling(settings, wanted, clock, environment()))
+    await parts.enter("storage", storage.open_storage(mesh, store, settings.storage, clock))
     await parts.enter("service", open_service(mesh, running))
     message = announce.host(mesh, machine.read(), clock)
     await parts.enter(

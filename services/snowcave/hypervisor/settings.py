@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from snowcave.hypervisor.storage import StorageSettings
 from snowcave.runtime.mesh import Mesh
 
 
@@ -22,6 +23,7 @@ class HypervisorSettings:
     agent_backoff: float = 10.0
     # VMs that are made or removed at once.
     workers: int = 4
+    storage: StorageSettings = field(default_factory=StorageSettings)
     # The container engine's socket; empty: the mesh's, else our own engine's if there, else the machine's.
     engine_socket: str = ""
     # The program of an agent; empty: this one.

@@ -49,6 +49,7 @@ async def remove_vm(mesh: Mesh, node: str, *, grace: float) -> None:
     await namespaces.remove(mesh.vm_namespace(node))
     await asyncio.to_thread(_remove_folder, node_folder(mesh, node))
     await asyncio.to_thread(_remove_folder, mesh.session_folder / node)
+    await asyncio.to_thread(_remove_folder, mesh.session_folder / f"{node}.secrets")
     pid_file(mesh, node).unlink(missing_ok=True)
     log.info("vm_removed", node=node)
 

@@ -101,6 +101,7 @@ IN_SCHEMA = (
     "image_repository",
     "stage",
     "secret",
+    "snapshot",
     "network_rule",
     "tag",
 )

@@ -12,6 +12,7 @@ from snowcave.scheduler.service_view import (
     ServiceView,
     count_of,
     have_of,
+    restores_of,
     until_clear,
     until_suspended,
     want_of,
@@ -106,6 +107,7 @@ def _assignment(
         spec_digest=service.service.spec_digest,
         identity=view.identity,
         is_job=service.service.is_job,
+        restores=restores_of(service.service, ordinal),
     )
     if one.is_job:
         one.job_index, one.jobs_count = ordinal, count_of(view)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18snowcave/v1/stages.proto\x12\x0bsnowcave.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"|\n\tStageFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0b\n\x03md5\x18\x03 \x01(\t\x12\x15\n\rclient_digest\x18\x04 \x01(\t\x12/\n\x0bmodified_on\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcf\x01\n\x0ePutFileRequest\x12\x30\n\x04head\x18\x01 \x01(\x0b\x32 .snowcave.v1.PutFileRequest.HeadH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x12\n\x08\x63omplete\x18\x03 \x01(\x08H\x00\x1a\\\n\x04Head\x12\r\n\x05stage\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\toverwrite\x18\x03 \x01(\x08\x12\x15\n\rclient_digest\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x03\x42\x06\n\x04part\"B\n\x0cPutFileReply\x12$\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x16.snowcave.v1.StageFile\x12\x0c\n\x04kept\x18\x02 \x01(\x08\"-\n\x0eGetFileRequest\x12\r\n\x05stage\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\"B\n\tFilePiece\x12$\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x16.snowcave.v1.StageFile\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"Q\n\x10ListFilesRequest\x12\r\n\x05stage\x18\x01 \x01(\x03\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x0f\n\x07pattern\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\"7\n\x0eListFilesReply\x12%\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x16.snowcave.v1.StageFile\"2\n\x12RemoveFilesRequest\x12\r\n\x05stage\x18\x01 \x01(\x03\x12\r\n\x05paths\x18\x02 \x03(\t\"#\n\x10RemoveFilesReply\x12\x0f\n\x07removed\x18\x01 \x03(\t\"\"\n\x11\x43learStageRequest\x12\r\n\x05stage\x18\x01 \x01(\x03\"\x11\n\x0f\x43learStageReply\"\x13\n\x11ListStagesRequest\"!\n\x0fListStagesReply\x12\x0e\n\x06stages\x18\x01 \x03(\x03\x32\x8c\x04\n\x0cStageService\x12\x43\n\x07PutFile\x12\x1b.snowcave.v1.PutFileRequest\x1a\x19.snowcave.v1.PutFileReply(\x01\x12@\n\x07GetFile\x12\x1b.snowcave.v1.GetFileRequest\x1a\x16.snowcave.v1.FilePiece0\x01\x12\x43\n\x0c\x44\x65scribeFile\x12\x1b.snowcave.v1.GetFileRequest\x1a\x16.snowcave.v1.StageFile\x12I\n\tListFiles\x12\x1d.snowcave.v1.ListFilesRequest\x1a\x1b.snowcave.v1.ListFilesReply0\x01\x12M\n\x0bRemoveFiles\x12\x1f.snowcave.v1.RemoveFilesRequest\x1a\x1d.snowcave.v1.RemoveFilesReply\x12J\n\nClearStage\x12\x1e.snowcave.v1.ClearStageRequest\x1a\x1c.snowcave.v1.ClearStageReply\x12J\n\nListStages\x12\x1e.snowcave.v1.ListStagesRequest\x1a\x1c.snowcave.v1.ListStagesReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18snowcave/v1/stages.proto\x12\x0bsnowcave.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"|\n\tStageFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0b\n\x03md5\x18\x03 \x01(\t\x12\x15\n\rclient_digest\x18\x04 \x01(\t\x12/\n\x0bmodified_on\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcf\x01\n\x0ePutFileRequest\x12\x30\n\x04head\x18\x01 \x01(\x0b\x32 .snowcave.v1.PutFileRequest.HeadH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x12\n\x08\x63omplete\x18\x03 \x01(\x08H\x00\x1a\\\n\x04Head\x12\r\n\x05stage\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\toverwrite\x18\x03 \x01(\x08\x12\x15\n\rclient_digest\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x03\x42\x06\n\x04part\"B\n\x0cPutFileReply\x12$\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x16.snowcave.v1.StageFile\x12\x0c\n\x04kept\x18\x02 \x01(\x08\"M\n\x0eGetFileRequest\x12\r\n\x05stage\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0e\n\x06length\x18\x04 \x01(\x03\"B\n\tFilePiece\x12$\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x16.snowcave.v1.StageFile\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"Q\n\x10ListFilesRequest\x12\r\n\x05stage\x18\x01 \x01(\x03\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x0f\n\x07pattern\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\"7\n\x0eListFilesReply\x12%\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x16.snowcave.v1.StageFile\"2\n\x12RemoveFilesRequest\x12\r\n\x05stage\x18\x01 \x01(\x03\x12\r\n\x05paths\x18\x02 \x03(\t\"#\n\x10RemoveFilesReply\x12\x0f\n\x07removed\x18\x01 \x03(\t\"\"\n\x11\x43learStageRequest\x12\r\n\x05stage\x18\x01 \x01(\x03\"\x11\n\x0f\x43learStageReply\"\x13\n\x11ListStagesRequest\"!\n\x0fListStagesReply\x12\x0e\n\x06stages\x18\x01 \x03(\x03\x32\x8c\x04\n\x0cStageService\x12\x43\n\x07PutFile\x12\x1b.snowcave.v1.PutFileRequest\x1a\x19.snowcave.v1.PutFileReply(\x01\x12@\n\x07GetFile\x12\x1b.snowcave.v1.GetFileRequest\x1a\x16.snowcave.v1.FilePiece0\x01\x12\x43\n\x0c\x44\x65scribeFile\x12\x1b.snowcave.v1.GetFileRequest\x1a\x16.snowcave.v1.StageFile\x12I\n\tListFiles\x12\x1d.snowcave.v1.ListFilesRequest\x1a\x1b.snowcave.v1.ListFilesReply0\x01\x12M\n\x0bRemoveFiles\x12\x1f.snowcave.v1.RemoveFilesRequest\x1a\x1d.snowcave.v1.RemoveFilesReply\x12J\n\nClearStage\x12\x1e.snowcave.v1.ClearStageRequest\x1a\x1c.snowcave.v1.ClearStageReply\x12J\n\nListStages\x12\x1e.snowcave.v1.ListStagesRequest\x1a\x1c.snowcave.v1.ListStagesReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,25 +41,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUTFILEREPLY']._serialized_start=410
   _globals['_PUTFILEREPLY']._serialized_end=476
   _globals['_GETFILEREQUEST']._serialized_start=478
-  _globals['_GETFILEREQUEST']._serialized_end=523
-  _globals['_FILEPIECE']._serialized_start=525
-  _globals['_FILEPIECE']._serialized_end=591
-  _globals['_LISTFILESREQUEST']._serialized_start=593
-  _globals['_LISTFILESREQUEST']._serialized_end=674
-  _globals['_LISTFILESREPLY']._serialized_start=676
-  _globals['_LISTFILESREPLY']._serialized_end=731
-  _globals['_REMOVEFILESREQUEST']._serialized_start=733
-  _globals['_REMOVEFILESREQUEST']._serialized_end=783
-  _globals['_REMOVEFILESREPLY']._serialized_start=785
-  _globals['_REMOVEFILESREPLY']._serialized_end=820
-  _globals['_CLEARSTAGEREQUEST']._serialized_start=822
-  _globals['_CLEARSTAGEREQUEST']._serialized_end=856
-  _globals['_CLEARSTAGEREPLY']._serialized_start=858
-  _globals['_CLEARSTAGEREPLY']._serialized_end=875
-  _globals['_LISTSTAGESREQUEST']._serialized_start=877
-  _globals['_LISTSTAGESREQUEST']._serialized_end=896
-  _globals['_LISTSTAGESREPLY']._serialized_start=898
-  _globals['_LISTSTAGESREPLY']._serialized_end=931
-  _globals['_STAGESERVICE']._serialized_start=934
-  _globals['_STAGESERVICE']._serialized_end=1458
+  _globals['_GETFILEREQUEST']._serialized_end=555
+  _globals['_FILEPIECE']._serialized_start=557
+  _globals['_FILEPIECE']._serialized_end=623
+  _globals['_LISTFILESREQUEST']._serialized_start=625
+  _globals['_LISTFILESREQUEST']._serialized_end=706
+  _globals['_LISTFILESREPLY']._serialized_start=708
+  _globals['_LISTFILESREPLY']._serialized_end=763
+  _globals['_REMOVEFILESREQUEST']._serialized_start=765
+  _globals['_REMOVEFILESREQUEST']._serialized_end=815
+  _globals['_REMOVEFILESREPLY']._serialized_start=817
+  _globals['_REMOVEFILESREPLY']._serialized_end=852
+  _globals['_CLEARSTAGEREQUEST']._serialized_start=854
+  _globals['_CLEARSTAGEREQUEST']._serialized_end=888
+  _globals['_CLEARSTAGEREPLY']._serialized_start=890
+  _globals['_CLEARSTAGEREPLY']._serialized_end=907
+  _globals['_LISTSTAGESREQUEST']._serialized_start=909
+  _globals['_LISTSTAGESREQUEST']._serialized_end=928
+  _globals['_LISTSTAGESREPLY']._serialized_start=930
+  _globals['_LISTSTAGESREPLY']._serialized_end=963
+  _globals['_STAGESERVICE']._serialized_start=966
+  _globals['_STAGESERVICE']._serialized_end=1490
 # @@protoc_insertion_point(module_scope)

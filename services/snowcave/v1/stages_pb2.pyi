@@ -55,12 +55,16 @@ class PutFileReply(_message.Message):
     def __init__(self, file: _Optional[_Union[StageFile, _Mapping]] = ..., kept: _Optional[bool] = ...) -> None: ...
 
 class GetFileRequest(_message.Message):
-    __slots__ = ("stage", "path")
+    __slots__ = ("stage", "path", "offset", "length")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
     stage: int
     path: str
-    def __init__(self, stage: _Optional[int] = ..., path: _Optional[str] = ...) -> None: ...
+    offset: int
+    length: int
+    def __init__(self, stage: _Optional[int] = ..., path: _Optional[str] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
 
 class FilePiece(_message.Message):
     __slots__ = ("file", "content")

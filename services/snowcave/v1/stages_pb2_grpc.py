@@ -26,7 +26,10 @@ if _version_not_supported:
 
 
 class StageServiceStub:
-    """A stage is known here by its uid alone. Paths have no leading slash and no empty, `.` or `..` part.
+    """Api serves the same to agents, for the stage volumes of their instances: metadata names node, instance and volume,
+    and only files below the volume's folder are reached, with the privileges that the service's owner then has.
+
+    A stage is known here by its uid alone. Paths have no leading slash and no empty, `.` or `..` part.
     """
 
     def __init__(self, channel):
@@ -73,7 +76,10 @@ class StageServiceStub:
 
 
 class StageServiceServicer:
-    """A stage is known here by its uid alone. Paths have no leading slash and no empty, `.` or `..` part.
+    """Api serves the same to agents, for the stage volumes of their instances: metadata names node, instance and volume,
+    and only files below the volume's folder are reached, with the privileges that the service's owner then has.
+
+    A stage is known here by its uid alone. Paths have no leading slash and no empty, `.` or `..` part.
     """
 
     def PutFile(self, request_iterator, context):
@@ -172,7 +178,10 @@ def add_StageServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StageService:
-    """A stage is known here by its uid alone. Paths have no leading slash and no empty, `.` or `..` part.
+    """Api serves the same to agents, for the stage volumes of their instances: metadata names node, instance and volume,
+    and only files below the volume's folder are reached, with the privileges that the service's owner then has.
+
+    A stage is known here by its uid alone. Paths have no leading slash and no empty, `.` or `..` part.
     """
 
     @staticmethod

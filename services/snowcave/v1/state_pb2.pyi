@@ -616,20 +616,22 @@ class BlockConfig(_message.Message):
     def __init__(self, from_snapshot: _Optional[str] = ..., snapshot: _Optional[int] = ..., iops: _Optional[int] = ..., throughput: _Optional[int] = ..., encryption: _Optional[str] = ..., snapshot_on_delete: _Optional[bool] = ..., snapshot_delete_after_secs: _Optional[int] = ...) -> None: ...
 
 class StageVolume(_message.Message):
-    __slots__ = ("path", "stage", "folder", "metadata_cache", "requests", "limits")
+    __slots__ = ("path", "stage", "folder", "metadata_cache", "requests", "limits", "writable")
     PATH_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     FOLDER_FIELD_NUMBER: _ClassVar[int]
     METADATA_CACHE_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    WRITABLE_FIELD_NUMBER: _ClassVar[int]
     path: str
     stage: int
     folder: str
     metadata_cache: str
     requests: Resources
     limits: Resources
-    def __init__(self, path: _Optional[str] = ..., stage: _Optional[int] = ..., folder: _Optional[str] = ..., metadata_cache: _Optional[str] = ..., requests: _Optional[_Union[Resources, _Mapping]] = ..., limits: _Optional[_Union[Resources, _Mapping]] = ...) -> None: ...
+    writable: bool
+    def __init__(self, path: _Optional[str] = ..., stage: _Optional[int] = ..., folder: _Optional[str] = ..., metadata_cache: _Optional[str] = ..., requests: _Optional[_Union[Resources, _Mapping]] = ..., limits: _Optional[_Union[Resources, _Mapping]] = ..., writable: _Optional[bool] = ...) -> None: ...
 
 class Resources(_message.Message):
     __slots__ = ("cpu_milli", "memory_bytes", "gpu", "has_cpu", "has_memory")

@@ -105,7 +105,7 @@ def test_the_bundle_trusts_us_and_whom_the_machine_trusts(tmp_path: Path):
 
 def test_containers_see_token_and_certificates_and_a_specification_may_trust_others():
     ground = replace(GROUND, sessions="/run/s", certificates="/run/c")
-    plain = recipe.container(ground, assignment(), spec(), joins=_ID, run=Run())
+    plain = recipe.container(ground, assignment(), spec(), joins=_ID, run=Run(), secrets={})
     mounts = {one.target: one.source for one in plain.mounts}
     assert mounts == {"/snowflake/session": "/run/s/7-0-1", "/snowflake/certificates": "/run/c"}
     assert plain.env["SSL_CERT_FILE"] == "/snowflake/certificates/ca-bundle.pem"
@@ -113,5 +113,5 @@ def test_containers_see_token_and_certificates_and_a_specification_may_trust_oth
     own = spec()
     own.env["SSL_CERT_FILE"] = "/mine.pem"
     own.env["SNOWFLAKE_HOST"] = "elsewhere"
-    chosen = recipe.container(ground, assignment(), own, joins=_ID, run=Run()).env
+    chosen = recipe.container(ground, assignment(), own, joins=_ID, run=Run(), secrets={}).env
     assert (chosen["SSL_CERT_FILE"], chosen["SNOWFLAKE_HOST"]) == ("/mine.pem", GROUND.api_host)

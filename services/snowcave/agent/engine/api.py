@@ -55,10 +55,13 @@ class SandboxNames:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A folder of the machine that a container may read."""
+    """A folder of the machine that a container may read, or write."""
 
     source: str
     target: str
+    writable: bool = False
+    # What is mounted over the folder later shows in the container, too.
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

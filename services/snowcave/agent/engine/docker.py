@@ -20,6 +20,7 @@ from snowcave.agent.engine.api import (
     Credential,
     EngineEvent,
     EngineInfo,
+    Mount,
     Phase,
     Recipe,
     Usage,
@@ -297,10 +298,7 @@ def _host_config(recipe: Recipe) -> dict[str, Any]:
             "Config": {"max-size": "50m", "max-file": "5", "compress": "false"},
         },
         "CpuShares": recipe.cpu_shares,
-        "Mounts": [
-            {"Type": "bind", "Source": one.source, "Target": one.target, "ReadOnly": True}
-            for one in recipe.mounts
-        ],
+        "Mounts": [_mount(one) for one in recipe.mounts],
     }
     if recipe.cpu_milli:
         quota = max(_LEAST_QUOTA, recipe.cpu_milli * _PERIOD // 1000)
@@ -316,6 +314,16 @@ def _host_config(recipe: Recipe) -> dict[str, Any]:
             "ExtraHosts": [f"{name}:{address}" for name, address in names.extra_hosts.items()],
         }
     return host
+
+
+def _mount(one: Mount) -> dict[str, Any]:
+    return {
+        "Type": "bind",
+        "Source": one.source,
+        "Target": one.target,
+        "ReadOnly": not one.writable,
+        "BindOptions": {"Propagation": "rslave" if one.follows else "rprivate"},
+    }
 
 
 def _container(found: Mapping[str, Any]) -> Container:

@@ -60,7 +60,7 @@ class Keeper:
     async def list_instances(self) -> Iterable[str]:
         """All that are assigned, reported or found in the engine."""
         known = {parts[1] for parts, _ in self.assigned.items(self.node)}
-        known |= set(self.views) | set(self.reports.before)
+        known |= set(self.views) | set(self.reports.before) | self.steps.volumes.instances()
         try:
             found = await self.steps.engine.list(self.steps.ground.labels)
         except EngineUnavailable as error:
@@ -109,6 +109,9 @@ class Keeper:
         for _ in range(_ROUNDS):
             await self._look(instance, view)
             images = self._images(want)
+            if view.empty and (want is None or want.stopping):
+                # Before it is told that the instance is gone: what comes after it needs them.
+                await self.steps.volumes.release(instance)
             decided = plan(want, view, images, self.policy, self.steps.clock.now())
             again_in = decided.again_in
             self._tell(instance, want, view, images)
@@ -189,6 +192,7 @@ class Keeper:
         self.views.pop(instance, None)
         self.steps.images.release(instance)
         self.steps.sessions.drop(instance)
+        self.steps.secrets.drop(instance)
         self.reports.before.pop(instance, None)
         if self.assigned.get(self.node, instance) is None:
             self.reports.drop(instance)

@@ -45,6 +45,9 @@ class Ground:
     # Empty: there is none.
     sessions: str = ""
     certificates: str = ""
+    # The same for the volumes and the secrets of instances.
+    volumes: str = ""
+    secrets: str = ""
     cgroup_parent: str = ""
     # The most a container may have; 0 where nobody said.
     cpu_milli: int = 0
@@ -114,7 +117,9 @@ def container(
     spec: state.ContainerSpec,
     joins: ContainerId,
     run: Run,
+    secrets: Mapping[str, str],
 ) -> Recipe:
+    """`secrets`: the variables that secrets give it."""
     labels = _labels(ground, want, spec.name)
     labels |= {RUN_LABEL: str(run.number), STREAK_LABEL: str(run.streak)}
     if run.last_exit is not None:
@@ -125,8 +130,8 @@ def container(
         labels=labels,
         entrypoint=tuple(spec.command),
         command=tuple(spec.args),
-        env={**_trust(ground), **spec.env, **_environment(ground, want)},
-        mounts=_mounts(ground, want),
+        env={**_trust(ground), **spec.env, **secrets, **_environment(ground, want)},
+        mounts=_mounts(ground, want, spec),
         joins=joins,
         cgroup_parent=ground.cgroup_parent,
         cpu_milli=_at_most(spec.limits.cpu_milli, ground.cpu_milli),
@@ -137,12 +142,23 @@ def container(
     )
 
 
-def _mounts(ground: Ground, want: state.Assignment) -> tuple[Mount, ...]:
+def _mounts(
+    ground: Ground, want: state.Assignment, spec: state.ContainerSpec
+) -> tuple[Mount, ...]:
     mounts: list[Mount] = []
     if ground.sessions:
         mounts.append(Mount(f"{ground.sessions}/{want.instance}", SESSION_FOLDER))
     if ground.certificates:
         mounts.append(Mount(ground.certificates, CERTIFICATES_FOLDER))
+    for index, secret in enumerate(spec.secrets):
+        if secret.directory_path:
+            source = f"{ground.secrets}/{want.instance}/{spec.name}/{index}"
+            mounts.append(Mount(source, secret.directory_path))
+    stages = {volume.name for volume in want.spec.volumes if volume.HasField("stage")}
+    for mount in spec.volume_mounts:
+        source = f"{ground.volumes}/{want.instance}/{mount.name}"
+        follows = mount.name in stages
+        mounts.append(Mount(source, mount.mount_path, writable=True, follows=follows))
     return tuple(mounts)
 
 

@@ -135,7 +135,8 @@ def _state(
     if found is None or found.phase is not Phase.RUNNING:
         if images.get(spec.name) is ImageState.FAILED:
             return PENDING, PULL_FAILED
-        if spec.name in seen.problems or "" in seen.problems:
+        problem = seen.problems.get("") or seen.problems.get(spec.name)
+        if problem is not None and not problem.waiting:
             return FAILED, RETRYING
         return PENDING, WAITING
     if not spec.HasField("readiness_probe") or probe.passing:

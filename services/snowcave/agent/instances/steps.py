@@ -1,5 +1,6 @@
 """Takes one step of a plan: the engine, the network and the images do it, the view learns of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
@@ -24,7 +25,13 @@ from snowcave.agent.instances.plan import (
 from snowcave.agent.instances.recipe import Ground, Run
 from snowcave.agent.instances.view import Problem, View
 from snowcave.kit.clock import Clock
-from snowcave.model.errors import ContainerGone, EngineRefused, ImageMissing
+from snowcave.model.errors import (
+    ContainerGone,
+    EngineRefused,
+    EngineUnavailable,
+    ImageMissing,
+    SnowcaveError,
+)
 from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
@@ -61,6 +68,34 @@ class Sessions(Protocol):
     def drop(self, instance: str) -> None: ...
 
 
+class Volumes(Protocol):
+    """Keeps an instance's volumes."""
+
+    def instances(self) -> set[str]:
+        """Those that have any."""
+        ...
+
+    async def prepare(self, want: state.Assignment) -> None:
+        """They are there when this returns. Raises SnowcaveError where they cannot be yet."""
+        ...
+
+    async def release(self, instance: str) -> None:
+        """Its containers are gone: another instance may have them."""
+        ...
+
+
+class Secrets(Protocol):
+    """Keeps the secrets of an instance's containers."""
+
+    async def prepare(
+        self, want: state.Assignment, container: state.ContainerSpec
+    ) -> Mapping[str, str]:
+        """Its files are there when this returns; gives its variables."""
+        ...
+
+    def drop(self, instance: str) -> None: ...
+
+
 @dataclass
 class Steps:
     ground: Ground
@@ -69,6 +104,8 @@ class Steps:
     images: Images
     logs: Logs
     sessions: Sessions
+    volumes: Volumes
+    secrets: Secrets
     clock: Clock
 
     async def take(
@@ -109,14 +146,32 @@ class Steps:
                 await self.network.plug(pid, want.instance, want.address)
                 view.plugged = pid
             case Create(container=name, sandbox=sandbox, run=run):
-                spec = _spec(want, name)
-                await self.sessions.prepare(want.instance)
-                made = recipe.container(self.ground, want, spec, sandbox, run)
-                await self._create(name, made, view)
+                await self._create_container(want, _spec(want, name), sandbox, run, view)
             case Start(container=name, id=container):
                 await self._start(name, container, view)
             case _:
                 assert_never(action)
+
+    async def _create_container(
+        self,
+        want: state.Assignment,
+        spec: state.ContainerSpec,
+        sandbox: ContainerId,
+        run: Run,
+        view: View,
+    ) -> None:
+        await self.sessions.prepare(want.instance)
+        try:
+            await self.volumes.prepare(want)
+            secrets = await self.secrets.prepare(want, spec)
+        except EngineUnavailable:
+            raise
+        except SnowcaveError as error:
+            log.info("container_waits", container=spec.name, reason=error.message)
+            self._problem(spec.name, view, waiting=True)
+            return
+        made = recipe.container(self.ground, want, spec, sandbox, run, secrets)
+        await self._create(spec.name, made, view)
 
     async def _create(self, name: str, made: recipe.Recipe, view: View) -> None:
         try:
@@ -167,9 +222,10 @@ class Steps:
         await self.engine.remove(container)
         view.drop(container)
 
-    def _problem(self, name: str, view: View) -> None:
+    def _problem(self, name: str, view: View, *, waiting: bool = False) -> None:
         before = view.problems.get(name)
-        view.problems[name] = Problem(self.clock.now(), before.tries + 1 if before else 1)
+        tries = before.tries + 1 if before else 1
+        view.problems[name] = Problem(self.clock.now(), tries, waiting)
 
 
 def _spec(want: state.Assignment, name: str) -> state.ContainerSpec:

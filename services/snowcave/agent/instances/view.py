@@ -14,6 +14,8 @@ class Problem:
 
     at: datetime
     tries: int = 1
+    # It waits for what is not there yet: nothing has failed.
+    waiting: bool = False
 
 
 @dataclass(slots=True)

@@ -16,10 +16,11 @@ class Mirrors:
     grants: Mirror[state.Grant]
     pools: Mirror[state.PoolStatus]
     services: Mirror[state.ServiceStatus]
+    snapshots: Mirror[state.SnapshotStatus]
     images: Mirror[state.Image]
     hosts: Mirror[state.Host]
-
     nodes: Mirror[state.Node]
+
 
 async def follow_catalog(
     store: Store,
@@ -35,7 +36,8 @@ async def follow_catalog(
         grants=await parts.enter("grants", follow(store, keys.GRANTS)),
         pools=await parts.enter("pool status", follow(store, keys.POOL_STATUS)),
         services=await parts.enter("service status", follow(store, keys.SERVICE_STATUS)),
+        snapshots=await parts.enter("snapshot status", follow(store, keys.SNAPSHOT_STATUS)),
         images=await parts.enter("images", follow(store, keys.IMAGES)),
         hosts=await parts.enter("hosts", follow(store, keys.HOSTS)),
-    )
         nodes=await parts.enter("nodes", follow(store, keys.NODES)),
+    )

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from snowcave.api.catalog.backups import Backups
 from snowcave.api.idle import Idle
 from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.sessions.service_tokens import ServiceTokens
@@ -48,11 +49,17 @@ def resume(found: state.Object, now: Timestamp) -> bool:
 
 class CatalogServicer(stubs.CatalogServiceServicer):
     def __init__(
-        self, store: Store, tokens: ServiceTokens, secrets: SecretReader, clock: Clock
+        self,
+        store: Store,
+        tokens: ServiceTokens,
+        secrets: SecretReader,
+        backups: Backups,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._tokens = tokens
         self._secrets = secrets
+        self._backups = backups
         self._clock = clock
         self._idle = Idle(store, clock)
 
@@ -96,6 +103,8 @@ class CatalogServicer(stubs.CatalogServiceServicer):
             if not found.HasField("dropped_on"):
                 raise ValueInvalid(f"Object {request.uid} has not been dropped.")
             await self._revoke_all(request.uid)
+            if found.WhichOneof("body") == "service":
+                await self._backups.make(found)
             held = Compare(kept.key, mod_revision=kept.mod_revision)
             if (await self._store.txn([held], [Delete(kept.key)])).succeeded:
                 log.info("object_forgotten", uid=request.uid)

@@ -54,14 +54,21 @@ class ServiceTokens:
 
     async def assigned_to(self, node: str, instance: str, caller: str) -> int:
         """uid of the service whose instance the node's agent runs. Raises NotAuthorized as `issue` does."""
+        assigned = await self.assignment(node, instance, caller)
+        if assigned.stopping:
+            raise NotAuthorized(f"instance '{instance}'")
+        return assigned.service
+
+    async def assignment(self, node: str, instance: str, caller: str) -> state.Assignment:
+        """What the node's agent runs, also while it is stopping. Raises NotAuthorized as `issue` does."""
         assigned = self.assignments.get(node, instance) or await self._just_assigned(
             node, instance
         )
         where = self.nodes.get(node) or await self._just_started(node)
         address = where.agent_address.rpartition(":")[0] if where else ""
-        if assigned is None or assigned.stopping or address != caller:
+        if assigned is None or address != caller:
             raise NotAuthorized(f"instance '{instance}'")
-        return assigned.service
+        return assigned
 
     async def _just_assigned(self, node: str, instance: str) -> state.Assignment | None:
         kept = await self.store.get(keys.ASSIGNMENTS.key(node, instance))

@@ -4,11 +4,12 @@ from typing import Any
 
 from snowcave.api.sql import properties
 from snowcave.api.sql.cursor import Cursor
-from snowcave.api.sql.domains import WORDS, accept_domain
+from snowcave.api.sql.domains import accept_domain
 from snowcave.api.sql.functions import argument_types, create_function, is_service_function
 from snowcave.api.sql.lexer import Token
 from snowcave.api.sql.options import Clause, Options, read_options, read_unset
 from snowcave.api.sql.services import create_service, restore_volume, source_clauses
+from snowcave.api.sql.snapshots import create_snapshot
 from snowcave.api.sql.tags import allowed_values, tag_action
 from snowcave.api.sql.tree import (
     Action,
@@ -38,11 +39,11 @@ OURS = (
     "function",
     "stage",
     "secret",
+    "snapshot",
     "network_rule",
     "integration",
     "tag",
 )
-_LATER = ("snapshot",)
 _ACCOUNT_OBJECTS = ("database", "role", "user", "warehouse", "compute_pool", "integration")
 _NO_REPLACE = ("compute_pool", "service")
 
@@ -80,6 +81,8 @@ def parse_create(cursor: Cursor) -> Statement | None:
         return create_function(cursor, existing)
     if domain == "service":
         return create_service(cursor, existing)
+    if domain == "snapshot":
+        return create_snapshot(cursor, existing)
     flags = {"TRANSIENT"} if transient else {"TEMPORARY"} if temporary else set[str]()
     if domain == "integration":
         flags.add(_category(cursor, start))
@@ -126,7 +129,6 @@ def _for_application(cursor: Cursor) -> None:
 def parse_alter(cursor: Cursor) -> Statement | None:
     cursor.expect("ALTER")
     domain = accept_domain(cursor)
-    _refuse_later(domain)
     if domain not in OURS:
         return None
     if_exists = _if(None, cursor)
@@ -197,7 +199,6 @@ def _source(cursor: Cursor) -> SpecSource:
 def parse_drop(cursor: Cursor) -> Statement | None:
     cursor.expect("DROP")
     domain = accept_domain(cursor)
-    _refuse_later(domain)
     if domain not in OURS:
         return None
     if_exists = _if(None, cursor)
@@ -213,7 +214,6 @@ def parse_drop(cursor: Cursor) -> Statement | None:
 def parse_describe(cursor: Cursor) -> Statement | None:
     cursor.take()
     domain = accept_domain(cursor)
-    _refuse_later(domain)
     if domain not in OURS:
         return None
     name = _name(cursor, domain)
@@ -262,9 +262,3 @@ def _name(cursor: Cursor, domain: str) -> ObjectName:
 
 def _if(word: str | None, cursor: Cursor) -> bool:
     return cursor.accept("IF", "NOT", "EXISTS") if word else cursor.accept("IF", "EXISTS")
-
-
-def _refuse_later(domain: str | None) -> None:
-    if domain in _LATER:
-        words = next(words for words, known in WORDS.items() if known == domain)
-        raise Unsupported(" ".join(words))

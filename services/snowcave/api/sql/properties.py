@@ -155,6 +155,7 @@ CREATE: Mapping[str, Mapping[str, Reader]] = {
     "warehouse": WAREHOUSE,
     "compute_pool": {**COMPUTE_POOL_SET, "INITIALLY_SUSPENDED": read_boolean},
     "image_repository": {"ENCRYPTION": read_group, **_COMMENT},
+    "snapshot": _COMMENT,
     "stage": {
         "ENCRYPTION": read_group,
         "DIRECTORY": read_group,
@@ -176,6 +177,7 @@ SET: Mapping[str, Mapping[str, Reader]] = {
     "warehouse": WAREHOUSE,
     "compute_pool": COMPUTE_POOL_SET,
     "image_repository": _COMMENT,
+    "snapshot": _COMMENT,
     "stage": {"DIRECTORY": read_group, "FILE_FORMAT": read_group, **_COMMENT},
     "service": SERVICE,
     "function": FUNCTION,

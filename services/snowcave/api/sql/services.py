@@ -7,6 +7,7 @@ from snowcave.api.sql import properties
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.lexer import Kind
 from snowcave.api.sql.options import Clause, read_options
+from snowcave.api.sql.snapshots import volume_name
 from snowcave.api.sql.stages import read_stage
 from snowcave.api.sql.tree import CreateService, Existing, RestoreVolume, SpecSource
 from snowcave.model.names import ObjectName
@@ -45,11 +46,7 @@ def create_service(cursor: Cursor, existing: Existing) -> CreateService:
 def restore_volume(cursor: Cursor, service: ObjectName, if_exists: bool) -> RestoreVolume:
     """After ALTER SERVICE and its name."""
     cursor.expect("RESTORE", "VOLUME")
-    token = cursor.peek()
-    # Volumes are named in lower case by specifications; quotes only keep what is written.
-    name = cursor.word_or_string()
-    if token.kind is Kind.NUMBER:
-        raise cursor.unexpected("identifier", token)
+    name = volume_name(cursor)
     cursor.expect("INSTANCES")
     numbers = cursor.in_parentheses(cursor.integer) if cursor.at("(") else None
     instances = numbers or cursor.comma_list(cursor.integer)

@@ -84,13 +84,16 @@ class StageServicer(stages_pb2_grpc.StageServiceServicer):
             info, file = await asyncio.to_thread(self._files.open, request.stage, request.path)
             try:
                 yield pb.FilePiece(file=message(info))
-                while piece := await asyncio.to_thread(self._read, file):
+                file.seek(request.offset)
+                left = request.length or info.size
+                while left and (piece := await asyncio.to_thread(self._read, file, left)):
+                    left -= len(piece)
                     yield pb.FilePiece(content=piece)
             finally:
                 file.close()
 
-    def _read(self, file: BinaryIO) -> bytes:
-        return file.read(self._settings.piece)
+    def _read(self, file: BinaryIO, most: int) -> bytes:
+        return file.read(min(self._settings.piece, most))
 
     async def DescribeFile(self, request: pb.GetFileRequest, context: Any) -> pb.StageFile:  # noqa: N802
         return message(await asyncio.to_thread(self._files.describe, request.stage, request.path))

@@ -22,6 +22,7 @@ from snowcave.api.sql.tree.services import (
 )
 from snowcave.api.sql.tree.sessions import SetParameters, UnsetParameters, Use
 from snowcave.api.sql.tree.shows import Scope, Show, ShowParameters
+from snowcave.api.sql.tree.snapshots import CreateSnapshot
 from snowcave.api.sql.tree.specifications import SpecSource
 from snowcave.api.sql.tree.users import AlterToken, ShowTokens, TokenAction
 
@@ -31,6 +32,7 @@ Statement = (
     | ExecuteJob
     | RestoreVolume
     | CreateFunction
+    | CreateSnapshot
     | Alter
     | Drop
     | Undrop
@@ -61,6 +63,7 @@ __all__ = [
     "Create",
     "CreateFunction",
     "CreateService",
+    "CreateSnapshot",
     "Describe",
     "Drop",
     "ExecuteJob",

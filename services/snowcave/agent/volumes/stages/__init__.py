@@ -1,0 +1,1 @@
+"""Stage volumes: a stage's files as a file system, spoken to the kernel over /dev/fuse."""

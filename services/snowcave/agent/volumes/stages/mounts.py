@@ -1,0 +1,102 @@
+"""The stage volumes that are mounted on this node. They end with the agent; its successor mounts them anew.
+
+A container that has a stage volume keeps running meanwhile: what is mounted over the old file system shows in
+it, too. Files that were open then are lost to it.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from snowcave.agent.volumes.stages.connection import Connection, open_connection
+from snowcave.agent.volumes.stages.files import Stage
+from snowcave.agent.volumes.stages.tree import StageTree
+from snowcave.model.errors import SnowcaveError
+from snowcave.runtime.mounts import mounts
+from snowcave.v1 import state_pb2 as state
+
+log = structlog.get_logger()
+
+_CACHE = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+# Opens the stage of a volume for an instance.
+OpenStage = Callable[[str, state.VolumeSpec], Stage]
+
+
+@dataclass
+class StageMounts:
+    """Made by `open_stage_mounts`."""
+
+    spool: Path
+    open_stage: OpenStage
+    _open: dict[tuple[str, str], tuple[AsyncExitStack, Connection]] = field(
+        default_factory=dict[tuple[str, str], tuple[AsyncExitStack, Connection]]
+    )
+
+    async def prepare(self, instance: str, volume: state.VolumeSpec, target: Path) -> None:
+        """Mounted, and read once: raises what api says of the stage."""
+        found = self._open.get((instance, volume.name))
+        if found is not None and not found[1].ended.is_set():
+            return
+        stage = self.open_stage(instance, volume)
+        await stage.files("", 1)
+        tree = StageTree(
+            stage,
+            self.spool,
+            volume.uid,
+            volume.gid,
+            cached_for(volume.stage.metadata_cache),
+            volume.stage.writable,
+        )
+        if not await asyncio.to_thread(_is_mounted, target):
+            await asyncio.to_thread(target.mkdir, parents=True, exist_ok=True)
+        stack = AsyncExitStack()
+        connection = await stack.enter_async_context(open_connection(target, tree))
+        self._open[instance, volume.name] = stack, connection
+        log.info("stage_mounted", instance=instance, volume=volume.name, stage=volume.stage.path)
+
+    async def release(self, instance: str) -> None:
+        """Nobody answers any more; the mounts themselves go with the instance's folder."""
+        for key in [key for key in self._open if key[0] == instance]:
+            await self._open.pop(key)[0].aclose()
+
+    async def adopt(self, assigned: Iterable[tuple[state.Assignment, Path]]) -> None:
+        """Mount anew what an agent before this one had mounted, for containers that still run."""
+        for want, folder in assigned:
+            for volume in want.spec.volumes:
+                target = folder / volume.name
+                if volume.HasField("stage") and await asyncio.to_thread(_is_mounted, target):
+                    try:
+                        await self.prepare(want.instance, volume, target)
+                    except SnowcaveError as error:
+                        log.warning("stage_not_mounted", volume=volume.name, error=error.message)
+
+    async def close(self) -> None:
+        for instance in {key[0] for key in self._open}:
+            await self.release(instance)
+
+
+def cached_for(text: str) -> int:
+    """Seconds of a duration such as 1h30m45s; none for an empty one."""
+    match = _CACHE.fullmatch(text)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _is_mounted(target: Path) -> bool:
+    """Asks the machine and not the file system, which may have nobody to answer."""
+    return any(place == target for _, place in mounts())
+
+
+@asynccontextmanager
+async def open_stage_mounts(spool: Path, open_stage: OpenStage) -> AsyncGenerator[StageMounts]:
+    mounted = StageMounts(spool, open_stage)
+    try:
+        yield mounted
+    finally:
+        await mounted.close()
