@@ -1,6 +1,7 @@
 """What the daemons' logs tell of exceptions that nobody dealt with."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 _BEGINS = re.compile(
@@ -18,7 +19,7 @@ def accidents(log: Path) -> list[str]:
     begins = [number for number, line in enumerate(lines) if _BEGINS.search(line)]
     return [
         f"{log.name}:{first + 1}: {_told(lines[first : min(following, first + _LONGEST)])}"
-        for first, following in zip(begins, [*begins[1:], len(lines)], strict=True)
+        for first, following in pairwise([*begins, len(lines)])
     ]
 
 
