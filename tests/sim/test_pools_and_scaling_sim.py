@@ -149,6 +149,49 @@ def test_instances_of_a_distributed_pool_go_to_different_nodes():
     scenario(6, spread)
 
 
+# ---- traffic
+
+
+def test_a_probe_that_fails_after_ready_takes_an_instance_out_of_traffic_and_back():
+    async def flap(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 1)
+        await world.catalog.service(SERVICE, POOL, 2, cpu_milli=100)
+        await until(lambda: world.is_running(2))
+        (agent,) = world.host.agents.values()
+        before = {one.instance for one in world.assignments()}
+        flapping = next(one for one in world.assignments() if one.instance_id == 1)
+        for _ in range(3):
+            await agent.end(flapping, "PENDING")
+            await until(lambda: world.ready() == 1 and world.status().status == "PENDING")
+            await agent.end(flapping, "READY")
+            await until(lambda: world.is_running(2))
+        # It was neither moved nor started anew.
+        assert {one.instance for one in world.assignments()} == before
+
+    scenario(9, flap, most_nodes=1)
+
+
+def test_an_upgrade_to_a_broken_image_stops_at_the_first_instance_and_can_be_mended():
+    async def upgrade(world: Ground, scheduler: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 1)
+        await world.catalog.service(SERVICE, POOL, 3, cpu_milli=100)
+        await until(lambda: world.is_running(3))
+        (agent,) = world.host.agents.values()
+        agent.stuck[2] = "PENDING"
+        await world.catalog.service(SERVICE, POOL, 3, cpu_milli=100, digest="broken")
+        await until(lambda: {one.spec_digest for one in world.assignments()} == {"v1", "broken"})
+        await asyncio.sleep(300)
+        assert (world.ready(), world.status().is_upgrading) == (2, True)
+        digests = [one.spec_digest for one in world.status().instances]
+        assert digests == ["v1", "v1", "broken"]
+        del agent.stuck[2]
+        await world.catalog.service(SERVICE, POOL, 3, cpu_milli=100, digest="mended")
+        await until(lambda: {one.spec_digest for one in world.assignments()} == {"mended"})
+        await until(lambda: world.is_running(3))
+
+    scenario(10, upgrade, most_nodes=1)
+
+
 # ---- services that nobody calls
 
 
