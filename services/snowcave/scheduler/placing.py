@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from typing import Literal, NamedTuple, Protocol
 
+import prometheus_client
 import structlog
 
 from snowcave.runtime.reconciler import Done, Reconciler
@@ -16,6 +17,12 @@ from snowcave.store.election import Reign
 from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
+
+STEPS = prometheus_client.Histogram(
+    "snowcave_scheduler_step_seconds",
+    "One decision with its write",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 5.0),
+)
 
 
 class Catalog(Protocol):
@@ -56,9 +63,11 @@ class Placing:
         if not self._ledger.leading:
             return Done()  # everything is looked at when a reign begins
         async with self._ledger.turn() as book:
-            step = self._decide(target, book)
+            with STEPS.time():
+                step = self._decide(target, book)
+                if step.writes:
+                    await self._ledger.commit(step.writes, book)
             if step.writes:
-                await self._ledger.commit(step.writes, book)
                 log.debug(
                     "step_written", target=f"{target.kind}/{target.uid}", writes=len(step.writes)
                 )
