@@ -3,10 +3,13 @@
 from tests.kit.statement_table import (
     access,
     containers_of_schemas,
+    identities,
     jobs,
     ordinary,
+    pool_extras,
     pools,
     repositories,
+    secrets_and_egress,
     services,
     specifications,
     stages,
@@ -26,6 +29,9 @@ FAMILIES = [
         syntax,
         containers_of_schemas,
         access,
+        identities,
+        secrets_and_egress,
+        pool_extras,
         stages,
         ordinary,
     )

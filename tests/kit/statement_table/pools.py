@@ -232,7 +232,7 @@ RUNNING = [
     ),
     ours("ALTER COMPUTE POOL swim_up RESUME", wrong_value("Cannot resume compute pool 'SWIM_UP'")),
     _cli("alter compute pool swim_up suspend", DONE),
-    documented("DESC COMPUTE POOL swim_up", one(target_nodes=0)),
+    documented("DESC COMPUTE POOL swim_up", one(name="SWIM_UP", auto_resume="true")),
     _cli("alter compute pool swim_up resume", DONE),
     _cli("alter compute pool swim_up stop all", DONE),
     documented("DROP COMPUTE POOL swim_up", status("SWIM_UP successfully dropped.")),
