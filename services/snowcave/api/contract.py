@@ -236,6 +236,8 @@ class LogRequest:
     # RFC 3339, or empty.
     since: str = ""
     timestamps: bool = False
+    # The instance has run to its end, so that nothing yet is an answer: its lines are on their way.
+    ended: bool = False
 
 
 class LogReader(Protocol):

@@ -83,13 +83,14 @@ class Logs:
             if error.kind not in _ABSENT or request.previous:
                 raise
             kept = await self._kept(request)
-            if not kept:
-                raise
-            return kept
+            if kept or (kept is not None and request.ended):
+                return kept
+            raise
 
-    async def _kept(self, request: LogRequest) -> str:
+    async def _kept(self, request: LogRequest) -> str | None:
+        """None where the table does not answer."""
         try:
             return await self._events.read(request)
         except SnowcaveError as error:
             log.warning("events_not_read", error=error.message)
-            return ""
+            return None

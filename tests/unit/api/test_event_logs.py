@@ -89,3 +89,10 @@ async def test_what_nobody_has_is_told_in_the_nodes_words(
 ) -> None:
     with pytest.raises(type(node)):
         await Logs(Reader(node), Reader(events)).read(request_)
+
+
+async def test_an_instance_at_its_end_has_no_lines_yet_rather_than_never_been() -> None:
+    ended = LogRequest(8, 0, "main", ended=True)
+    assert await Logs(Reader(GONE), Reader("")).read(ended) == ""
+    with pytest.raises(ObjectNotFound):
+        await Logs(Reader(GONE), Reader(Unavailable("events does not answer."))).read(ended)

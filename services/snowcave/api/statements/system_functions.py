@@ -192,6 +192,7 @@ async def _service_logs(arguments: Arguments, work: Work) -> str:
             previous=arguments.boolean(4, False),
             since=arguments.text(5, ""),
             timestamps=arguments.boolean(6, False),
+            ended=status_of(found, work).HasField("ended_on"),
         )
     )
     return _newest(text)
