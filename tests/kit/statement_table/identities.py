@@ -12,6 +12,7 @@ from tests.kit.statement_table.records import (
     documented,
     missing,
     one,
+    ours,
     some,
     status,
     unsupported,
