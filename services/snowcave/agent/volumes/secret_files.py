@@ -139,7 +139,8 @@ async def open_secret_files(
 
 
 def _tidy(folder: Path, assigned: Collection[str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     for path in folder.iterdir():
         if path.name not in assigned:
             shutil.rmtree(path, ignore_errors=True)
