@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from snowcave.model.errors import SnowcaveError
+from snowcave.api.settings import StatementSettings
+from snowcave.model.errors import NotAuthorized, SnowcaveError
 from snowcave.v1 import state_pb2 as state
 from tests.kit.statements import Account, open_account
 
@@ -453,3 +454,61 @@ async def test_parts_of_a_service_are_shown_by_any_spelling_of_its_name(account:
     assert list(waiting.values())[:4] == ["D", "PUBLIC", "S", "PENDING"]
     assert set(list(waiting.values())[4:]) == {None}
     assert await account.sql("SHOW SERVICE INSTANCES IN SERVICE s") == []
+
+
+# ---------------------------------------------------------------- what the account allows
+
+
+@pytest.mark.parametrize(
+    ("allowed", "disallowed", "may"),
+    [
+        (None, None, True),
+        ("ALL", "notebook, STREAMLIT", True),
+        ("user,NOTEBOOK", None, True),
+        ("NOTEBOOK", None, False),
+        ("USER", "USER", False),
+        (None, "all", False),
+    ],
+)
+async def test_accounts_choose_their_workloads(
+    account: Account, allowed: str | None, disallowed: str | None, may: bool
+) -> None:
+    for key, value in (("ALLOWED", allowed), ("DISALLOWED", disallowed)):
+        if value is not None:
+            await account.sql(f"ALTER ACCOUNT SET {key}_SPCS_WORKLOAD_TYPES = '{value}'")
+    for statement in (
+        f"CREATE SERVICE s {POOL} FROM {SPEC}",
+        f"EXECUTE JOB SERVICE {POOL} ASYNC=TRUE NAME=j FROM {SPEC}",
+    ):
+        if may:
+            await account.sql(statement)
+            continue
+        with pytest.raises(SnowcaveError, match="type USER are not allowed in this account"):
+            await account.sql(statement)
+
+
+async def test_an_unknown_workload_is_no_value(account: Account) -> None:
+    with pytest.raises(SnowcaveError, match="Invalid workload type 'ROBOT'"):
+        await account.sql("ALTER ACCOUNT SET ALLOWED_SPCS_WORKLOAD_TYPES = 'USER, robot'")
+
+
+async def test_an_account_has_room_for_so_many_services(account: Account) -> None:
+    account.runner._settings = StatementSettings(most_services=1)  # pyright: ignore[reportPrivateUsage]
+    await account.sql(f"CREATE SERVICE s {POOL} FROM {SPEC}")
+    with pytest.raises(SnowcaveError, match="has 1 services, which is the most"):
+        await account.sql(f"CREATE SERVICE t {POOL} FROM {SPEC}")
+    await account.sql("DROP SERVICE s", f"CREATE SERVICE t {POOL} FROM {SPEC}")
+
+
+async def test_a_setting_keeps_the_administrator_from_owning_services(account: Account) -> None:
+    account.runner._settings = StatementSettings(admin_services=False)  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(NotAuthorized, match="role 'ACCOUNTADMIN', which may not own services"):
+        await account.sql(f"CREATE SERVICE s {POOL} FROM {SPEC}")
+    await account.sql(
+        "GRANT OWNERSHIP ON DATABASE d TO ROLE SYSADMIN",
+        "GRANT ALL ON SCHEMA d.public TO ROLE SYSADMIN",
+        "GRANT ALL ON COMPUTE POOL p TO ROLE SYSADMIN",
+        "GRANT READ ON IMAGE REPOSITORY r TO ROLE SYSADMIN",
+        "USE ROLE SYSADMIN",
+        f"CREATE SERVICE s {POOL} FROM {SPEC}",
+    )

@@ -1,5 +1,7 @@
 """OF TYPE …: which kinds of workload a statement means."""
 
+from collections.abc import Iterable
+
 from snowcave.api.sql.cursor import Cursor
 from snowcave.model.errors import ValueInvalid
 
@@ -16,7 +18,13 @@ def read_types(cursor: Cursor) -> tuple[str, ...]:
     """After OF: `TYPE user, 'notebook, ml_job'`. Empty where it names ALL."""
     cursor.expect("TYPE")
     written = cursor.comma_list(cursor.word_or_string)
-    found = tuple(part.strip().upper() for text in written for part in text.split(","))
+    found = check_types(part for text in written for part in text.split(","))
+    return () if "ALL" in found else found
+
+
+def check_types(written: Iterable[str]) -> tuple[str, ...]:
+    """In upper case. Raises ValueInvalid."""
+    found = tuple(part.strip().upper() for part in written)
     for one in found:
         if one not in TYPES:
             raise ValueInvalid(
@@ -25,7 +33,7 @@ def read_types(cursor: Cursor) -> tuple[str, ...]:
                 "Expected comma separated list like: 'type1, type2'. "
                 f"Valid types are {', '.join(TYPES)}."
             )
-    return () if "ALL" in found else found
+    return found
 
 
 def has_user(types: tuple[str, ...]) -> bool:

@@ -14,13 +14,8 @@ from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import ExecuteJob, Existing
 from snowcave.api.statements.existing import create
-from snowcave.api.statements.services import (
-    check_name,
-    check_place,
-    set_external_access,
-    specify,
-    wake_pool,
-)
+from snowcave.api.statements.service_places import check_name, check_place
+from snowcave.api.statements.services import set_external_access, specify, wake_pool
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import JobFailed, SnowcaveError, SpecInvalid
 from snowcave.model.names import ObjectName

@@ -8,6 +8,7 @@ from snowcave.api.catalog.change import Change, domain_of
 from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Scope, SetParameters, ShowParameters, UnsetParameters
+from snowcave.api.sql.workloads import check_types
 from snowcave.api.statements.existing import EXECUTED
 from snowcave.api.statements.filters import columns, matches
 from snowcave.api.statements.work import Work
@@ -20,6 +21,7 @@ _SHAPE = columns("key", "value", "default", "level", "description", "type")
 _SESSION = frozenset({"account", "user", "session"})
 # Of what stands in databases, inherited from schema, database and account.
 _OBJECT = frozenset({"account", "database", "schema"})
+_ACCOUNT = frozenset({"account"})
 _MOST_DAYS = 90
 _LONGEST_VALUE = 4096
 
@@ -78,6 +80,12 @@ PARAMETERS: dict[str, Parameter] = {
     "LOG_EVENT_LEVEL": Parameter(
         "OFF", "STRING", "Which platform events are collected", _OBJECT, ("INFO", "ERROR", "OFF")
     ),
+    "ALLOWED_SPCS_WORKLOAD_TYPES": Parameter(
+        "ALL", "STRING", "Workloads that may run in containers", _ACCOUNT
+    ),
+    "DISALLOWED_SPCS_WORKLOAD_TYPES": Parameter(
+        "", "STRING", "Workloads that may not, even where they are allowed", _ACCOUNT
+    ),
     "EVENT_TABLE": Parameter(
         "snowflake.telemetry.events", "STRING", "Where logs are collected", frozenset()
     ),
@@ -100,6 +108,8 @@ def check(key: str, value: str) -> str:
             raise invalid_value(value, key)
     if key == "TIMEZONE" and value not in available_timezones():
         raise invalid_value(value, key)
+    if key.endswith("_SPCS_WORKLOAD_TYPES"):
+        check_types(part for part in value.split(",") if part.strip())
     if known.allowed and value.upper() not in known.allowed:
         raise invalid_value(value, key)
     if known.allowed:

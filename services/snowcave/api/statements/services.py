@@ -4,10 +4,10 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, CreateService, Drop, Existing, SpecSource
-from snowcave.api.statements.caller import ACCOUNTADMIN
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, retire, sought, taken
 from snowcave.api.statements.external_access import need_external_access
 from snowcave.api.statements.images import pin_images
+from snowcave.api.statements.service_places import check_name, check_place
 from snowcave.api.statements.spec_source import spec_text
 from snowcave.api.statements.volumes import (
     blocks_of,
@@ -19,8 +19,6 @@ from snowcave.api.statements.work import Work
 from snowcave.kit import ids
 from snowcave.model import names, spec
 from snowcave.model.errors import (
-    Exhausted,
-    NotAuthorized,
     SpecInvalid,
     Unsupported,
     ValueInvalid,
@@ -32,7 +30,6 @@ from snowcave.v1 import state_pb2 as state
 _MOST_INSTANCES = 1000
 _LEAST_AUTO_SUSPEND = 300
 _LABEL_LENGTH = 8
-_DNS_LABEL = 63
 _LOG_LEVELS = ("INFO", "ERROR", "WARN", "DEBUG", "TRACE", "FATAL", "OFF")
 
 
@@ -62,38 +59,6 @@ async def create_service(statement: CreateService, work: Work) -> Rows:
     wake_pool(work, change, pool)
     await work.catalog.commit(change)
     return status(f"Service {name} successfully created.")
-
-
-def check_name(name: str) -> None:
-    """Raises ValueInvalid: a service is known by its name in DNS, too."""
-    label = names.dns_label(name)
-    if not names.is_unquoted(name) or name != name.upper():
-        raise ValueInvalid(
-            f"SQL compilation error:\nInvalid service name: '{name}'. "
-            "Service names must be unquoted identifiers."
-        )
-    fits = len(label) <= _DNS_LABEL and label[0].isalpha() and label[-1].isalnum()
-    if not fits or "$" in label:
-        raise ValueInvalid(
-            f"SQL compilation error:\nInvalid service name: '{name}'. "
-            f"As '{label[:80]}' it must be a valid DNS label."
-        )
-
-
-def check_place(work: Work, schema: state.Object) -> None:
-    """Raises where no service may stand in the schema, or none of this role, or none any more."""
-    if not work.settings.admin_services and work.context.role == ACCOUNTADMIN:
-        raise NotAuthorized(f"role '{ACCOUNTADMIN}', which may not own services")
-    if sum(1 for _ in work.catalog.all("service")) >= work.settings.most_services:
-        raise Exhausted(
-            f"The account has {work.settings.most_services} services, which is the most it may have."
-        )
-    for name in (work.catalog.name("database", schema.parent), schema.name):
-        if not names.is_unquoted(name) or name != name.upper():
-            raise ValueInvalid(
-                f"SQL compilation error:\nInvalid name '{name}' for the database or schema of a "
-                "service: it must be an unquoted identifier."
-            )
 
 
 def wake_pool(work: Work, change: Change, pool: Entry[state.Object]) -> None:

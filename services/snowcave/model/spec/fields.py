@@ -20,7 +20,11 @@ class Fields:
 
     def __init__(self, node: Node, place: str, known: tuple[str, ...]) -> None:
         if not isinstance(node, Mapping):
-            raise SpecInvalid(f"'{place}' must be a mapping of options" if place else "no mapping")
+            raise SpecInvalid(
+                f"'{place}' must be a mapping of options"
+                if place
+                else "it must be a mapping that begins with 'spec:'"
+            )
         self.place = place
         self._items = {
             key: value
