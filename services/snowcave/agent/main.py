@@ -17,6 +17,7 @@ from snowcave.agent.metering import Meter, Rates
 from snowcave.agent.network.network import open_network
 from snowcave.agent.peers import EventCollector, SecretStore, ServiceTokens, TokenIssuer
 from snowcave.agent.reports import open_reports
+from snowcave.agent.scraping import open_scraper
 from snowcave.agent.service import NAME, AgentServicer
 from snowcave.agent.session_files import open_session_files, write_bundle
 from snowcave.agent.settings import AgentSettings
@@ -134,8 +135,15 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
         "instances",
         node_part.open_instances(ground(settings, info), assigned, around, pace(settings)),
     )
+    scraper = await parts.enter("scraper", open_scraper(settings.scrape))
     meter = Meter(
-        settings.node, engine, network, assigned, running.keeper.steps.ground.labels, Rates(clock)
+        settings.node,
+        engine,
+        network,
+        assigned,
+        running.keeper.steps.ground.labels,
+        Rates(clock),
+        scraper,
     )
     servicer = AgentServicer(running.keeper, network, meter)
     await parts.enter(

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from snowcave.agent.engine.api import Container, Engine, Phase
 from snowcave.agent.instances.recipe import CONTAINER_LABEL, INSTANCE_LABEL, SANDBOX, Run
+from snowcave.agent.scraping import CONTAINER_LABEL as NAME_LABEL
+from snowcave.agent.scraping import ENDPOINT_LABEL, Scraper
 from snowcave.kit.clock import Clock
 from snowcave.model.errors import SnowcaveError
 from snowcave.store.mirror import Mirror
@@ -21,8 +23,6 @@ CPU_USAGE = "container.cpu.usage"
 MEMORY_USAGE = "container.memory.usage"
 RESTARTS = "container.restarts"
 INGRESS_RATE = "network.ingress.cps"
-NAME_LABEL = "snow.service.container.name"
-ENDPOINT_LABEL = "snow.endpoint.name"
 
 # A rate over less time than this says little: the look before it counts on.
 _LEAST_INTERVAL = 0.5
@@ -72,6 +72,7 @@ class Meter:
     labels: Mapping[str, str]
     # Kept by container for CPU, by instance for connections.
     rates: Rates
+    scraper: Scraper
 
     async def measure(self, instances: Collection[str]) -> list[v1.DataPoint]:
         """Raises EngineUnavailable where not even the containers are known."""
@@ -89,7 +90,9 @@ class Meter:
         turns = asyncio.Semaphore(_AT_ONCE)
         parts = await asyncio.gather(*(self._points(container, turns) for container in wanted))
         points = [point for part in parts for point in part]
-        return points + await self._ingress([here[name] for name in instances if name in here])
+        asked = [here[name] for name in instances if name in here]
+        ingress, own = await asyncio.gather(self._ingress(asked), self.scraper.scrape(asked))
+        return [*points, *ingress, *own]
 
     async def _ingress(self, instances: Iterable[state.Assignment]) -> list[v1.DataPoint]:
         try:

@@ -10,6 +10,7 @@ from snowcave.agent.instances.plan import Policy
 from snowcave.agent.logs.shipper import LogSettings
 from snowcave.agent.probes import ProbeSettings
 from snowcave.agent.reports import ReportSettings
+from snowcave.agent.scraping import ScrapeSettings
 from snowcave.agent.session_files import SessionSettings
 from snowcave.agent.volumes.open import VolumeSettings
 from snowcave.agent.volumes.secret_files import SecretSettings
@@ -62,6 +63,7 @@ class AgentSettings:
     volumes: VolumeSettings = field(default_factory=VolumeSettings)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     pull: PullSettings = field(default_factory=PullSettings)
+    scrape: ScrapeSettings = field(default_factory=ScrapeSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     logs: LogSettings = field(default_factory=LogSettings)
     docker: DockerDeadlines = field(default_factory=DockerDeadlines)

@@ -15,6 +15,7 @@ from snowcave.agent.metering import (
     Meter,
     Rates,
 )
+from snowcave.agent.scraping import Scraper
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
 from snowcave.model.errors import Unavailable
@@ -41,6 +42,13 @@ class Counted:
         if self.away:
             raise Unavailable("nft")
         return self.opened
+
+
+class Unasked(Scraper):
+    """No instance here has a metric of its own."""
+
+    def __init__(self) -> None:
+        pass
 
 
 class Bench:
@@ -78,7 +86,8 @@ async def test_a_rate_is_told_from_the_second_look_on():
     await bench.runs(ONE, "sandbox")
     await bench.runs(OTHER, "main")
     async with follow(MemoryStore(Role.AGENT, backend), keys.ASSIGNMENTS, "n1") as mirror:
-        meter = Meter("n1", bench.engine, bench.counts, mirror, OURS, Rates(bench.clock))
+        rates, scraper = Rates(bench.clock), Unasked()
+        meter = Meter("n1", bench.engine, bench.counts, mirror, OURS, rates, scraper)
         bench.uses(main, 10.0)
         bench.counts.opened = {("10.244.1.10", 80): 7}
         first = values(await meter.measure({ONE}))
