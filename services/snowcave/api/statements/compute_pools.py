@@ -1,11 +1,9 @@
 """Compute pools. What they are to be stands in the catalog; the scheduler makes it so."""
 
-from datetime import UTC, datetime
-
 from snowcave.api.catalog.change import Change
-from snowcave.api.contract import Cell, Rows, status
+from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
-from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Show
+from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing
 from snowcave.api.sql.workloads import has_user
 from snowcave.api.statements.capacity import need_machine
 from snowcave.api.statements.existing import (
@@ -17,57 +15,16 @@ from snowcave.api.statements.existing import (
     sought,
     taken,
 )
-from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.jobs import has_ended
+from snowcave.api.statements.pool_shows import services_in, state_of
 from snowcave.api.statements.service_shows import status_of
-from snowcave.api.statements.work import Work, moment
+from snowcave.api.statements.work import Work
 from snowcave.model.errors import OptionMissing, Unsupported, ValueInvalid
 from snowcave.model.families import FAMILIES
-from snowcave.model.names import ObjectName
 from snowcave.v1 import state_pb2 as state
 
-_SHOW = columns(
-    "name",
-    "state",
-    "min_nodes:fixed",
-    "max_nodes:fixed",
-    "instance_family",
-    "num_services:fixed",
-    "num_jobs:fixed",
-    "auto_suspend_secs:fixed",
-    "auto_resume",
-    "active_nodes:fixed",
-    "idle_nodes:fixed",
-    "target_nodes:fixed",
-    "created_on:timestamp_ltz",
-    "resumed_on:timestamp_ltz",
-    "updated_on:timestamp_ltz",
-    "owner",
-    "comment",
-    "is_exclusive",
-    "application",
-    "placement_group",
-    "backup_instance_families",
-)
-_DESCRIBE = (
-    *_SHOW[:19],
-    *columns("error_code", "status_message", "placement_group", "backup_instance_families"),
-)
-_FAMILIES = columns(
-    "name",
-    "description",
-    "vcpu:fixed",
-    "memory_gib:fixed",
-    "storage_gib",
-    "gpu",
-    "gpu_count:fixed",
-    "gpu_memory_gib:fixed",
-    "current_node_usage",
-    "message",
-)
 _AUTO_SUSPEND = 3600
 _MOST_NODES = 1000
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 async def create_compute_pool(statement: Create, work: Work) -> Rows:
@@ -188,7 +145,7 @@ async def alter_compute_pool(statement: Alter, work: Work) -> Rows:
 def _set(changed: state.Object, statement: Alter, work: Work) -> None:
     pool, options = changed.compute_pool, statement.options
     for key in ("INSTANCE_FAMILY", "PLACEMENT_GROUP"):
-        if (key in options or key in statement.unset) and _state(changed, work) != "SUSPENDED":
+        if (key in options or key in statement.unset) and state_of(changed, work) != "SUSPENDED":
             raise ValueInvalid(
                 f"SQL compilation error:\nInvalid property '{key}' for 'COMPUTE_POOL':\n"
                 f"Cannot set {key} for compute pool that is not suspended. "
@@ -213,10 +170,6 @@ def _set(changed: state.Object, statement: Alter, work: Work) -> None:
         need_machine(work, pool)
     if "COMMENT" in options:
         changed.comment = options.text("COMMENT")
-
-
-def services_in(work: Work, pool: int) -> list[state.Object]:
-    return [one for one in work.catalog.all("service") if one.service.compute_pool == pool]
 
 
 def _suspend_services(work: Work, change: Change, pool: int) -> None:
@@ -270,80 +223,3 @@ async def drop_compute_pool(statement: Drop, work: Work) -> Rows:
     retire(work, change, entry)
     await work.catalog.commit(change)
     return status(f"{name} successfully dropped.")
-
-
-async def show_compute_pools(statement: Show, work: Work) -> Rows:
-    seen = [one for one in work.catalog.all("compute_pool") if work.caller.sees(one)]
-    return filtered(statement, _SHOW, [_row(one, work) for one in seen])
-
-
-async def describe_compute_pool(statement: Describe, work: Work) -> Rows:
-    found = work.caller.find("compute_pool", ObjectName(statement.name.name)).message
-    row = _row(found, work)
-    known = work.catalog.mirrors.pools.get(found.uid)
-    code, message = (known.error_code, known.message) if known else ("", "")
-    return Rows(_DESCRIBE, [(*row[:19], code, message, *row[19:])])
-
-
-async def show_instance_families(statement: Show, work: Work) -> Rows:
-    nodes: dict[str, int] = {}
-    for pool in work.catalog.all("compute_pool"):
-        known = work.catalog.mirrors.pools.get(pool.uid)
-        used = known.active_nodes + known.idle_nodes if known else 0
-        family = pool.compute_pool.instance_family
-        nodes[family] = nodes.get(family, 0) + used
-    rows = [
-        (
-            one.name,
-            f"{one.vcpu} vCPU, {one.memory_gib} GiB",
-            one.vcpu,
-            one.memory_gib,
-            f"{one.storage_gb / 1.073741824:.2f}",
-            one.gpu or None,
-            one.gpu_count or None,
-            one.gpu_memory_gib or None,
-            f"{nodes.get(one.name, 0)}/{one.node_limit}",
-            "" if one.node_limit else "Instance family available by reservation only.",
-        )
-        for one in FAMILIES.values()
-    ]
-    # From small to large, as the documents list them.
-    return filtered(statement, _FAMILIES, rows, ordered=False)
-
-
-def _state(found: state.Object, work: Work) -> str:
-    known = work.catalog.mirrors.pools.get(found.uid)
-    if known is not None and known.state:
-        return known.state
-    return "SUSPENDED" if found.compute_pool.suspended else "STARTING"
-
-
-def _row(found: state.Object, work: Work) -> tuple[Cell, ...]:
-    pool = found.compute_pool
-    known = work.catalog.mirrors.pools.get(found.uid) or state.PoolStatus(
-        target_nodes=0 if pool.suspended else pool.min_nodes
-    )
-    held = services_in(work, found.uid)
-    return (
-        found.name,
-        _state(found, work),
-        pool.min_nodes,
-        pool.max_nodes,
-        pool.instance_family,
-        sum(not one.service.is_job for one in held),
-        sum(one.service.is_job and not has_ended(status_of(one, work)) for one in held),
-        pool.auto_suspend_secs,
-        str(pool.auto_resume).lower(),
-        known.active_nodes,
-        known.idle_nodes,
-        known.target_nodes,
-        moment(found.created_on),
-        moment(pool.resumed_on) or _EPOCH,
-        moment(found.updated_on),
-        work.catalog.name("role", found.owner_role),
-        found.comment or None,
-        "false",
-        None,
-        pool.placement_group or None,
-        ",".join(pool.backup_instance_families),
-    )

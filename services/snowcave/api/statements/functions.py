@@ -2,50 +2,24 @@
 
 from collections.abc import Sequence
 
-from snowcave.api.catalog.change import Change, name_of
-from snowcave.api.contract import Cell, Rows, status
+from snowcave.api.catalog.change import Change
+from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
-from snowcave.api.sql.tree import Action, Alter, CreateFunction, Describe, Drop, Existing, Show
-from snowcave.api.sql.types import base_of, signature
+from snowcave.api.sql.tree import Action, Alter, CreateFunction, Drop, Existing
+from snowcave.api.sql.types import signature
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, sought
-from snowcave.api.statements.filters import columns, filtered
-from snowcave.api.statements.scopes import within
 from snowcave.api.statements.service_shows import ALL_ENDPOINTS
-from snowcave.api.statements.work import Work, moment
+from snowcave.api.statements.work import Work
 from snowcave.model.errors import (
     NotAuthorized,
-    ObjectExists,
     ObjectNotFound,
     Unsupported,
     ValueInvalid,
 )
-from snowcave.model.names import ObjectName, quoted
+from snowcave.model.names import ObjectName
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
 
-_SHAPE = columns(
-    "created_on:timestamp_ltz",
-    "name",
-    "schema_name",
-    "is_builtin",
-    "is_aggregate",
-    "is_ansi",
-    "min_num_arguments:fixed",
-    "max_num_arguments:fixed",
-    "arguments",
-    "description",
-    "catalog_name",
-    "is_table_function",
-    "valid_for_clustering",
-    "is_secure",
-    "secrets",
-    "external_access_integrations",
-    "is_external_function",
-    "language",
-    "is_memoizable",
-    "is_data_metric",
-)
-_DESCRIBE = columns("property", "value")
 _MOST_TIMEOUT = 604_800
 _DEFAULT_TIMEOUT = 3600
 _DEFAULT_RETRIES = 3
@@ -203,8 +177,6 @@ async def alter_function(statement: Alter, work: Work) -> Rows:
             if "COMMENT" in statement.options:
                 changed.comment = statement.options.text("COMMENT")
             change.update(entry, changed)
-        case Action.RENAME:
-            _rename(work, change, entry, changed, statement.new_name or ObjectName(""))
         case _:
             raise Unsupported(f"ALTER FUNCTION {statement.action.name}")
     await work.catalog.commit(change)
@@ -231,87 +203,7 @@ def _unset(changed: state.Object, names: Sequence[str]) -> None:
                 setattr(changed.function, key.lower(), _DEFAULTS[key])
 
 
-def _rename(
-    work: Work,
-    change: Change,
-    entry: Entry[state.Object],
-    changed: state.Object,
-    new_name: ObjectName,
-) -> None:
-    """RENAME TO, also into another schema: whoever renames could have made it there."""
-    schema = work.caller.holder(new_name)
-    if schema.message.uid != changed.parent:
-        work.caller.need("CREATE FUNCTION", schema.message)
-    changed.name, changed.parent = new_name.name, schema.message.uid
-    if work.catalog.named("function", changed.parent, name_of(changed)) is not None:
-        raise ObjectExists(changed.name)
-    change.rename(entry, changed)
-    change.stands(schema)
-
-
 async def drop_function(statement: Drop, work: Work) -> Rows:
     return await drop(
         statement, work, lambda: find_function(work, statement.name, statement.arguments)
     )
-
-
-async def show_functions(statement: Show, work: Work) -> Rows:
-    rows: list[tuple[Cell, ...]] = []
-    for found in within(work, "function", statement.scope):
-        schema, database = work.catalog.place(found.parent)
-        count = len(found.function.arguments)
-        rows.append(
-            (
-                moment(found.created_on),
-                found.name,
-                schema,
-                "N",
-                "N",
-                "N",
-                count,
-                count,
-                f"{name_of(found)} RETURN {base_of(found.function.returns)}",
-                found.comment,
-                database,
-                "N",
-                "N",
-                "N",
-                None,
-                None,
-                "Y",
-                "EXTERNAL",
-                "N",
-                "N",
-            )
-        )
-    return filtered(statement, _SHAPE, rows)
-
-
-async def describe_function(statement: Describe, work: Work) -> Rows:
-    found = find_function(work, statement.name, statement.arguments).message
-    body = found.function
-    arguments = ", ".join(f"{quoted(one.name)} {base_of(one.type)}" for one in body.arguments)
-    properties: dict[str, str | None] = {
-        "signature": f"({arguments})",
-        "returns": body.returns,
-        "language": "EXTERNAL",
-        "null handling": "RETURNS NULL ON NULL INPUT" if body.strict else "CALLED ON NULL INPUT",
-        "volatility": "IMMUTABLE" if body.immutable else "VOLATILE",
-        "body": body.path,
-        "service": _service_name(work, body.service),
-        "endpoint": body.endpoint,
-        "max_batch_rows": str(body.max_batch_rows) if body.max_batch_rows else "not set",
-        "max_batch_retries": str(body.max_batch_retries),
-        "batch_timeout_secs": f"{body.batch_timeout_secs:g}",
-        "on_batch_failure": "RETURN_NULL" if body.return_null_on_failure else "ABORT",
-        "context_headers": ", ".join(body.context_headers) or None,
-    }
-    return Rows(_DESCRIBE, list(properties.items()))
-
-
-def _service_name(work: Work, uid: int) -> str:
-    found = work.catalog.get("service", uid)
-    if found is None:
-        return ""
-    schema, database = work.catalog.place(found.parent)
-    return str(ObjectName(found.name, schema, database))

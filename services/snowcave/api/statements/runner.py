@@ -18,23 +18,26 @@ from snowcave.api.contract import (
     SessionContext,
     Transfer,
 )
+from snowcave.api.settings import StatementSettings
 from snowcave.api.sql import tree
 from snowcave.api.sql.parser import parse, variables_in
 from snowcave.api.sql.placeholders import Given
-from snowcave.api.settings import StatementSettings
 from snowcave.api.statements import (
     access_tokens,
     compute_pools,
     databases,
     describes,
+    function_shows,
     functions,
     grants,
     image_repositories,
+    instance_shows,
     integrations,
     jobs,
     network_rules,
     nodes,
     parameters,
+    pool_shows,
     renames,
     role_grants,
     roles,
@@ -115,9 +118,9 @@ _DROP: dict[str, Handler] = {
 _DESCRIBE: dict[str, Handler] = {
     "user": users.describe_user,
     "warehouse": warehouses.describe_warehouse,
-    "compute_pool": compute_pools.describe_compute_pool,
+    "compute_pool": pool_shows.describe_compute_pool,
     "service": service_shows.describe_service,
-    "function": functions.describe_function,
+    "function": function_shows.describe_function,
     "database": describes.describe_database,
     "schema": describes.describe_schema,
     "image_repository": describes.describe_image_repository,
@@ -134,9 +137,9 @@ _SHOW: dict[str, Handler] = {
     "ROLES": roles.show_roles,
     "USERS": users.show_users,
     "WAREHOUSES": warehouses.show_warehouses,
-    "COMPUTE POOLS": compute_pools.show_compute_pools,
+    "COMPUTE POOLS": pool_shows.show_compute_pools,
     "NODES": nodes.show_nodes,
-    "COMPUTE POOL INSTANCE FAMILIES": compute_pools.show_instance_families,
+    "COMPUTE POOL INSTANCE FAMILIES": pool_shows.show_instance_families,
     "IMAGE REPOSITORIES": image_repositories.show_image_repositories,
     "IMAGES": image_repositories.show_images,
     "STAGES": stages.show_stages,
@@ -148,11 +151,11 @@ _SHOW: dict[str, Handler] = {
     "SECURITY INTEGRATIONS": integrations.show_integrations,
     "TAGS": tags.show_tags,
     "SERVICES": service_shows.show_services,
-    "SERVICE INSTANCES": service_shows.show_instances,
-    "SERVICE CONTAINERS": service_shows.show_containers,
+    "SERVICE INSTANCES": instance_shows.show_instances,
+    "SERVICE CONTAINERS": instance_shows.show_containers,
     "ENDPOINTS": service_shows.show_endpoints,
     "ROLES IN SERVICE": service_shows.show_roles_in_service,
-    "FUNCTIONS": functions.show_functions,
+    "FUNCTIONS": function_shows.show_functions,
 }
 _OTHERS: dict[type, Handler] = {
     tree.CreateService: services.create_service,
