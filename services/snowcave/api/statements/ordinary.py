@@ -40,7 +40,7 @@ async def _filled_in(
         said = (
             "" if work.query.describe_only else await system_functions.evaluate(placed.call, work)
         )
-        parts += [sql[at : placed.start], "NULL" if said is None else literal(said) if said is not None else "NULL"]
+        parts += [sql[at : placed.start], "NULL" if said is None else literal(said)]
         at = placed.stop
         used.update(placed.marks)
     left = tuple(one for number, one in enumerate(bound) if number not in used)
