@@ -111,20 +111,25 @@ class WarehouseServicer(warehouse_pb2_grpc.WarehouseServiceServicer):
 
     async def _apply(self, request: pb.ApplyDdlRequest) -> None:
         engine, thread = self._engine, self._sessions.thread
+        uid, replace = request.uid, request.replace
         match request.WhichOneof("change"):
             case "create_database":
                 name = request.create_database
-                await thread(lambda: engine.create_database(name, replace=request.replace))
+                await thread(lambda: engine.create_database(name, replace=replace, uid=uid))
             case "drop_database":
-                await thread(engine.drop_database, request.drop_database)
+                await thread(lambda: engine.drop_database(request.drop_database, uid=uid))
             case "create_schema":
                 new = request.create_schema
                 await thread(
-                    lambda: engine.create_schema(new.database, new.schema, replace=request.replace)
+                    lambda: engine.create_schema(
+                        new.database, new.schema, replace=replace, uid=uid
+                    )
                 )
             case "drop_schema":
                 old = request.drop_schema
-                await thread(engine.drop_schema, old.database, old.schema)
+                await thread(lambda: engine.drop_schema(old.database, old.schema, uid=uid))
+            case "forget":
+                await thread(engine.forget_room, request.forget)
             case _:
                 raise RemoteError(Kind.INVALID, 1008, "22023", "ApplyDdl names no change.")
 
