@@ -221,6 +221,8 @@ def leftovers(mesh: Mesh) -> list[str]:
     found += [f"cgroup {path}" for path in groups]
     mounts = Path("/proc/mounts").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if str(mesh.home) in line]
+    loops = run("losetup", "--noheadings", "--output", "NAME,BACK-FILE").splitlines()
+    found += [f"loop {line}" for line in loops if str(mesh.home) in line]
     return found + [f"process {line}" for line in _processes(str(mesh.home))]
 
 

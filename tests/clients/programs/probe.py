@@ -4,7 +4,8 @@ python3 probe.py PORT [ADDRESS]
 
 GET  /whoami   the address that was reached, the host name, the caller's headers
 POST /checks   a list of checks, answered by a list of results: ["connect", host, port], ["resolve", name],
-               ["http", url], ["read", path], ["environment"]. A failure is {"failed": class of the error}.
+               ["http", url], ["read", path], ["write", path, text], ["append", path, text], ["list", path],
+               ["size", path], ["environment"]. A failure is {"failed": class of the error}.
 POST /echo     a service function's batch
 """
 
@@ -44,6 +45,30 @@ def read(path: str) -> str:
         return file.read()
 
 
+def write(path: str, text: str) -> bool:
+    with open(path, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return True
+
+
+def append(path: str, text: str) -> bool:
+    with open(path, "a") as file:
+        file.write(text)
+    return True
+
+
+def listed(path: str) -> list[str]:
+    return sorted(os.listdir(path))
+
+
+def size(path: str) -> int:
+    """Of the file system, in bytes."""
+    found = os.statvfs(path)
+    return found.f_blocks * found.f_frsize
+
+
 def environment() -> dict[str, str]:
     return dict(os.environ)
 
@@ -53,6 +78,10 @@ CHECKS: dict[str, Any] = {
     "resolve": resolve,
     "http": fetch,
     "read": read,
+    "write": write,
+    "append": append,
+    "list": listed,
+    "size": size,
     "environment": environment,
 }
 

@@ -57,6 +57,11 @@ class Attachments:
     # Since when volumes that were not put back are known to be held by nobody, by what the record said.
     _abandoned: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
 
+    @property
+    def lost(self) -> bool:
+        """Whether volumes cannot be taken: there is no lease."""
+        return self._lease is None or self._lease.lost
+
     async def take(self, instance: str, volumes: Iterable[str]) -> None:
         """Harmless where it has them. Raises Conflict while another one may have them, Unavailable."""
         lease = self._lease

@@ -65,10 +65,10 @@ class Backups:
     def _backup(
         self, service: state.Object, volume: state.VolumeSpec, instance_id: int
     ) -> state.Object:
-        now, expires = Timestamp(), Timestamp()
-        now.FromDatetime(self.clock.now())
+        moment, now, expires = self.clock.now(), Timestamp(), Timestamp()
+        now.FromDatetime(moment)
         keep = volume.block.snapshot_delete_after_secs or _KEEP
-        expires.FromDatetime(self.clock.now() + timedelta(seconds=keep))
+        expires.FromDatetime(moment + timedelta(seconds=keep))
         made = state.Object(
             uid=ids.uid(self.rng),
             name=backup_name(service, volume.name, instance_id),
@@ -87,10 +87,13 @@ class Backups:
         while True:
             await self.clock.sleep(self.every)
             try:
-                for snapshot in list(self._expired()):
-                    await self._drop(snapshot)
+                await self.sweep()
             except SnowcaveError as error:
                 log.warning("old_backups_not_dropped", error=error.message)
+
+    async def sweep(self) -> None:
+        for snapshot in list(self._expired()):
+            await self._drop(snapshot)
 
     def _expired(self) -> Iterator[state.Object]:
         now = self.clock.now()

@@ -6,7 +6,6 @@ warehouse be away, in between, `catalog.rooms` brings the warehouse to what the 
 
 from snowcave.api.catalog.change import Change, domain_of
 from snowcave.api.catalog.retention import retention_days
-from snowcave.api.catalog.retention import retention_days
 from snowcave.api.contract import Column, Rows, status
 from snowcave.api.sql.domains import label
 from snowcave.api.sql.options import Options
