@@ -20,7 +20,8 @@ _SCHEME = "file://"
 # An unquoted local path is no token of SQL: its slashes would begin a comment.
 _LOCAL = re.compile(
     r"""
-      (?: \s+ | --[^\n]* | /\*.*?\*/ | '(?:[^'\\]|\\.|'')*' | "(?:[^"]|"")*" | @[^\s;,()'"]* | \w+ )*?
+      (?: \s++ | --[^\n]*+ | /\*(?>.*?\*/) | '(?:[^'\\]|\\.|'')*+' | "(?:[^"]|"")*+"
+        | @[^\s;,()'"]*+ | \w++ )*?
       (?P<local>file://[^\s;]*)
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
