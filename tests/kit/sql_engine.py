@@ -13,7 +13,9 @@ from snowcave.warehouse.engine import Context, Outcome
 from snowcave.warehouse.session import DuckSession
 from snowcave.warehouse.settings import EngineSettings
 
-HERE = Context(session=1, user="U", role="R", warehouse="WH", database="DB", schema="S")
+HERE = Context(
+    session=1, user="U", role="R", warehouse="WH", database="DB", schema="S", role_uid=1
+)
 Row = tuple[Any, ...]
 
 

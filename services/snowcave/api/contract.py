@@ -4,7 +4,7 @@ The front door (sessions, protocol, query life) knows no statement; the statemen
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -122,6 +122,22 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Rights:
+    """What a statement's roles may touch in the warehouse."""
+
+    # (database, schema) that they may use, with the privileges on it that count there.
+    schemas: Mapping[tuple[str, str], frozenset[str]]
+    # Closed over the hierarchy.
+    roles: frozenset[int]
+    # On the warehouse's own objects, by uid.
+    held: Mapping[int, frozenset[str]]
+
+
+async def _nothing_made(made: Sequence[warehouse_pb2.WarehouseObject]) -> None:
+    """Nobody has to hear of it."""
+
+
+@dataclass(frozen=True)
 class ToWarehouse:
     """Ordinary SQL, to be run by the warehouse."""
 
@@ -129,10 +145,12 @@ class ToWarehouse:
     context: SessionContext
     functions: tuple[warehouse_pb2.FunctionBinding, ...] = ()
     stages: tuple[warehouse_pb2.StageBinding, ...] = ()
-    # (database, schema) that the role may use; None: all.
-    schemas: frozenset[tuple[str, str]] | None = None
+    # None: everything.
+    rights: Rights | None = None
     # The client's values, without those that have been used up.
     bindings: tuple[warehouse_pb2.Binding, ...] = ()
+    # Told of the tables and the like that the statement made, before its client is.
+    made: Callable[[Sequence[warehouse_pb2.WarehouseObject]], Awaitable[None]] = _nothing_made
 
 
 Outcome = Done | ToWarehouse

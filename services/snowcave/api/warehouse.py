@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from snowcave.api.contract import SessionContext, ToWarehouse
+from snowcave.api.contract import Rights, SessionContext, ToWarehouse
 from snowcave.api.conversation import Conversation, open_conversation
 from snowcave.api.queries import encoding
 from snowcave.api.settings import CallSettings
@@ -60,12 +60,9 @@ class Warehouse:
             stages=statement.stages,
             timeout_secs=timeout,
             describe_only=describe_only,
-            restricted=statement.schemas is not None,
-            schemas=[
-                v1.SchemaName(database=database, schema=schema)
-                for database, schema in sorted(statement.schemas or ())
-            ],
         )
+        if statement.rights is not None:
+            _restrict(request, statement.rights)
         deadline = timeout + _MARGIN if timeout else None
         return await self._talk.execute(request, deadline)
 
@@ -149,10 +146,20 @@ class Warehouse:
             await self._stub.ApplyDdl(request, timeout=self._calls.warehouse)
 
 
+def _restrict(request: v1.ExecuteRequest, rights: Rights) -> None:
+    request.restricted = True
+    request.roles.extend(sorted(rights.roles))
+    for (database, schema), privileges in sorted(rights.schemas.items()):
+        request.schemas.add(database=database, schema=schema, privileges=sorted(privileges))
+    for uid, privileges in sorted(rights.held.items()):
+        request.held.add(object=uid, privileges=sorted(privileges))
+
+
 def context_message(context: SessionContext) -> v1.SessionContext:
     return v1.SessionContext(
         user=context.user_name,
         role=context.role,
+        role_uid=context.role_uid,
         warehouse=context.warehouse,
         database=context.database,
         schema=context.schema,

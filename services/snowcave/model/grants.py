@@ -33,6 +33,7 @@ class AccessView:
         )
         self._service_roles: dict[int, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._closures: dict[int, frozenset[int]] = {}
+        self._held: dict[tuple[frozenset[int], frozenset[str]], dict[int, frozenset[str]]] = {}
         for grant in grants:
             self._add(grant)
 
@@ -91,6 +92,19 @@ class AccessView:
         if domain != ACCOUNT and self._owner_of(domain, uid) in held:
             return True
         return bool(held & self._privileges.get((domain, uid), {}).keys())
+
+    def held(self, roles: Iterable[int], domains: Iterable[str]) -> dict[int, frozenset[str]]:
+        """What one of `roles` holds on objects of these domains, by uid; ownership by grant is not asked."""
+        roles, domains = frozenset(roles), frozenset(domains)
+        found = self._held.get((roles, domains))
+        if found is None:
+            found = {
+                uid: frozenset(one for role in roles & holders.keys() for one in holders[role])
+                for (domain, uid), holders in self._privileges.items()
+                if domain in domains and roles & holders.keys()
+            }
+            self._held[(roles, domains)] = found
+        return found
 
     def service_roles(self, roles: Iterable[int], service: int) -> frozenset[str]:
         """Names of the service's roles that one of `roles` holds."""

@@ -13,7 +13,8 @@ from threading import Lock
 import fakesnow.transforms.stage
 from fakesnow.instance import FakeSnow
 
-from snowcave.warehouse import event_table, macros
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import event_table, macros, owners
 from snowcave.warehouse.plans import Definitions, Plans
 from snowcave.warehouse.rooms import Rooms
 from snowcave.warehouse.session import DuckSession
@@ -81,6 +82,15 @@ class DuckEngine:
     def forget_room(self, uid: int) -> None:
         with self._ddl:
             self._rooms.forget(uid)
+
+    def objects(self, request: pb.ListObjectsRequest) -> list[pb.WarehouseObject]:
+        with self._ddl, self._duck.cursor() as duck:
+            return owners.listed(duck, request)
+
+    def change_owner(self, request: pb.ChangeOwnerRequest) -> None:
+        with self._ddl, self._duck.cursor() as duck:
+            owners.change(duck, request)
+        self._definitions.changed()
 
     def know_stage(self, stage: int) -> None:
         """By the name that `stages.pointing` gives it. It may be known already."""

@@ -26,8 +26,14 @@ class Context:
     client_version: str = ""
     last_query_id: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
-    # (database, schema) that the role may use; None: all.
-    schemas: frozenset[tuple[str, str]] | None = None
+    # uid of the role: what the statement makes is its.
+    role_uid: int = 0
+    # (database, schema) that the roles may use, with their privileges on them; None: all, and no object is
+    # looked at.
+    schemas: Mapping[tuple[str, str], frozenset[str]] | None = None
+    # Roles that count, closed over their hierarchy, and what they hold, by the object's uid.
+    roles: frozenset[int] = frozenset()
+    held: Mapping[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Outcome:
     rows_affected: int
     database: str
     schema: str
+    # Tables and the like that the statement made.
+    made: tuple[pb.WarehouseObject, ...] = ()
 
 
 class Reader(Protocol):
@@ -150,12 +158,14 @@ class SqlEngine(Protocol):
 
     def drop_database(self, name: str, *, uid: int = 0) -> None: ...
 
-    def create_schema(
-        self, database: str, name: str, *, replace: bool, uid: int = 0
-    ) -> None: ...
+    def create_schema(self, database: str, name: str, *, replace: bool, uid: int = 0) -> None: ...
 
     def drop_schema(self, database: str, name: str, *, uid: int = 0) -> None: ...
 
     def forget_room(self, uid: int) -> None: ...
+
+    def objects(self, request: pb.ListObjectsRequest) -> list[pb.WarehouseObject]: ...
+
+    def change_owner(self, request: pb.ChangeOwnerRequest) -> None: ...
 
     def close(self) -> None: ...

@@ -8,7 +8,8 @@ import duckdb
 from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind, ObjectNotFound, RemoteError
-from snowcave.warehouse import access, guard, objects, rewrite, shows, udfs
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import access, guard, objects, owners, rewrite, shows, udfs
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.objects import literal, quoted
 from snowcave.warehouse.rewrite import place_of
@@ -58,11 +59,18 @@ class OwnStatements:
             return _DONE
         return None
 
-    def note(self, statement: Expr, context: Context) -> None:
+    def note(self, statement: Expr, context: Context) -> tuple[pb.WarehouseObject, ...]:
         """Remember what the statement made, once it has."""
         text = str(statement.meta.get("sql") or "")
+        made: list[pb.WarehouseObject] = []
         for change in objects.changes(statement, text, context):
-            self._duck.execute(change)
+            rows = self._duck.execute(change).fetchall()
+            if change.startswith("INSERT "):
+                made += [_object(row) for row in rows]
+        return tuple(made)
+
+    def look(self, wanted: frozenset[tuple[str, access.Place]]) -> access.Found:
+        return owners.look(self._duck, wanted)
 
     def _comment(self, statement: exp.Comment, context: Context) -> str | None:
         kind = _kind(statement)
@@ -85,7 +93,7 @@ class OwnStatements:
         database, schema, name = place_of(definition.name, context)
         query = rewrite.qualify(udfs.body(definition), database, schema)
         guard.check(query)
-        access.check(query, context)
+        access.check(query, context, self.look)
         text = self._translate(query, context)
         value = self._translate_item(query, context) if not definition.columns else ""
         place = objects.path((database, schema, name))
@@ -157,3 +165,16 @@ class OwnStatements:
 
 def _kind(statement: Expr) -> str:
     return str(statement.args.get("kind") or "").upper()
+
+
+def _object(row: Any) -> pb.WarehouseObject:
+    uid, kind, database, schema, name, owner, created = row
+    return pb.WarehouseObject(
+        uid=uid,
+        kind=kind.lower(),
+        database=database,
+        schema=schema,
+        name=name,
+        owner=owner,
+        created_on=created,
+    )

@@ -109,6 +109,18 @@ class WarehouseServicer(warehouse_pb2_grpc.WarehouseServiceServicer):
         await self._apply(request)
         return pb.ApplyDdlReply()
 
+    async def ListObjects(  # noqa: N802
+        self, request: pb.ListObjectsRequest, context: Any
+    ) -> pb.ListObjectsReply:
+        found = await self._sessions.thread(self._engine.objects, request)
+        return pb.ListObjectsReply(objects=found)
+
+    async def ChangeOwner(  # noqa: N802
+        self, request: pb.ChangeOwnerRequest, context: Any
+    ) -> pb.ChangeOwnerReply:
+        await self._sessions.thread(self._engine.change_owner, request)
+        return pb.ChangeOwnerReply()
+
     async def _apply(self, request: pb.ApplyDdlRequest) -> None:
         engine, thread = self._engine, self._sessions.thread
         uid, replace = request.uid, request.replace
@@ -149,7 +161,10 @@ def context_of(request: pb.ExecuteRequest) -> Context:
         client_version=given.client_version,
         last_query_id=given.last_query_id,
         parameters=dict(given.parameters),
-        schemas=frozenset((one.database, one.schema) for one in request.schemas)
+        role_uid=given.role_uid,
+        schemas={(one.database, one.schema): frozenset(one.privileges) for one in request.schemas}
         if request.restricted
         else None,
+        roles=frozenset(request.roles),
+        held={one.object: frozenset(one.privileges) for one in request.held},
     )

@@ -4,6 +4,7 @@ Blocking, and not safe for two callers at once; `Sessions` sees to that.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -168,7 +169,7 @@ class DuckSession:
         statement = rewrite.name_tables(statement)
         absent.refuse(statement)
         guard.check(statement)
-        access.check(statement, context)
+        access.check(statement, context, self._answers.look)
         statement = rewrite.name_columns(statement, sql)
         statement = rewrite.fill_context(statement, context)
         statement.meta["sql"] = sql
@@ -381,8 +382,9 @@ class DuckSession:
             else:
                 self._path = ""
         described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
-        self._answers.note(statement, context)
-        return self._outcome(table, described, statement_type, affected)
+        made = self._answers.note(statement, context)
+        outcome = self._outcome(table, described, statement_type, affected)
+        return replace(outcome, made=made)
 
     def _outcome(
         self,

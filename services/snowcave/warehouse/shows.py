@@ -1,7 +1,7 @@
 """SHOW TABLES, VIEWS, OBJECTS, COLUMNS, SEQUENCES and VARIABLES as queries of DuckDB's catalog. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 from sqlglot import Expr, exp
@@ -77,7 +77,8 @@ def query(
     filters, limit = _filters(statement, context)
     noted = _noted(databases)
     return f"""SELECT {picked} FROM (
-        SELECT found.*, noted.created_on, coalesce(noted.owner, '') AS owner, noted.text
+        SELECT found.*, noted.created_on, coalesce(noted.owner, '') AS owner, noted.text,
+        noted.uid, noted.owner_uid
         FROM ({source}) AS found LEFT JOIN ({noted}) AS noted
         USING (database_name, schema_name, name, kind))
         WHERE {filters} ORDER BY database_name, schema_name, name {limit}"""
@@ -93,7 +94,8 @@ def _noted(databases: list[str]) -> str:
     empty = (
         "SELECT ''::VARCHAR AS database_name, ''::VARCHAR AS schema_name, ''::VARCHAR AS name, "
         "''::VARCHAR AS kind, NULL::TIMESTAMPTZ AS created_on, "
-        "''::VARCHAR AS owner, ''::VARCHAR AS text WHERE false"
+        "''::VARCHAR AS owner, ''::VARCHAR AS text, NULL::BIGINT AS uid, NULL::BIGINT AS owner_uid "
+        "WHERE false"
     )
     return " UNION ALL BY NAME ".join([empty, *parts])
 
@@ -103,7 +105,7 @@ def _filters(statement: exp.Show, context: Context) -> tuple[str, str]:
     found: list[str] = []
     database, schema = _scope(statement, context)
     if context.schemas is not None:
-        found.append(_visible(context.schemas))
+        found += [_visible(context.schemas), _own_or_granted(context)]
     if database:
         found.append(f"database_name = {literal(database)}")
     if schema:
@@ -118,7 +120,14 @@ def _filters(statement: exp.Show, context: Context) -> tuple[str, str]:
     return " AND ".join(found) or "true", limit.sql("duckdb") if isinstance(limit, Expr) else ""
 
 
-def _visible(schemas: frozenset[tuple[str, str]]) -> str:
+def _own_or_granted(context: Context) -> str:
+    """Objects of the roles, and those that they hold something on."""
+    roles = ", ".join(map(str, sorted(context.roles))) or "NULL"
+    held = ", ".join(map(str, sorted(context.held))) or "NULL"
+    return f"(owner_uid IN ({roles}) OR uid IN ({held}))"
+
+
+def _visible(schemas: Collection[tuple[str, str]]) -> str:
     listed = ", ".join(f"({literal(d)}, {literal(s)})" for d, s in sorted(schemas))
     return f"(database_name, schema_name) IN ({listed})" if listed else "false"
 

@@ -99,6 +99,7 @@ class Statements:
             rows_affected=outcome.rows_affected,
             database=outcome.database,
             schema=outcome.schema,
+            made=outcome.made,
         )
         if query_id:
             self._results.put(query_id, outcome.columns, outcome.table, reply)

@@ -46,7 +46,7 @@ async def test_a_login_finds_its_database_and_schema_by_any_case(tmp_path: Path)
 
 async def test_other_authenticators_are_refused_with_their_own_codes(tmp_path: Path) -> None:
     async with running_front(tmp_path) as front, client(front.url) as one:
-        for method in ("SNOWFLAKE_JWT", "PROGRAMMATIC_ACCESS_TOKEN", "EXTERNALBROWSER"):
+        for method in ("ID_TOKEN", "USERNAME_PASSWORD_MFA", "EXTERNALBROWSER"):
             answer = await one.login(front.password, AUTHENTICATOR=method, TOKEN="x")
             assert answer["success"] is False
             assert answer["status"] == 200

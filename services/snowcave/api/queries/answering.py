@@ -115,6 +115,8 @@ class Answering:
             timeout=statement.timeout,
             describe_only=statement.describe_only,
         )
+        if reply.made:
+            await ordinary.made(reply.made)
         context = ordinary.context
         context.database, context.schema = reply.database, reply.schema
         if reply.rows and not reply.arrow_stream:

@@ -104,16 +104,6 @@ class Caller:
         """`compute pool 'P'`, for messages."""
         return f"{label(domain_of(found)).lower()} '{found.name}'"
 
-    def usable_schemas(self) -> frozenset[tuple[str, str]] | None:
-        """(database, schema) of those that ordinary SQL may name; None: all."""
-        if self.is_admin:
-            return None
-        return frozenset(
-            (self.catalog.name("database", schema.parent), schema.name)
-            for schema in self.catalog.all("schema")
-            if self.sees(schema)
-        )
-
     # ------------------------------------------------------------ names
 
     def database(self, name: str = "") -> Entry[state.Object]:

@@ -223,6 +223,7 @@ def _future(statement: ShowGrants, work: Work) -> list[Row]:
             str(one.grant_option).lower(),
         )
         for one in chosen
+        if work.catalog.get(one.future_in, one.securable) is not None
     ]
 
 
