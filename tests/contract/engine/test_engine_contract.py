@@ -1,11 +1,12 @@
 """What every container engine promises the agent."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from snowcave.agent.engine.api import ContainerId, Phase
+from snowcave.agent.engine.api import ContainerId, Mount, Phase
 from snowcave.model.errors import ContainerGone, EngineRefused, ImageMissing, ImagePullFailed
 
 # The fixture's class lives in a conftest, which tests cannot import.
@@ -138,3 +139,13 @@ async def test_the_engine_tells_what_it_is(bench: Bench):
     assert info.architecture in ("amd64", "arm64")
     assert info.cpus >= 1
     assert info.memory_bytes > 0
+
+
+async def test_a_container_is_made_with_what_it_may_read_and_write(bench: Bench, tmp_path: Path):
+    mounts = (
+        Mount(str(tmp_path), "/read"),
+        Mount(str(tmp_path), "/write", writable=True),
+        Mount(str(tmp_path), "/again", writable=True),
+    )
+    made = await bench.run("mounts", mounts=mounts)
+    assert (await bench.engine.inspect(made)).phase is Phase.RUNNING
