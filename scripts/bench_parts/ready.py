@@ -83,6 +83,7 @@ async def _one_service(
         await endpoints.wait(lambda mirror: any(one.ready for one in mirror.values()))
         seconds = time.monotonic() - began
         await created
+        await _listening(docker)
         shown = [await one.show() for one in await docker.containers.list(all=True)]
         await asyncio.to_thread(cursor.execute, f"DROP SERVICE bench_db.public.svc_{number}")
         await endpoints.wait(lambda mirror: not list(mirror.values()))
@@ -90,6 +91,15 @@ async def _one_service(
     while await docker.containers.list(all=True):
         await asyncio.sleep(0.05)
     return seconds, shown
+
+
+async def _listening(docker: aiodocker.Docker) -> None:
+    """Until then the program would not hear SIGTERM, as the first process of its container, for 30 s."""
+    async with asyncio.timeout(60):
+        for container in await docker.containers.list():
+            if "sandbox" not in (await container.show())["Name"]:
+                while not any("listens" in li for li in await container.log(stdout=True)):
+                    await asyncio.sleep(0.05)
 
 
 def _none_left(cursor: Any, number: int) -> bool:

@@ -70,9 +70,10 @@ def cave(no_proxy: None, request: pytest.FixtureRequest) -> Generator[Snowcave]:
     """The mesh, with the test image imported into its engine. Nothing of it is left afterwards."""
     # Sockets in it: the path has to be short.
     home = Path(tempfile.mkdtemp(prefix="snowcave-clients-"))
-    probe = f"{ROOT / 'tests/clients/programs/probe.py'}:/app/probe.py"
+    programs = ROOT / "tests/clients/programs"
+    files = [f"{programs / name}:/app/{name}" for name in ("probe.py", "polite.py")]
     with ThreadPoolExecutor(1) as pool:
-        image = pool.submit(build_echo, home, probe)
+        image = pool.submit(build_echo, home, *files)
         with running_mesh(home) as cave:
             tag = f"{cave.mesh.registry_host}/{IMAGE}"
             cave.docker("import", "--change", ECHO_COMMAND, str(image.result()), tag)

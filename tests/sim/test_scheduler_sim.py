@@ -2,11 +2,14 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 import pytest
 import structlog
 
 from snowcave.model import keys
+from snowcave.store.api import Change
+from snowcave.v1 import state_pb2 as state
 from tests.kit.seeded_loop import run
 from tests.kit.simulated_ground import POOL, SERVICE, Ground, ground, scenario
 from tests.kit.simulated_scheduler import Scheduler, simulated_scheduler, until
@@ -323,3 +326,28 @@ def test_the_same_seed_is_the_same_run():
 
     assert run(7, trace) == run(7, trace)
     assert run(7, trace) != run(8, trace)
+
+
+def test_an_upgrade_keeps_its_service_running_until_the_last_instance_is_ready():
+    async def upgrade(world: Ground, scheduler: Scheduler) -> None:
+        seen: list[tuple[str, bool, int]] = []
+
+        def note(_revision: int, changes: Sequence[Change]) -> None:
+            for change in changes:
+                if change.key == keys.SERVICE_STATUS.key(SERVICE) and change.value:
+                    told = state.ServiceStatus.FromString(change.value)
+                    seen.append((told.status, told.is_upgrading, told.ready_instances))
+
+        await world.catalog.pool(POOL, 1, 3)
+        await world.catalog.service(SERVICE, POOL, 4, cpu_milli=100)
+        await until(lambda: world.is_running(4))
+        stop = world.backend.observe(note)
+        await world.catalog.service(SERVICE, POOL, 4, cpu_milli=100, digest="v2")
+        await until(lambda: {one.spec_digest for one in world.assignments()} == {"v2"})
+        await until(lambda: world.is_running(4))
+        stop()
+        assert {status for status, _, _ in seen} == {"RUNNING"}
+        assert {ready for _, _, ready in seen} == {3, 4}
+        assert all(upgrading for _, upgrading, _ in seen[:-1])
+
+    scenario(7, upgrade)

@@ -79,7 +79,8 @@ class Routes:
     def instance(self, route: Route, avoid: Collection[str] = ()) -> tuple[str, int] | None:
         """A ready instance, chosen at random; None where there is none, or too few."""
         ready = self._ready_of(str(route.service))
-        if len(ready) < route.min_ready:
+        # The scheduler's word counts too: an upgrade has one instance away on purpose.
+        if len(ready) < route.min_ready and self.status(route) != "RUNNING":
             return None
         left = [address for address in ready if address not in avoid] if avoid else ready
         return (self._rng.choice(left), route.port) if left else None

@@ -25,24 +25,25 @@ def status_of(
 ) -> state.ServiceStatus:
     rows = _rows(view, want, after, waiting)
     wanted = [row for row in rows if row.instance_id < want.count]
+    have = [have_of(view, one) for one in after]
+    upgrading = not want.is_job and _is_upgrading(view, want, have, wanted)
     goal = status.goal_of(
         dropped=is_dropped(view),
         suspended=is_suspended(view),
         cancelled=is_cancelled(view),
         remaining=len(after),
         is_job=want.is_job,
-        min_ready=_min_ready(view, want.count),
+        min_ready=_min_ready(view, want.count, upgrading=upgrading),
         instances=wanted,
     )
     before = view.before.status
-    have = [have_of(view, one) for one in after]
     told = state.ServiceStatus(
         status=status.step(before, status.held(before, goal, len(after))),
         service_address=service_address,
         current_instances=sum(not one.stopping for one in after),
         target_instances=want.count,
         ready_instances=sum(row.status == "READY" for row in rows),
-        is_upgrading=not want.is_job and rollout.is_upgrading(want, have),
+        is_upgrading=upgrading,
         instances=rows,
     )
     if view.before.HasField("ended_on"):
@@ -76,9 +77,23 @@ def _keep_scale(view: ServiceView, told: state.ServiceStatus, want: rollout.Want
         told.scaled_on.CopyFrom(view.before.scaled_on)
 
 
-def _min_ready(view: ServiceView, count: int) -> int:
+def _is_upgrading(
+    view: ServiceView,
+    want: rollout.Want,
+    have: Sequence[rollout.Have],
+    wanted: Sequence[state.InstanceStatus],
+) -> bool:
+    """Until the last of the new instances is ready."""
+    if rollout.is_upgrading(want, have):
+        return True
+    return view.before.is_upgrading and any(row.status != "READY" for row in wanted)
+
+
+def _min_ready(view: ServiceView, count: int, *, upgrading: bool) -> int:
+    """An upgrade has one instance away all the time, on purpose: that alone must not stop the traffic."""
     service = view.service.service if view.service else state.Service()
-    return max(1, min(service.min_ready_instances or service.min_instances, count))
+    least = min(service.min_ready_instances or service.min_instances, count)
+    return max(1, min(least, count - 1) if upgrading else least)
 
 
 def _rows(

@@ -32,11 +32,16 @@ class Followed:
     def __init__(self) -> None:
         self.services = mirror(SERVICES)
         self.endpoints = mirror(keys.ENDPOINTS)
-        status = mirror(keys.SERVICE_STATUS)
-        self.routes = Routes(Mesh(), self.services, status, self.endpoints, random.Random(1))
+        self.statuses = mirror(keys.SERVICE_STATUS)
+        self.routes = Routes(
+            Mesh(), self.services, self.statuses, self.endpoints, random.Random(1)
+        )
 
     def service(self, service: state.Object | None) -> None:
         put(self.services, SERVICES, service, 3)
+
+    def status(self, status: str) -> None:
+        put(self.statuses, keys.SERVICE_STATUS, state.ServiceStatus(status=status), 3)
 
     def instance(self, name: int, address: str, *, ready: bool) -> None:
         endpoint = state.Endpoint(address=address, ready=ready)
@@ -95,3 +100,17 @@ async def test_a_service_takes_requests_once_enough_instances_are_ready():
     assert followed.routes.status(route) == "PENDING"
     followed.instance(1, "10.0.0.2", ready=True)
     assert followed.routes.instance(route) is not None
+
+
+async def test_an_upgrade_takes_no_traffic_away_though_an_instance_is_missing():
+    """The scheduler goes on saying RUNNING then."""
+    followed = Followed()
+    followed.service(a_service(min_ready_instances=2))
+    route = followed.routes.find(HOST)
+    assert route is not None
+    followed.instance(0, "10.244.1.10", ready=True)
+    followed.status("PENDING")
+    assert followed.routes.instance(route) is None
+    followed.status("RUNNING")
+    assert followed.routes.instance(route) == ("10.244.1.10", 8080)
+    assert followed.routes.instance(route, avoid={"10.244.1.10"}) is None

@@ -89,7 +89,8 @@ async def _check_service(found: state.Object, work: Work) -> None:
         await _wake(service, work)
     known = status_of(service, work)
     needed = service.service.min_ready_instances
-    if known.status != "RUNNING" or known.ready_instances < max(needed, 1):
+    # RUNNING says that enough are ready; an upgrade has one instance away on purpose.
+    if known.status != "RUNNING" or not known.ready_instances:
         schema, database = work.catalog.place(service.parent)
         name = str(ObjectName(service.name, schema, database))
         ready = f"{known.status} ({known.ready_instances} of {max(needed, 1)} instance(s) ready)"
