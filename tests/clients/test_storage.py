@@ -1,12 +1,19 @@
 """Volumes and secrets of services that run: what is kept, what is shared with a stage, what is restored."""
 
+import asyncio
+import random
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import snowflake.connector
 
+from snowcave.model import keys
+from snowcave.v1 import state_pb2 as state
+from tests.fault.kit.faults import Undo
+from tests.fault.kit.view import MeshView
+from tests.fault.kit.vms import CutLink
 from tests.kit.clients import (
     call,
     endpoint,
@@ -164,6 +171,53 @@ def wait_restart(session: Any, service: str) -> None:
 
     until(upgrading, SETTLED)
     wait_settled(session, service)
+
+
+@pytest.mark.ours
+def test_a_block_volume_moves_from_a_node_that_is_cut_off(
+    tutorial: Snowcave, session: Any, dropped: list[str]
+):
+    dropped.append("wanderer")
+    execute(session, sql_with("wanderer", probe_container(more=mounts(data="/data")), BLOCK))
+    wait_settled(session, "wanderer")
+    assert check(session, "wanderer", ["write", "/data/note", "here"]) == [True]
+    view = MeshView(tutorial.mesh)
+    (old,) = asyncio.run(holders(view, "WANDERER"))
+    before = containers_of(tutorial, old.instance)
+    fault = CutLink(old.node)
+    heal = asyncio.run(fault.inject(view, random.Random(0)))
+    try:
+        until(lambda: asyncio.run(holders(view, "WANDERER")) not in ([], [old]), SETTLED)
+        # Whoever has them now can be sure that nobody else writes to them.
+        assert not containers_of(tutorial, old.instance)
+        assert before
+        wait_ready(session, "wanderer")
+        found = until(lambda: check(session, "wanderer", ["read", "/data/note"]), SETTLED)
+        assert found == ["here"]
+    finally:
+        asyncio.run(healed(heal))
+    assert fault.happened(view)
+    until(lambda: len(rows(session, "SHOW NODES IN COMPUTE POOL wide_pool")) == 2, SETTLED)
+
+
+def containers_of(cave: Snowcave, instance: str) -> list[str]:
+    """Its application containers that run."""
+    label = f"label=io.snowcave.instance={instance}"
+    names = cave.docker("ps", "--filter", label, "--format", "{{.Names}}").split()
+    return [name for name in names if not name.endswith("-sandbox")]
+
+
+async def holders(view: MeshView, service: str) -> list[state.BlockAttachment]:
+    """Who has the block volumes of the service's instances."""
+    known = await view.dump(keys.catalog("service").prefix)
+    services = [cast(state.Object, found) for found in known.values()]
+    (uid,) = [found.uid for found in services if found.name == service]
+    held = await view.dump(keys.ATTACHED.under(uid))
+    return [cast(state.BlockAttachment, found) for found in held.values()]
+
+
+async def healed(undo: Undo) -> None:
+    await undo()
 
 
 @pytest.mark.documented
