@@ -310,6 +310,14 @@ QUERIES = [
         [(15,)],
     ),
     Case("SELECT %s, %s", [(1, "a")], binds=(1, "a")),
+    Case(
+        "SELECT RATIO_TO_REPORT(n) OVER () FROM VALUES (1), (3) AS x (n) ORDER BY 1",
+        [(0.25,), (0.75,)],
+    ),
+    Case("SELECT value FROM TABLE(SPLIT_TO_TABLE('a.b', '.')) ORDER BY index", [("a",), ("b",)]),
+    Case("SELECT TO_CHAR(1234.5, '9,990.00'), TO_CHAR(5, '000')", [(" 1,234.50", " 005")]),
+    Case("EXECUTE IMMEDIATE $$SELECT 'x'$$", [("x",)]),
+    Case("EXECUTE IMMEDIATE $$BEGIN RETURN 1; END$$", error=2),
 ]
 DEFINITIONS = [
     Case("CREATE TABLE people2 CLONE people", check=lambda rows: len(rows) == 1),

@@ -27,8 +27,6 @@ def refuse(statement: Expr) -> None:
     """Raises Unsupported."""
     if isinstance(statement, exp.Alter) and statement.find(exp.SwapTable):
         raise Unsupported("ALTER TABLE SWAP WITH")
-    if statement.find(exp.SplitToTable):
-        raise Unsupported("SPLIT_TO_TABLE")
     if not isinstance(statement, exp.Command):
         return
     word, rest = str(statement.this).upper(), _rest(statement)
@@ -40,8 +38,8 @@ def refuse(statement: Expr) -> None:
             raise Unsupported(f"SHOW {' '.join(rest.upper().split()[:2])}")
         case "CALL":
             raise Unsupported("CALL of a procedure")
-        case "EXECUTE" if rest.split()[:1] in (["IMMEDIATE"], ["immediate"], ["Immediate"]):
-            raise Unsupported("EXECUTE IMMEDIATE")
+        case "EXECUTE" if rest.upper().split()[:1] == ["IMMEDIATE"]:
+            raise Unsupported("EXECUTE IMMEDIATE of anything but a text or a variable")
         case _:
             pass
 

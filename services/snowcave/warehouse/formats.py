@@ -1,4 +1,4 @@
-"""Timestamps as texts: TO_CHAR with a format, and the format where none is named. Pure.
+"""TO_CHAR with a format, and the format of timestamps where none is named. Pure.
 
 sqlglot translates the format only where it knows from the statement itself that the value is a date; for a
 column it would drop it.
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from sqlglot import Expr, exp
 
+from snowcave.warehouse import number_texts
 from snowcave.warehouse.macros import call
 
 _TIMESTAMPS = {
@@ -40,7 +41,7 @@ _PARTS = {
     "TZH:TZM": "%z",
 }
 _PART = re.compile('"([^"]*)"|' + "|".join(sorted(_PARTS, key=len, reverse=True)), re.IGNORECASE)
-_OF_NUMBERS = re.compile(r"[90$,.SGDLMIBX\s]+", re.IGNORECASE)
+_OF_NUMBERS = re.compile(r"(?=.*[90X])(?:FM)?[90$,.SGDLMIBX\s]+", re.IGNORECASE)
 # How sqlglot writes the fractions of a second that Python's formats lack.
 _FRACTIONS = {"%f_nine": "%n", "%f_three": "%g", "%f_zero": "", "%-z": "%z", "%:z": "%z"}
 
@@ -52,7 +53,9 @@ def write_times(statement: Expr) -> Expr:
             continue
         if isinstance(node, exp.TimeToStr):
             _fractions(given)
-        elif not _OF_NUMBERS.fullmatch(given.name):
+        elif _OF_NUMBERS.fullmatch(given.name):
+            node.replace(number_texts.written(node.this, given.name))
+        else:
             written = exp.Literal.string(duck_format(given.name))
             node.replace(exp.Anonymous(this="strftime", expressions=[node.this.copy(), written]))
     return statement

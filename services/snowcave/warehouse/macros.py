@@ -33,6 +33,22 @@ _MACROS = {
     "zone(t)": "rpad(replace(strftime(t, '%z'), ':', ''), 5, '0')",
     "time_text(t)": """strftime(t, '%Y-%m-%d %H:%M:%S.%g') ||
         CASE WHEN typeof(t) = 'TIMESTAMP WITH TIME ZONE' THEN ' ' || @zone(t) ELSE '' END""",
+    "whole(x, d)": "split_part(CAST(round(abs(x), d) AS VARCHAR), '.', 1)",
+    "part(x, d)": "left(split_part(CAST(round(abs(x), d) AS VARCHAR), '.', 2) || repeat('0', d), d)",
+    "no_zero(w)": "CASE WHEN w = '0' THEN '' ELSE w END",
+    "thousands(w)": """ltrim(reverse(regexp_replace(reverse(w), '([0-9]{3})', '\\1,', 'g')), ',')""",
+    "filled(w, n)": "repeat('0', greatest(n - length(w), 0)) || w",
+    "places(x, least, d)": "CASE WHEN least = 0 AND d > 0 THEN @no_zero(@whole(x, d)) ELSE @whole(x, d) END",
+    "blanks(t, n)": "repeat(' ', greatest(n - length(t), 0)) || t",
+    # See number_texts.Shape.
+    "number_text(x, digits, least, d, point, grouped, money, minus, plus, below, above, width)": """
+        CASE WHEN x IS NULL THEN NULL
+        WHEN length(@no_zero(@whole(x, d))) > digits THEN repeat('#', greatest(width, digits + d + 1))
+        ELSE @blanks(
+            CASE WHEN x < 0 THEN minus ELSE plus END || money ||
+            CASE WHEN grouped THEN @thousands(@filled(@places(x, least, d), least))
+                ELSE @filled(@places(x, least, d), least) END || point || @part(x, d) ||
+            CASE WHEN x < 0 THEN below ELSE above END, width) END""",
     "is_integer(v)": "@typeof(v) = 'INTEGER'",
     "is_decimal(v)": "@typeof(v) IN ('INTEGER', 'DECIMAL')",
     "is_double(v)": "@typeof(v) IN ('INTEGER', 'DECIMAL', 'DOUBLE')",

@@ -10,7 +10,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from snowcave.model.errors import Kind, RemoteError, SnowcaveError, SyntaxInvalid
-from snowcave.warehouse import failures
+from snowcave.warehouse import failures, spellings
 from snowcave.warehouse.engine import Context
 
 VERSION = "9.36.0"
@@ -65,6 +65,7 @@ def fill_variables(sql: str, variables: Mapping[str, str]) -> str:
 
 def parse(sql: str) -> Expr:
     """Exactly one statement. Raises SnowcaveError."""
+    sql = spellings.immediate(sql)
     if "?::" in sql:
         sql = _CAST_OF_BINDING.sub(lambda found: "? " if found[1] else found[0], sql)
     try:
@@ -86,7 +87,7 @@ def parse(sql: str) -> Expr:
             "0A000",
             f"Actual statement count {len(statements)} did not match the desired statement count 1.",
         )
-    return statements[0]
+    return spellings.written_out(statements[0])
 
 
 def _first_word(sql: str) -> SnowcaveError | None:

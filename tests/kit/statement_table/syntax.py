@@ -30,7 +30,7 @@ STATEMENTS = [
     ours("CREATE COMPUTE POOL p\n  MIN_NODES = 1\n  MAX_NODES == 2", _at(13, "=", 3)),
     ours("CREATE COMPUTE POOL p MIN_NODES = 1 !", _at(36, "!")),
     ours("CREATE COMPUTE POOL IF EXISTS p", _at(23, "EXISTS")),
-    ours("CREATE IMAGE p", Refused(1003, "42000", "unexpected 'IMAGE'")),
+    ours("CREATE IMAGE p", _at(13, "p")),
     ours("CREATE IMAGE REPOSITORY a.b.c.d", _at(29, ".")),
     ours(
         "CREATE OR REPLACE IMAGE REPOSITORY IF NOT EXISTS r", Refused(1003, "42000", "unexpected")

@@ -28,9 +28,8 @@ def sql(tmp_path: Path) -> Generator[Sql]:
         ("ALTER ACCOUNT SET EVENT_TABLE = a.b.c", "ALTER ACCOUNT"),
         ("ALTER TABLE a SWAP WITH b", "ALTER TABLE SWAP WITH"),
         ("CALL p()", "CALL of a procedure"),
-        ("EXECUTE IMMEDIATE $$ BEGIN RETURN 1; END $$", "EXECUTE IMMEDIATE"),
+        ("EXECUTE IMMEDIATE $$ BEGIN RETURN 1; END $$", "EXECUTE IMMEDIATE of a block"),
         ("SHOW TRANSACTIONS", "SHOW TRANSACTIONS"),
-        ("SELECT * FROM TABLE(SPLIT_TO_TABLE('a,b', ','))", "SPLIT_TO_TABLE"),
         ("UNDROP TABLE t", "UNDROP"),
     ],
 )
