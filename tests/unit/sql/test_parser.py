@@ -161,7 +161,7 @@ def test_other_statements_are_left_to_the_warehouse(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        'CREATE SNAPSHOT n FROM SERVICE s VOLUME "v" INSTANCE 0',
+        "CREATE COMPUTE POOL p FOR APPLICATION a MIN_NODES=1",
         "ALTER IMAGE REPOSITORY r UNSET COMMENT",
     ],
 )
