@@ -5,6 +5,7 @@ wanted under another name moves, one that is dropped is set aside under its uid,
 comes back. Every call may be repeated, also after a crash between two of its steps.
 """
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,8 @@ class Rooms:
         self._move(self._file(name), self._grave("database", uid))
 
     def _delete(self, name: str) -> None:
-        self._detach(name, keep=False)
+        with self._duck.cursor() as duck:
+            duck.execute(f"DETACH {quoted(name)}")
         _unlink(self._file(name))
 
     # ------------------------------------------------------------ schemas
@@ -240,15 +242,19 @@ class Rooms:
         for (view,) in found:
             duck.execute(f"DROP VIEW IF EXISTS {quoted(name)}.{_OURS}.{quoted(view)} CASCADE")
 
-    def _detach(self, name: str, *, keep: bool = True) -> None:
-        """`keep`: everything is in the file itself then. Raises Unavailable while somebody writes to it."""
+    def _detach(self, name: str) -> None:
+        """Everything is in the file itself then. Raises Unavailable while a transaction uses it."""
+        file = self._file(name)
         with self._duck.cursor() as duck:
-            if keep:
-                try:
-                    duck.execute(f"CHECKPOINT {quoted(name)}")
-                except duckdb.TransactionException as error:
-                    raise Unavailable(f"Database {name} is being written to.") from error
+            try:
+                duck.execute(f"CHECKPOINT {quoted(name)}")
+            except duckdb.TransactionException as error:
+                raise Unavailable(f"Database {name} is in use by a transaction.") from error
             duck.execute(f"DETACH {quoted(name)}")
+            # A transaction that is under way keeps the file, and would write to it wherever it is by then.
+            if _is_open(file):
+                duck.execute(f"ATTACH {literal(str(file))} AS {quoted(name)}")
+                raise Unavailable(f"Database {name} is in use by a transaction.")
 
     def _move(self, old: Path, new: Path) -> None:
         """The log is empty after a checkpoint; one of an earlier file must not stay beside the new one."""
@@ -262,10 +268,10 @@ class Rooms:
         name = f"_sc_{file.stem.lstrip('.').replace('-', '_')}"
         with self._duck.cursor() as duck:
             duck.execute(f"ATTACH {literal(str(file))} AS {quoted(name)}")
-        try:
-            yield Place(name, _KEPT)
-        finally:
-            self._detach(name)
+            try:
+                yield Place(name, _KEPT)
+            finally:
+                duck.execute(f"DETACH {quoted(name)}")
 
     @contextmanager
     def _transaction(self) -> Generator[duckdb.DuckDBPyConnection]:
@@ -299,6 +305,19 @@ class Rooms:
     def _query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with self._duck.cursor() as duck:
             return duck.execute(sql, list(values)).fetchall()
+
+
+def _is_open(file: Path) -> bool:
+    """Whether this process has it open."""
+    wanted = os.path.realpath(file)
+    return any(_target(link) == wanted for link in Path("/proc/self/fd").iterdir())
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return ""
 
 
 def _log_of(file: Path) -> Path:

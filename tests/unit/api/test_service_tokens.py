@@ -12,6 +12,8 @@ import pytest_asyncio
 
 from snowcave.api.contract import SessionContext
 from snowcave.api.grpc.catalog import peer_host
+from snowcave.api.secrets.reading import SecretReader
+from snowcave.api.secrets.sealing import Sealer, read_key
 from snowcave.api.sessions.book import SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.login import Login, Wish
@@ -196,3 +198,72 @@ def test_the_address_of_a_caller_is_told_from_its_port() -> None:
     assert peer_host("ipv4:10.246.0.11:4711") == AGENT
     assert peer_host("ipv6:%5B::1%5D:4711") == "::1"
     assert peer_host("unix:/run/x") == ""
+
+
+# ---------------------------------------------------------------- secrets
+
+
+SECRETS = (
+    "CREATE SECRET d.public.pw TYPE=PASSWORD USERNAME='u' PASSWORD='p1'",
+    "CREATE SECRET d.public.text TYPE=GENERIC_STRING SECRET_STRING='t'",
+    "CREATE SCHEMA d.other",
+    "CREATE SECRET d.other.text TYPE=GENERIC_STRING SECRET_STRING='elsewhere'",
+)
+
+
+def reader(inside: Inside, home: Path) -> SecretReader:
+    return SecretReader(inside.account.catalog, inside.tokens, Sealer(read_key(home)))
+
+
+async def test_an_instance_gets_the_secrets_that_its_owner_may_read(
+    inside: Inside, tmp_path: Path
+) -> None:
+    await inside.account.sql(*SECRETS)
+    found = reader(inside, tmp_path)
+    for name, values in (
+        ("pw", {"username": "u", "password": "p1"}),
+        ("public.text", {"secret_string": "t"}),
+        ("d.other.text", {"secret_string": "elsewhere"}),
+    ):
+        reply = await found.read("n1", inside.instance, name, AGENT)
+        assert dict(reply.values) == values
+
+
+async def test_a_secret_that_changes_says_so(inside: Inside, tmp_path: Path) -> None:
+    await inside.account.sql(*SECRETS)
+    found = reader(inside, tmp_path)
+    before = await found.read("n1", inside.instance, "pw", AGENT)
+    again = await found.read("n1", inside.instance, "pw", AGENT)
+    await inside.account.sql("ALTER SECRET d.public.pw SET PASSWORD='p2'")
+    after = await found.read("n1", inside.instance, "pw", AGENT)
+    assert (before.uid, before.version) == (again.uid, again.version)
+    assert (after.uid, after.version) != (before.uid, before.version)
+    assert after.values["password"] == "p2"
+
+
+async def test_a_secret_that_the_owner_may_not_read_does_not_exist(
+    inside: Inside, tmp_path: Path
+) -> None:
+    await inside.account.sql(*SECRETS)
+    await inside.account.sql(
+        "USE ROLE ACCOUNTADMIN",
+        "GRANT OWNERSHIP ON SECRET d.public.pw TO ROLE ACCOUNTADMIN",
+    )
+    found = reader(inside, tmp_path)
+    for name in ("pw", "nothing", "other.nothing", "nowhere.public.pw"):
+        with pytest.raises(ObjectNotFound):
+            await found.read("n1", inside.instance, name, AGENT)
+    await inside.account.sql("GRANT READ ON SECRET d.public.pw TO ROLE owner")
+    assert (await found.read("n1", inside.instance, "pw", AGENT)).type == "PASSWORD"
+
+
+@pytest.mark.parametrize(
+    ("node", "instance", "caller"),
+    [("n2", "", AGENT), ("n1", "", "10.246.0.12"), ("n1", "1-0-1", AGENT)],
+)
+async def test_only_the_agent_of_the_instances_node_reads_secrets(
+    inside: Inside, tmp_path: Path, node: str, instance: str, caller: str
+) -> None:
+    await inside.account.sql(*SECRETS)
+    with pytest.raises(NotAuthorized):
+        await reader(inside, tmp_path).read(node, instance or inside.instance, "pw", caller)

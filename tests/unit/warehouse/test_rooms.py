@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from snowcave.model.errors import Unavailable
 from snowcave.warehouse.duck import DuckEngine
 from snowcave.warehouse.settings import EngineSettings
 
@@ -172,3 +173,26 @@ def test_a_schema_that_was_copied_and_not_yet_dropped_is_set_aside_again(home: H
     home.engine.drop_schema("D", "S", uid=S)
     home.engine.create_schema("D", "S", replace=False, uid=S)
     assert home.sql("SELECT count(*) FROM D.S.t") == [(3,)]
+
+
+@pytest.mark.parametrize("change", ["rename", "drop"])
+def test_a_database_that_a_transaction_uses_moves_when_it_has_ended(
+    home: Home, change: str
+) -> None:
+    other = home.engine._duck.cursor()  # pyright: ignore[reportPrivateUsage]
+    other.execute("BEGIN")
+    other.execute("INSERT INTO D.S.t (x) VALUES (9)")
+
+    def move() -> None:
+        if change == "drop":
+            home.engine.drop_database("D", uid=D)
+        else:
+            home.engine.create_database("E", replace=False, uid=D)
+
+    with pytest.raises(Unavailable):
+        move()
+    other.execute("COMMIT")
+    other.close()
+    move()
+    home.engine.create_database("E", replace=False, uid=D)
+    assert home.sql("SELECT count(*) FROM E.S.t") == [(3,)]

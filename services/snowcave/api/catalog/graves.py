@@ -38,8 +38,8 @@ class Graves:
         self._catalog = catalog
         self._ddl = ddl
         self._clock = clock
-        # Rooms that the warehouse has set aside as far as this process knows.
-        self._aside: set[int] = set()
+        # Rooms that the warehouse has set aside as far as this process knows, for which drop.
+        self._aside: dict[int, int] = {}
         self.reconciler: Reconciler[Key] = Reconciler(
             self.reconcile, list_keys=self._keys, workers=1
         )
@@ -73,7 +73,7 @@ class Graves:
     async def reconcile(self, key: Key) -> Done:
         entry = self._catalog.mirrors.objects.entry(*key)
         if entry is None or not entry.message.HasField("dropped_on"):
-            self._aside.discard(key[1])
+            self._aside.pop(key[1], None)
             return Done()
         await self._stop_services(entry)
         await self._set_aside(entry)
@@ -114,14 +114,15 @@ class Graves:
 
     async def _set_aside(self, grave: Entry[state.Object]) -> None:
         found = grave.message
-        if found.uid in self._aside:
+        moment = found.dropped_on.ToNanoseconds()
+        if self._aside.get(found.uid) == moment:
             return
         if domain_of(found) == "database":
             await self._ddl.drop_database(found.name, uid=found.uid)
         else:
             database = self._catalog.name("database", found.parent)
             await self._ddl.drop_schema(database, found.name, uid=found.uid)
-        self._aside.add(found.uid)
+        self._aside[found.uid] = moment
 
     # ------------------------------------------------------------ clearing up
 
@@ -138,7 +139,7 @@ class Graves:
         self._clear_about(change, grave.message)
         await self._catalog.commit(change)
         await self._ddl.forget_room(grave.message.uid)
-        self._aside.discard(grave.message.uid)
+        self._aside.pop(grave.message.uid, None)
         log.info("dropped_for_good", uid=grave.message.uid, objects=cleared)
 
     async def _written(self, grave: Entry[state.Object], change: Change) -> Change:
