@@ -37,8 +37,8 @@ class _Look:
 
 
 class Counts(Protocol):
-    async def connections(self) -> Mapping[tuple[str, int], int]:
-        """Opened by ingress and functions so far, by address and port. Raises SnowcaveError."""
+    async def requests(self) -> Mapping[tuple[str, int], int]:
+        """Of ingress and functions so far, by address and port. Raises SnowcaveError."""
         ...
 
 
@@ -70,7 +70,7 @@ class Meter:
     assigned: Mirror[state.Assignment]
     # Those of every container of ours on this node.
     labels: Mapping[str, str]
-    # Kept by container for CPU, by instance for connections.
+    # Kept by container for CPU, by instance for requests.
     rates: Rates
     scraper: Scraper
 
@@ -96,13 +96,13 @@ class Meter:
 
     async def _ingress(self, instances: Iterable[state.Assignment]) -> list[v1.DataPoint]:
         try:
-            opened = await self.counts.connections()
+            sent = await self.counts.requests()
         except SnowcaveError:
             return []
         points: list[v1.DataPoint] = []
         for one in instances:
             for endpoint in one.spec.endpoints:
-                count = opened.get((one.address, endpoint.port), 0)
+                count = sent.get((one.address, endpoint.port), 0)
                 rate = self.rates.of((one.instance, endpoint.name), count)
                 if rate is not None:
                     labels = {ENDPOINT_LABEL: endpoint.name}

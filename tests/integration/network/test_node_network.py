@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from snowcave.agent.network import nft
+from snowcave.agent.network.ruleset import TABLE
 from snowcave.hypervisor import fabric, names, namespaces
 from snowcave.runtime.commands import run
 from snowcave.v1 import state_pb2 as state
@@ -142,6 +144,28 @@ async def test_the_platform_reaches_every_port_of_an_instance(scene: Scene):
     machine = scene.cluster.mesh.plan.machine
     for target in (scene.first, scene.stranger):
         assert await call_from("", target.address, UNDECLARED) == [f"{target.name} {machine}"]
+
+
+async def test_what_the_platform_sends_is_counted_and_what_instances_send_is_not(scene: Scene):
+    inside = scene.second.node.namespace
+
+    async def sent() -> int:
+        command = ("nft", "-j", "list", "set", *TABLE.split(), "ingress")
+        told = nft.counted(await run("nsenter", f"--net={inside}", *command))
+        return told.get((scene.second.address, UNDECLARED), 0)
+
+    before = await sent()
+    assert await scene.client.call(scene.second.address, DECLARED) != ["refused"]
+    assert await sent() == before
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection(scene.second.address, UNDECLARED)
+        await reader.readline()
+        for _ in range(3):  # one connection, used again
+            writer.write(b"request\n")
+            assert await reader.readline() == b"request\n"
+        assert await sent() == before + 3
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_nodes_and_the_machine_are_closed_to_instances_though_they_listen(scene: Scene):

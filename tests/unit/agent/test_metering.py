@@ -32,16 +32,16 @@ OURS = {"io.snowcave.node": "n1"}
 
 
 class Counted:
-    """Connections that ingress and functions have opened."""
+    """Requests of ingress and functions."""
 
     def __init__(self) -> None:
-        self.opened: dict[tuple[str, int], int] = {}
+        self.sent: dict[tuple[str, int], int] = {}
         self.away = False
 
-    async def connections(self) -> dict[tuple[str, int], int]:
+    async def requests(self) -> dict[tuple[str, int], int]:
         if self.away:
             raise Unavailable("nft")
-        return self.opened
+        return self.sent
 
 
 class Unasked(Scraper):
@@ -89,20 +89,20 @@ async def test_a_rate_is_told_from_the_second_look_on():
         rates, scraper = Rates(bench.clock), Unasked()
         meter = Meter("n1", bench.engine, bench.counts, mirror, OURS, rates, scraper)
         bench.uses(main, 10.0)
-        bench.counts.opened = {("10.244.1.10", 80): 7}
+        bench.counts.sent = {("10.244.1.10", 80): 7}
         first = values(await meter.measure({ONE}))
         assert first == {(ONE, MEMORY_USAGE, "main"): 5 << 20, (ONE, RESTARTS, "main"): 2}
 
         await bench.clock.sleep(30)
         bench.uses(main, 25.0)
-        bench.counts.opened = {("10.244.1.10", 80): 67}
+        bench.counts.sent = {("10.244.1.10", 80): 67}
         second = values(await meter.measure({ONE}))
         assert second[ONE, CPU_USAGE, "main"] == pytest.approx(0.5)
         assert second[ONE, INGRESS_RATE, "web"] == pytest.approx(2.0)
 
         # A counter that began anew has not grown; what ended is not measured; the rest goes on.
         await bench.clock.sleep(30)
-        bench.counts.opened = {}
+        bench.counts.sent = {}
         bench.engine.exit(main, 0)
         third = values(await meter.measure({ONE, OTHER}))
         assert third[ONE, INGRESS_RATE, "web"] == 0.0

@@ -31,9 +31,9 @@ class Network:
         """Back when the rules are as the endpoints were at the time of the call."""
         await self._table.settle()
 
-    async def connections(self) -> Mapping[tuple[str, int], int]:
-        """How many connections ingress and functions have opened, by address and port."""
-        return await nft.connections()
+    async def requests(self) -> Mapping[tuple[str, int], int]:
+        """How often ingress and functions have sent something, by address and port."""
+        return await nft.requests()
 
     async def describe(self) -> str:
         """The rules as the kernel has them, for AgentService.DescribeNetwork."""

@@ -149,10 +149,15 @@ async def open_table(
         unsubscribe()
 
 
-async def connections() -> dict[tuple[Address, int], int]:
-    """How many connections the platform has opened to each instance's port since the table was made."""
-    told = json.loads(await run("nft", "-j", "list", "set", *ruleset.TABLE.split(), "ingress"))
-    elements = next((one["set"] for one in told["nftables"] if "set" in one), {}).get("elem", [])
+async def requests() -> dict[tuple[Address, int], int]:
+    """How often the platform has sent something to each instance's port since the table was made."""
+    return counted(await run("nft", "-j", "list", "set", *ruleset.TABLE.split(), "ingress"))
+
+
+def counted(told: str) -> dict[tuple[Address, int], int]:
+    """Packets by address and port, of what nft says of the set in JSON."""
+    objects = json.loads(told)["nftables"]
+    elements = next((one["set"] for one in objects if "set" in one), {}).get("elem", [])
     found: dict[tuple[Address, int], int] = {}
     for element in elements:
         address, port = element["elem"]["val"]["concat"]

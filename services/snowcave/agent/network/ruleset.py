@@ -138,8 +138,9 @@ def _frame(place: NodePlace) -> str:
     # An instance of another node: that node decides about the packet.
     to_others = f"ip daddr {place.instances} ip daddr != {place.node_network}"
     from_others = f"ip saddr {place.instances} ip saddr != {place.node_network}"
-    # Connections of ingress and functions, for autoscaling; what is beyond the set's size is not counted.
-    counted = "meta l4proto tcp update @ingress { ip daddr . tcp dport counter }"
+    # What ingress and functions send, for autoscaling. They use connections again, so a connection that is
+    # opened says little: each request pushes a segment at least. Beyond the set's size nothing is counted.
+    counted = "tcp flags & psh == psh update @ingress { ip daddr . tcp dport counter }"
     return f"""
 table {TABLE} {{
   map owner {{ type ipv4_addr : mark; }}
@@ -200,7 +201,7 @@ table {TABLE} {{
   chain guard {{
     type filter hook forward priority filter; policy drop;
     ct state invalid drop
-    iifname "fab0" ip saddr @platform oifname "c*" ct state new {counted}
+    iifname "fab0" ip saddr @platform oifname "c*" ct direction original {counted}
     iifname "fab0" ip saddr @platform oifname "c*" accept
     oifname "fab0" ip daddr @platform ct direction reply accept
     ct direction original ct status dnat {to_platform} accept
