@@ -1,5 +1,6 @@
 """Whatever the text: what looks for values, calls, tables and chains in it finds some or refuses it."""
 
+import re
 from contextlib import suppress
 
 from hypothesis import HealthCheck, given, settings
@@ -15,11 +16,14 @@ from snowcave.model.errors import SnowcaveError
 
 # A busy machine is no failure.
 UNTIMED = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-WORDS = """
+WORDS = re.findall(
+    r"\S+",
+    """
     CREATE ALTER SHOW DESC SELECT CALL EXECUTE JOB SERVICE COMPUTE POOL FUNCTION IN FROM SPECIFICATION
     TABLE ( ) , ; ! . = => ->> ? :1 :2 $v $1 'text' $$spec$$ "Name" 12 -1.5 @st/x s d.s LIKE LIMIT SET
     SPCS_GET_LOGS SYSTEM$GET_SERVICE_STATUS IDENTIFIER START_TIME USING -- /* */ ' "
-""".split()
+""",
+)
 TEXTS = (
     st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=25).map(" ".join) | st.text()
 )

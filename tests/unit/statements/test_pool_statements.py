@@ -238,3 +238,8 @@ async def test_a_status_is_told_by_call_and_select(account: Account) -> None:
     assert list(called[0]) == ["SYSTEM$GET_COMPUTE_POOL_STATUS"]
     assert list(selected[0].values()) == list(called[0].values())
     assert '"status": "STARTING"' in str(selected[0]["S"])
+    starting = "Compute pool is starting for last 0 minutes"
+    assert starting in str(selected[0]["S"])
+    assert (await shown(account))["status_message"] == starting
+    await account.sql("ALTER COMPUTE POOL p SUSPEND")
+    assert (await shown(account))["status_message"] == ""

@@ -67,8 +67,16 @@ async def describe_compute_pool(statement: Describe, work: Work) -> Rows:
     found = work.caller.find("compute_pool", ObjectName(statement.name.name)).message
     row = _row(found, work)
     known = work.catalog.mirrors.pools.get(found.uid)
-    code, message = (known.error_code, known.message) if known else ("", "")
-    return Rows(_DESCRIBE, [(*row[:19], code, message, *row[19:])])
+    code = known.error_code if known else ""
+    return Rows(_DESCRIBE, [(*row[:19], code, message_of(found, work), *row[19:])])
+
+
+def message_of(found: state.Object, work: Work) -> str:
+    """As the scheduler says; before it has said anything, what it will say."""
+    known = work.catalog.mirrors.pools.get(found.uid)
+    if known is not None and known.state:
+        return known.message
+    return "" if found.compute_pool.suspended else "Compute pool is starting for last 0 minutes"
 
 
 async def show_instance_families(statement: Show, work: Work) -> Rows:

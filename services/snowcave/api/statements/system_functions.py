@@ -10,6 +10,7 @@ from snowcave.api.statements import container_functions, tags
 from snowcave.api.statements.arguments import Arguments
 from snowcave.api.statements.filters import columns
 from snowcave.api.statements.image_repositories import path_of
+from snowcave.api.statements.pool_shows import message_of, state_of
 from snowcave.api.statements.work import Work
 from snowcave.model import keys, names
 from snowcave.model.names import ObjectName
@@ -57,15 +58,8 @@ async def _dns_domain(arguments: Arguments, work: Work) -> str:
 async def _pool_status(arguments: Arguments, work: Work) -> str:
     arguments.between(1, 1)
     found = work.caller.find("compute_pool", parse_name(arguments.text(0))).message
-    known = work.catalog.mirrors.pools.get(found.uid)
-    waiting = "SUSPENDED" if found.compute_pool.suspended else "STARTING"
-    return json.dumps(
-        {
-            "name": found.name,
-            "status": known.state if known and known.state else waiting,
-            "message": known.message if known else "",
-        }
-    )
+    status, message = state_of(found, work), message_of(found, work)
+    return json.dumps({"name": found.name, "status": status, "message": message})
 
 
 async def _list_images(arguments: Arguments, work: Work) -> str:
