@@ -31,7 +31,12 @@ from snowcave.store.api import (
 
 # etcd takes no more than 128 operations in one transaction.
 _OPERATIONS = 100
-_READS = 64
+_READS = 60
+# Keys of one read that may go with others.
+_FEW = 2
+
+# GroupedStore has a method of that name.
+Values = list[KeyValue | None]
 # Bytes of values in one transaction; a single larger one goes alone.
 _BYTES = 512 << 10
 
@@ -91,12 +96,12 @@ class GroupedStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._get: Together[str, KeyValue | None]
+        self._get: Together[Sequence[str], Values]
         self._txn: Together[Transaction, TxnResult | SnowcaveError]
 
     def use(
         self,
-        get: Together[str, KeyValue | None],
+        get: Together[Sequence[str], Values],
         txn: Together[Transaction, TxnResult | SnowcaveError],
     ) -> None:
         self._get, self._txn = get, txn
@@ -106,10 +111,12 @@ class GroupedStore:
         return self._store.role
 
     async def get(self, key: str) -> KeyValue | None:
-        return await self._get(key)
+        return (await self._get([key]))[0]
 
-    async def get_many(self, keys: Sequence[str]) -> list[KeyValue | None]:
-        return await self._store.get_many(keys)
+    async def get_many(self, keys: Sequence[str]) -> Values:
+        if len(keys) > _FEW:
+            return await self._store.get_many(keys)
+        return await self._get(keys)
 
     async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
         return await self._store.list(prefix, keys_only=keys_only)
@@ -134,10 +141,12 @@ class GroupedStore:
     def lease(self, ttl: float) -> AbstractAsyncContextManager[StoreLease]:
         return self._store.lease(ttl)
 
-    async def read_all(self, keys: Sequence[str]) -> Sequence[KeyValue | None]:
+    async def read_all(self, wanted: Sequence[Sequence[str]]) -> Sequence[Values]:
+        keys = [key for some in wanted for key in some]
         if len(keys) == 1:
-            return [await self._store.get(keys[0])]
-        return await self._store.get_many(keys)
+            return [[await self._store.get(keys[0])]]
+        found = iter(await self._store.get_many(keys))
+        return [[next(found) for _ in some] for some in wanted]
 
     async def write_all(
         self, wanted: Sequence[Transaction]

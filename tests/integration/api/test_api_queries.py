@@ -7,8 +7,10 @@ from pathlib import Path
 import orjson
 
 from snowcave.api.settings import ApiSettings, QuerySettings
+from snowcave.model import keys
 from snowcave.runtime.mesh import Mesh
-from tests.kit.fronts import another_replica, running_front
+from snowcave.v1 import state_pb2 as state
+from tests.kit.fronts import RunningFront, another_replica, running_front
 from tests.kit.protocol import Client, client
 
 IMPATIENT = ApiSettings(Mesh(), queries=QuerySettings(hold=0.2, record_after=0.05, look=0.05))
@@ -141,6 +143,64 @@ async def test_a_result_is_read_at_another_replica(tmp_path: Path) -> None:
                 assert there["total"] == rows
                 assert there["rowset"] == done["rowset"]
                 assert there["rowtype"] == done["rowtype"]
+
+
+async def _is_recorded(front: RunningFront, text: str) -> None:
+    """A statement that begins like this is known to every replica."""
+    async with asyncio.timeout(20):
+        while True:
+            listing = await front.store.list(keys.QUERIES.prefix)
+            records = [state.Query.FromString(item.value) for item in listing.items]
+            if any(record.sql_text.startswith(text) for record in records):
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_request_repeated_at_another_replica_runs_once(tmp_path: Path) -> None:
+    async with running_front(tmp_path) as front, another_replica(front) as second:
+        url = f"http://127.0.0.1:{second.port('api')}"
+        async with client(front.url, front.password) as one, client(url) as other:
+            other.token = one.token
+            # Ended, failed, and still running where it began: the record is there after a moment.
+            for sql in ("select 5", "nothing t", "show things", "wait 3"):
+                same = str(uuid.uuid4())
+                first = asyncio.create_task(one.query(sql, request_id=same))
+                await (_is_recorded(front, "wait") if sql == "wait 3" else first)
+                again = await other.query(sql, request_id=same)
+                done = await first
+                assert again["code"] == done["code"]
+                assert again["data"]["queryId"] == done["data"]["queryId"]
+                assert again["data"].get("rowset") == done["data"].get("rowset")
+    assert [one.sql for one in front.warehouse.executed] == ["select 5", "nothing t"]
+
+
+async def test_the_same_request_id_in_another_session_is_another_request(tmp_path: Path) -> None:
+    async with (
+        running_front(tmp_path) as front,
+        client(front.url, front.password) as one,
+        client(front.url, front.password) as other,
+    ):
+        same = str(uuid.uuid4())
+        first = await one.query("select 1", request_id=same)
+        second = await other.query("select 1", request_id=same)
+    assert first["data"]["queryId"] != second["data"]["queryId"]
+    assert len(front.warehouse.executed) == 2
+
+
+async def test_a_request_repeated_after_its_replica_died_runs_once(tmp_path: Path) -> None:
+    """The answer got lost: nothing of the first replica is left but the store and the warehouse."""
+    async with running_front(tmp_path) as front:
+        same = str(uuid.uuid4())
+        async with another_replica(front) as second:
+            url = f"http://127.0.0.1:{second.port('api')}"
+            async with client(url, front.password) as one:
+                first = await one.query("insert 3", request_id=same)
+                token = one.token
+        async with client(front.url) as again:
+            again.token = token
+            repeated = await again.query("insert 3", request_id=same)
+    assert repeated["data"]["queryId"] == first["data"]["queryId"]
+    assert len(front.warehouse.executed) == 1
 
 
 async def test_a_statement_is_cancelled_from_another_replica(tmp_path: Path) -> None:

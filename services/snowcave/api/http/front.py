@@ -12,7 +12,7 @@ from snowcave.api.contract import SessionContext
 from snowcave.api.http import reply, requests, wire
 from snowcave.api.queries.answer import Answer, Failure, InProgress, Outcome
 from snowcave.api.queries.life import Queries
-from snowcave.api.queries.records import query_id
+from snowcave.api.queries.records import query_id, record_key
 from snowcave.api.queries.results import StoredResults
 from snowcave.api.queries.statement import Seen, Statement
 from snowcave.api.sessions.book import Found, SessionBook
@@ -115,22 +115,41 @@ class Front:
 
     async def _query(self, request: web.Request) -> web.Response:
         values = await self._body(request)
-        found, context = await self._session(request)
+        request_id = request.query.get("requestId", "")[:_NAME] or ids.token(ids.system_random())
+        found = await self.book.find(
+            requests.token(request), lambda session: record_key(session, request_id)
+        )
+        context = await self.directory.context(found.state)
         in_background = values.get("asyncExec") is True
-        statement = self._statement(request, values, found, context)
+        statement = self._statement(request_id, values, found, context)
+        if found.beside is not None and self.queries.get(statement.query_id) is None:
+            earlier = await self._ran_elsewhere(statement, in_background=in_background)
+            if earlier is not None:
+                return await self._answer(request, earlier)
         running = await self.queries.submit(statement, recorded=in_background)
         if in_background:
             return self._in_progress(statement.query_id, in_background=True)
         return await self._answer(request, await self.queries.wait(running))
 
+    async def _ran_elsewhere(self, statement: Statement, *, in_background: bool) -> Outcome | None:
+        """What another replica, or this one before it was started again, has made of the same request.
+
+        None where nothing will come of that any more: its replica died, and its record with it.
+        """
+        if in_background:
+            return InProgress(statement.query_id)
+        try:
+            return await self.results.outcome(statement.query_id, statement.context)
+        except StatementNotFound:
+            return None
+
     def _statement(
         self,
-        request: web.Request,
+        request_id: str,
         values: dict[str, object],
         found: Found,
         context: SessionContext,
     ) -> Statement:
-        request_id = request.query.get("requestId", "")[:_NAME] or ids.token(ids.system_random())
         parameters = requests.table(values, "parameters")
         return Statement(
             query_id=query_id(context.session_id, request_id),

@@ -38,6 +38,11 @@ def query_id(session: int, request_id: str) -> str:
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
+def record_key(session: int, request_id: str) -> str:
+    """Where the record of a session's request stands, if there is one."""
+    return keys.QUERIES.key(query_id(session, request_id))
+
+
 def without_secrets(sql: str) -> str:
     """The text as it may be kept and shown."""
     return _SECRET.sub(r"\1'****'", sql)

@@ -7,7 +7,7 @@ hashes are kept. A session dies with its master token; the sweep removes what ha
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ from snowcave.kit.clock import Clock
 from snowcave.model import keys
 from snowcave.model.errors import MasterTokenExpired, SessionExpired, SessionGone, Unavailable
 from snowcave.runtime.identity import token_key
-from snowcave.store.api import Compare, Delete, Put, Store, Write
+from snowcave.store.api import Compare, Delete, KeyValue, Put, Store, Write
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
 
@@ -57,6 +57,8 @@ class Found:
     state: state.Session
     mod_revision: int
     token_digest: str = ""
+    # What stands under the key that was asked for in the same breath.
+    beside: KeyValue | None = None
 
     @property
     def id(self) -> int:
@@ -103,24 +105,31 @@ class SessionBook:
         await self._store.txn([], [Put(key, session.SerializeToString()), *writes])
         return tokens, session
 
-    async def find(self, token: str) -> Found:
-        """The session of a session token. Raises SessionExpired, SessionGone."""
+    async def find(self, token: str, beside: Callable[[int], str] | None = None) -> Found:
+        """The session of a session token. Raises SessionExpired, SessionGone.
+
+        `beside`: from the session's id to a key that is read along with it.
+        """
         digest = token_key(token)
         entry = await self._entry(digest)
         if entry.kind != Kind.SESSION:
             raise SessionGone
         if self._passed(entry.expires_on):
             raise SessionExpired
-        return await self.by_id(entry.session, digest)
+        return await self.by_id(entry.session, digest, beside(entry.session) if beside else "")
 
-    async def by_id(self, session: int, digest: str = "") -> Found:
+    async def by_id(self, session: int, digest: str = "", beside: str = "") -> Found:
         """Read from the store, for another replica may have changed it a moment ago.
 
         While the store is away nobody changes it, so then the mirror will do.
         """
+        key, other = keys.SESSIONS.key(session), None
         try:
             async with asyncio.timeout(self._settings.lookup):
-                kept = await self._store.get(keys.SESSIONS.key(session))
+                if beside:
+                    kept, other = await self._store.get_many([key, beside])
+                else:
+                    kept = await self._store.get(key)
         except (Unavailable, TimeoutError) as error:
             known = self._mirror.entry(session)
             if known is None:
@@ -130,7 +139,8 @@ class SessionBook:
             return Found(copied, known.mod_revision, digest)
         if kept is None:
             raise SessionGone
-        return Found(state.Session.FromString(kept.value), kept.mod_revision, digest)
+        session_now = state.Session.FromString(kept.value)
+        return Found(session_now, kept.mod_revision, digest, other)
 
     async def renew(self, master: str, old_token: str) -> Tokens:
         """New tokens for the session of a master token. Raises MasterTokenExpired, SessionGone."""
