@@ -10,7 +10,7 @@ import pytest
 from snowcave.agent.engine.api import Container
 from snowcave.agent.engine.docker import DockerEngine
 from snowcave.agent.instances.recipe import CONTAINER_LABEL, INSTANCE_LABEL, NODE_LABEL
-from tests.kit.agent_node import GROUND, NODE, assignment, running_node, spec
+from tests.kit.agent_node import GROUND, NODE, assignment, running_node, spec, with_policy
 from tests.kit.docker_engine import PrivateDocker
 
 pytestmark = pytest.mark.docker
@@ -175,3 +175,33 @@ async def test_limits_and_hardening_reach_the_engine(
         show = " ".join("{{.HostConfig.%s}}" % field for field in fields)  # noqa: UP031
         told = docker_engine.docker("inspect", "-f", show, made)
         assert told == f"{256 << 20} 150000 [NET_RAW MKNOD] [no-new-privileges]"
+
+
+async def test_a_container_that_ignores_sigterm_is_killed_once_routes_have_settled_and_grace_is_over(
+    engine: DockerEngine, web_digest: str, tmp_path: Path
+):
+    deaf = spec(
+        "main",
+        "web",
+        web_digest,
+        "/bin/sh",
+        "-c",
+        "trap 'echo heard' TERM; while :; do sleep 0.1; done",
+    )
+    want = assignment("15-0-1", deaf)
+    want.spec.endpoints.add(name="web", port=8000)
+    async with running_node(
+        engine, tmp_path, pace=with_policy(stop_settle=0.5, stop_grace=1.0)
+    ) as node:
+        await node.assign(want)
+        await node.until("15-0-1", "READY")
+        began = asyncio.get_running_loop().time()
+        await node.withdraw(want)
+        await node.until("15-0-1", "GONE")
+        # Not before both have passed: nothing but SIGKILL ends it.
+        assert asyncio.get_running_loop().time() - began >= 1.5
+        async with asyncio.timeout(10):
+            while not node.events.rows:
+                await asyncio.sleep(0.02)
+        assert node.events.values() == ['"heard"']
+        assert await _containers(engine, "15-0-1") == {}
