@@ -143,7 +143,7 @@ async def test_specifications_lie_on_stages(account: Account, source: str) -> No
         (
             f"CREATE SERVICE s {POOL} FROM @nope SPECIFICATION_TEMPLATE_FILE='x' USING (a=>1)",
             395069,
-            "Stage 'D.PUBLIC.NOPE' does not exist or not authorized.",
+            "from given template: Stage 'D.PUBLIC.NOPE' does not exist or not authorized.",
         ),
         (
             f"CREATE SERVICE s {POOL} FROM @st SPEC='x'",

@@ -20,7 +20,7 @@ from snowcave.api.queries.statement import Running, Statement
 from snowcave.api.settings import QuerySettings
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit import ids
-from snowcave.model.errors import SnowcaveError
+from snowcave.model.errors import SnowcaveError, Unsupported
 
 log = structlog.get_logger()
 
@@ -52,6 +52,8 @@ class Answering:
         for part, bindings in zip(parts[:-1], bound, strict=False):
             running.step = ids.query_id(self._rng)
             answer = await self._part(running, statement, pipes.pointed(part, earlier), bindings)
+            if answer.transfer is not None:
+                raise Unsupported("PUT or GET in a chain of statements")
             statement = replace(statement, context=answer.context)
             earlier.append(running.step)
         running.step = running.id

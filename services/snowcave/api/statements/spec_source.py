@@ -23,7 +23,7 @@ async def spec_text(source: SpecSource, work: Work) -> str:
     try:
         template = await _written(source, work)
     except (ObjectNotFound, NotAuthorized, StageFileNotFound) as error:
-        raise TemplateFailed(error.message) from error
+        raise TemplateFailed(error.message.removeprefix("SQL compilation error:\n")) from error
     return await work.ports.renderer.render(template, source.values)
 
 
