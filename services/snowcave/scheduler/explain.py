@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from snowcave.model.errors import ObjectNotFound
+from snowcave.scheduler.pools import PoolVm
 from snowcave.scheduler.views import Views
 from snowcave.v1 import nodes_pb2 as v1
 from snowcave.v1 import nodes_pb2_grpc as rpc
@@ -31,12 +32,18 @@ class Explaining(rpc.SchedulerServiceServicer):
                 *_instances(told),
                 f"Its compute pool is {pool.before.state or 'new'} with {len(pool.vms)} nodes.",
                 *(
-                    f"Node {vm.node} is {'up' if vm.up else 'away'}, has {vm.instances} instances, "
+                    f"Node {vm.node} is {_how(vm)}, has {vm.instances} instances, "
                     f"and {vm.free.cpu_milli} thousandths of a core and {vm.free.memory_bytes} bytes free."
                     for vm in pool.seen
                 ),
             ]
         )
+
+
+def _how(vm: PoolVm) -> str:
+    if not vm.up:
+        return "away"
+    return "being emptied" if vm.draining or vm.stopping else "up"
 
 
 def _instances(told: state.ServiceStatus) -> Iterator[str]:

@@ -47,7 +47,7 @@ class Views:
             assignments=assignments,
             reports={name: report for name, report in reports.items() if report is not None},
             lost_nodes={one.node for one in assignments if self._is_lost(one.node)},
-            draining_nodes={vm.node for vm in world.vms_of(pool_uid) if vm.draining},
+            draining_nodes={one.node for one in assignments if self._is_draining(one.node)},
             before=mirrors.statuses.get(uid) or state.ServiceStatus(),
             endpoints=world.endpoints_of(uid),
             identity=world.identity_of(service) if service else None,
@@ -96,6 +96,10 @@ class Views:
 
     def _is_lost(self, node: str) -> bool:
         return self.world.vm(node) is None or self.world.lost_in(node) == 0.0
+
+    def _is_draining(self, node: str) -> bool:
+        vm = self.world.vm(node)
+        return vm is not None and vm.draining
 
     # ---- pools
 
