@@ -151,9 +151,6 @@ async def running(
     volumes = Volumes(own, "beef", disks, attachments, stages, engine or SimulatedEngine(), clock)
     attachments.held |= holders_of_blocks(own, disks)
     async with open_attachments(attachments):
-        async with asyncio.timeout(5):
-            while attachments.lost:
-                await asyncio.sleep(0.01)
         yield Node(volumes, store)
 
 

@@ -67,9 +67,17 @@ async def agent(
         yield Agent(attachments, store, fenced)
 
 
+async def known(backend: MemoryBackend, service: int) -> None:
+    """The catalog has the service."""
+    api = MemoryStore(Role.API, backend)
+    made = state.Object(uid=service).SerializeToString()
+    await api.put(keys.CATALOG.key("service", service), made)
+
+
 @asynccontextmanager
 async def two() -> AsyncGenerator[tuple[MemoryBackend, Agent, Agent]]:
     backend = MemoryBackend()
+    await known(backend, 7)
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(agent(backend, "n1"))
         second = await stack.enter_async_context(agent(backend, "n2"))
@@ -161,10 +169,11 @@ async def test_volumes_stay_on_their_machine() -> None:
 async def test_records_of_services_that_are_gone_are_swept() -> None:
     async with two() as (backend, first, _):
         api = MemoryStore(Role.API, backend)
-        await api.put(keys.CATALOG.key("service", 8), state.Object(uid=8).SerializeToString())
+        await known(backend, 8)
         for instance in (OLD, "8-0-1"):
             await first.take(instance)
             await first.attachments.put_back(instance)
+        await api.delete(keys.CATALOG.key("service", 7))
         await asyncio.sleep(SETTINGS.sweep * 2)
         left = [item.key for item in (await api.list(keys.BLOCKS.prefix)).items]
         assert left == [keys.BLOCKS.key(8, 0)]

@@ -6,6 +6,7 @@ nobody may hold `attached`, and where the last one did not put them back, a paus
 An agent that has lost its lease takes the volumes from its instances at once; the pause is its time for that.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -36,6 +37,8 @@ class AttachmentSettings:
     lease: float = 12.0
     # What an agent that lost its lease has to take the volumes from its instances.
     margin: float = 6.0
+    # How long a taker waits for the node's first lease.
+    patience: float = 5.0
     # Between two looks for records of services that are gone.
     sweep: float = 60.0
 
@@ -54,19 +57,21 @@ class Attachments:
     # Instances that have their volumes.
     held: set[str] = field(default_factory=set[str])
     _lease: StoreLease | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Nodes without block volumes need no lease; one that had some keeps it.
+    _needed: asyncio.Event = field(default_factory=asyncio.Event)
+    _leased: asyncio.Event = field(default_factory=asyncio.Event)
     # Since when volumes that were not put back are known to be held by nobody, by what the record said.
     _abandoned: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
 
-    @property
-    def lost(self) -> bool:
-        """Whether volumes cannot be taken: there is no lease."""
-        return self._lease is None or self._lease.lost
-
     async def take(self, instance: str, volumes: Iterable[str]) -> None:
         """Harmless where it has them. Raises Conflict while another one may have them, Unavailable."""
-        lease = self._lease
-        if lease is None or lease.lost:
-            raise Unavailable("The block volumes cannot be taken while the store is away.")
+        lease = await self._current_lease()
+        # One at a time: what this agent does itself must not look like somebody else's doing.
+        async with self._turn:
+            await self._take(instance, volumes, lease)
+
+    async def _take(self, instance: str, volumes: Iterable[str], lease: StoreLease) -> None:
         block_key, attached_key = _keys(instance)
         block, attached = await self.store.get(block_key), await self.store.get(attached_key)
         self._check(instance, block_key, block, attached)
@@ -84,8 +89,24 @@ class Attachments:
         self.held.add(instance)
         self._abandoned.pop((block_key, block.mod_revision if block else 0), None)
 
+    async def _current_lease(self) -> StoreLease:
+        self._needed.set()
+        try:
+            async with asyncio.timeout(self.settings.patience):
+                await self._leased.wait()
+        except TimeoutError:
+            pass
+        if self._lease is None or self._lease.lost:
+            raise Unavailable("The block volumes cannot be taken while the store is away.")
+        return self._lease
+
     async def put_back(self, instance: str) -> None:
         """Another instance may have them now. Harmless where this one does not."""
+        async with self._turn:
+            await self._put_back(instance)
+            self.held.discard(instance)
+
+    async def _put_back(self, instance: str) -> None:
         block_key, attached_key = _keys(instance)
         block = await self.store.get(block_key)
         record = state.BlockSet.FromString(block.value) if block else state.BlockSet()
@@ -96,7 +117,6 @@ class Attachments:
                 writes.append(Delete(attached_key))
             if not (await self.store.txn([_as_seen(block_key, block)], writes)).succeeded:
                 raise Conflict("The block volumes have changed hands.")
-        self.held.discard(instance)
 
     async def _is_attached_to(self, key: str, instance: str) -> bool:
         found = await self.store.get(key)
@@ -120,12 +140,17 @@ class Attachments:
     async def run(self) -> None:
         """Endless: keep the lease; whoever cannot keep it has no volumes."""
         delays = backoff(self.rng, cap=_RETRY_CAP)
+        if self.held:
+            self._needed.set()
+        await self._needed.wait()
         while True:
+            before = sorted(self.held)
             try:
                 async with self.store.lease(self.settings.lease) as lease:
                     self._lease = lease
+                    self._leased.set()
                     delays = backoff(self.rng, cap=_RETRY_CAP)
-                    for instance in sorted(self.held):
+                    for instance in before:
                         await self._take_again(instance, lease)
                     await lease.wait_lost()
                 log.warning("attachment_lease_lost", node=self.node)
@@ -134,13 +159,17 @@ class Attachments:
                 await self.clock.sleep(next(delays))
             finally:
                 self._lease = None
+                self._leased.clear()
             await self._let_go()
 
     async def _take_again(self, instance: str, lease: StoreLease) -> None:
         """What an agent before this one took."""
         for delay in backoff(self.rng, cap=_RETRY_CAP):
             try:
-                return await self.take(instance, await self._volumes(instance))
+                async with self._turn:
+                    if instance in self.held:
+                        await self._take(instance, await self._volumes(instance), lease)
+                return None
             except Conflict as error:
                 log.warning("attachment_lost", instance=instance, reason=error.message)
                 await self._take_from(instance)
@@ -166,6 +195,7 @@ class Attachments:
 
     async def sweep(self) -> None:
         """Endless: records of services that are gone tell nobody anything."""
+        await self._needed.wait()
         while True:
             try:
                 await self._sweep_once()

@@ -7,7 +7,6 @@ a container of the instance is made, and gone before its place is given to anoth
 
 import asyncio
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -111,7 +110,8 @@ class Volumes:
             await self.stages.release(instance)
             await self._detach(instance)
             await asyncio.to_thread(_remove, folder)
-            await self.attachments.put_back(instance)
+            if await asyncio.to_thread(self._images, *slot(instance)):
+                await self.attachments.put_back(instance)
         self._turns.pop(instance, None)
 
     async def fence(self, instance: str) -> None:
@@ -146,7 +146,7 @@ class Volumes:
             ):
                 await asyncio.to_thread(self.disks.detach, image)
 
-    def _images(self, service: int, instance_id: int) -> Iterable[Path]:
+    def _images(self, service: int, instance_id: int) -> list[Path]:
         folder = self.disks.image(service, instance_id, "any").parent
         return sorted(folder.glob("*.img"))
 
