@@ -67,8 +67,9 @@ class Mirror(Generic[M]):
         return found.message if found else None
 
     def entry(self, *parts: object) -> Entry[M] | None:
-        names = tuple(str(part) for part in parts)
-        return self._entries.get(names[0], {}).get(names)
+        names = tuple(map(str, parts))
+        group = self._entries.get(names[0])
+        return group.get(names) if group else None
 
     def items(self, *under: object) -> Iterator[tuple[Parts, M]]:
         """All whose key begins with the given parts, as of now."""

@@ -44,15 +44,23 @@ def column(of: warehouse.ColumnType) -> Column:
 
 
 def table(rows: Rows) -> pa.Table:
-    arrays = [
-        pa.array([_value(one, row[n]) for row in rows.rows], _arrow_type(one))
-        for n, one in enumerate(rows.columns)
-    ]
+    arrays = [_array(one, [row[n] for row in rows.rows]) for n, one in enumerate(rows.columns)]
     # Built without names: two columns of one SHOW may share theirs.
     schema = pa.schema(
         [pa.field(c.name, a.type) for c, a in zip(rows.columns, arrays, strict=True)]
     )
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(column: Column, cells: list[Cell]) -> pa.Array:
+    kind = _arrow_type(column)
+    if pa.types.is_string(kind) or pa.types.is_int64(kind):
+        try:
+            # Most columns hold what their type says, and Arrow sees that sooner than we do.
+            return pa.array(cells, kind)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            pass
+    return pa.array([_value(column, cell) for cell in cells], kind)
 
 
 def rows_of(values: pa.Table, columns: Sequence[warehouse.ColumnType]) -> Rows:
