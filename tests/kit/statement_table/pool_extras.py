@@ -1,4 +1,4 @@
-"""Compute pools: nodes, backup families, workload types, status."""
+"""Compute pools: nodes, backup families, workload types, status. Snapshots that are not there."""
 
 import re
 
@@ -11,6 +11,7 @@ from tests.kit.statement_table.records import (
     documented,
     missing,
     one,
+    ours,
     status,
     validated,
     wrong_value,
@@ -62,4 +63,25 @@ STATEMENTS = [
     ),
     documented("DROP COMPUTE POOL extra_pool", status("EXTRA_POOL successfully dropped.")),
 ]
-FAMILIES = [Family("pool_extras", STATEMENTS)]
+SNAPSHOTS = [
+    documented("SHOW SNAPSHOTS", NOTHING),
+    documented(
+        "DESC SNAPSHOT none",
+        Refused(2003, "02000", "POOL_EXTRAS.PUBLIC.NONE' does not exist or not authorized."),
+    ),
+    documented("DROP SNAPSHOT none", Refused(2003, "02000", "NONE' does not exist")),
+    documented(
+        "DROP SNAPSHOT IF EXISTS none",
+        status("Drop statement executed successfully (NONE already dropped)."),
+    ),
+    documented(
+        'CREATE SNAPSHOT s FROM SERVICE nowhere VOLUME "v" INSTANCE 0',
+        missing("Service", "POOL_EXTRAS.PUBLIC.NOWHERE"),
+    ),
+    documented(
+        'CREATE OR REPLACE SNAPSHOT IF NOT EXISTS s FROM SERVICE x VOLUME "v" INSTANCE 0',
+        Refused(1003, "42000", "unexpected"),
+    ),
+    ours("CREATE SNAPSHOT s FROM SERVICE x", Refused(1003, "42000", "unexpected '<EOF>'")),
+]
+FAMILIES = [Family("pool_extras", [*STATEMENTS, *SNAPSHOTS])]

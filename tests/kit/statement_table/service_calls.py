@@ -112,6 +112,22 @@ STATEMENTS = [
     ours("CALL SYSTEM$CANCEL_JOB('echo_service')", wrong_value("is not a job")),
     documented("CALL nowhere!SPCS_WAIT_FOR('RUNNING', 1)", _SERVICE),
     ours("CALL echo_service!SPCS_WAIT_FOR('FLYING', 1)", Refused(1008, "22023", "FLYING")),
+    documented(
+        "SELECT COUNT(*) >= 0 AS counted FROM TABLE(echo_service!SPCS_GET_LOGS())",
+        Columns("COUNTED"),
+        Rows([(True,)]),
+    ),
+    documented(
+        "SELECT * FROM TABLE(echo_service!SPCS_GET_LOGS(START_TIME => "
+        "DATEADD('minute', -1, CURRENT_TIMESTAMP()))) LIMIT 0",
+        Columns("TIMESTAMP INSTANCE_ID CONTAINER_NAME LOG RECORD_ATTRIBUTES"),
+    ),
+    documented(
+        "SELECT * FROM TABLE(echo_service!SPCS_GET_EVENTS()) LIMIT 0",
+        Columns(
+            "TIMESTAMP SEVERITY EVENT_NAME EVENT_DETAILS INSTANCE_ID CONTAINER_NAME RECORD RECORD_ATTRIBUTES"
+        ),
+    ),
     ours("CALL SYSTEM$NO_SUCH_FUNCTION('x')", Refused(2, "0A000", "")),
     _cli("SELECT SYSTEM$CLIENT_VERSION_INFO()", one(**{"SYSTEM$CLIENT_VERSION_INFO()": "[]"})),
 ]

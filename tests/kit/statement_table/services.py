@@ -15,7 +15,9 @@ from tests.kit.statement_table.records import (
     missing,
     one,
     ours,
+    some,
     status,
+    unsupported,
     validated,
     wrong_value,
 )
@@ -166,6 +168,37 @@ CREATE = [
         f"CREATE SERVICE x {_POOL}", Refused(1003, "42000", "syntax error line 1 at position")
     ),
 ]
+SERVICE_ROLES = [
+    documented("CREATE ROLE echo_guest", status("Role ECHO_GUEST successfully created.")),
+    documented("GRANT SERVICE ROLE echo_service!echo_user TO ROLE echo_guest", DONE),
+    documented(
+        "SHOW GRANTS OF SERVICE ROLE echo_service!echo_user",
+        Columns("created_on role granted_to grantee_name granted_by"),
+        one(role=re.compile(".*ECHO_USER"), granted_to="ROLE", grantee_name="ECHO_GUEST"),
+    ),
+    documented(
+        "SHOW GRANTS TO SERVICE ROLE echo_service!echo_user",
+        Columns("created_on privilege granted_on name granted_to grantee_name"),
+        one(privilege="USAGE", granted_on="SERVICE_ENDPOINT", granted_to="SERVICE ROLE"),
+    ),
+    documented(
+        "GRANT SERVICE ROLE echo_service!none TO ROLE echo_guest",
+        Refused(2003, "02000", re.compile("(?i)none.* does not exist or not authorized")),
+    ),
+    documented("GRANT USAGE, MONITOR ON SERVICE echo_service TO ROLE echo_guest", DONE),
+    documented(
+        "SHOW GRANTS ON SERVICE echo_service",
+        some(privilege="OWNERSHIP", granted_on="SERVICE", grantee_name="ACCOUNTADMIN"),
+        some(privilege="MONITOR", grantee_name="ECHO_GUEST"),
+    ),
+    documented(
+        "GRANT OWNERSHIP ON SERVICE echo_service TO ROLE echo_guest",
+        unsupported("transfer of a service's OWNERSHIP"),
+    ),
+    documented("REVOKE SERVICE ROLE echo_service!echo_user FROM ROLE echo_guest", DONE),
+    documented("SHOW GRANTS OF SERVICE ROLE echo_service!echo_user", NOTHING),
+    documented("DROP ROLE echo_guest", status("ECHO_GUEST successfully dropped.")),
+]
 CHANGES = [
     _cli(
         "alter service cli_service set\nmin_instances = 1\nmax_instances = 3\nquery_warehouse = serve_wh\n"
@@ -252,6 +285,7 @@ FAMILIES = [
             *service_shows.STATEMENTS,
             *service_calls.STATEMENTS,
             *service_functions.STATEMENTS,
+            *SERVICE_ROLES,
             *CHANGES,
             *DROP,
         ],
