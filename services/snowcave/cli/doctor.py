@@ -122,7 +122,7 @@ def capacity(mesh: Mesh, has: machine.Machine) -> Finding:
         "capacity",
         text,
         "They run: their limits are cut down to what the machine has, GPUs that it lacks are counted but "
-        "not visible in containers. With strict_capacity = true such pools are refused.",
+        "not visible in containers. With strict_capacity = true in [mesh] such pools are refused.",
         fatal=False,
     )
 
