@@ -303,8 +303,37 @@ async def test_a_status_is_json_by_call_and_select(account: Account, sql: str) -
 async def test_within_ordinary_sql_a_call_becomes_what_it_says(account: Account, sql: str) -> None:
     outcome = await account.outcome(sql)
     assert isinstance(outcome, ToWarehouse)
-    assert "SYSTEM$" not in outcome.sql.upper()
+    assert "SYSTEM$" not in outcome.sql.upper().partition(' AS "')[0]
     assert '"containerName": "main"' in outcome.sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "tail"),
+    [
+        (
+            "SELECT parse_json(system$get_service_status('s'))  , 1 FROM t",
+            """) AS "PARSE_JSON(SYSTEM$GET_SERVICE_STATUS('S'))"  , 1 FROM t""",
+        ),
+        (
+            "SELECT DISTINCT SYSTEM$GET_SERVICE_STATUS('s'), x",
+            """' AS "SYSTEM$GET_SERVICE_STATUS('S')", x""",
+        ),
+        ("SELECT SYSTEM$GET_SERVICE_STATUS('s') AS a, x;", "' AS a, x;"),
+        ("SELECT SYSTEM$GET_SERVICE_STATUS('s') a, x", "' a, x"),
+        (
+            "SELECT f(1, SYSTEM$GET_SERVICE_STATUS('s')):\"Ab\"::string LIMIT 1",
+            """):"Ab"::string AS "F(1, SYSTEM$GET_SERVICE_STATUS('S')):""Ab""::STRING" LIMIT 1""",
+        ),
+        ("SELECT x FROM (SELECT SYSTEM$GET_SERVICE_STATUS('s')) t", "') t"),
+        ("SELECT a.b, * FROM f(SYSTEM$GET_SERVICE_STATUS('s'))", "')"),
+    ],
+)
+async def test_columns_are_headed_by_what_was_written(
+    account: Account, sql: str, tail: str
+) -> None:
+    outcome = await account.outcome(sql)
+    assert isinstance(outcome, ToWarehouse)
+    assert outcome.sql.endswith(tail)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ async def test_within_an_expression_a_used_value_is_not_bound_again(account: Acc
     assert isinstance(outcome, ToWarehouse)
     assert [one.values[0].value for one in outcome.bindings] == ["first", "last"]
     assert outcome.sql.startswith("SELECT ?, '")
-    assert outcome.sql.endswith(" || ?, '?' -- ?")
+    assert outcome.sql.endswith("""|| ? AS "SYSTEM$GET_SERVICE_DNS_DOMAIN(?) || ?", '?' -- ?""")
 
 
 async def test_ordinary_statements_keep_their_values(account: Account) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from snowcave.api.contract import QueryHandle, ToWarehouse
 from snowcave.api.sql.calls import FUNCTIONS, placed_calls
-from snowcave.api.sql.lexer import literal
+from snowcave.api.sql.headers import nameless
+from snowcave.api.sql.lexer import literal, tokens
 from snowcave.api.sql.placeholders import Given
 from snowcave.api.statements import system_functions
 from snowcave.api.statements.function_calls import bindings
@@ -41,18 +42,37 @@ async def _filled_in(
     bound = work.query.bindings
     if not any(name in upper for name in FUNCTIONS):
         return sql, bound
-    parts: list[str] = []
+    # What is put in for which part of the text.
+    edits: list[tuple[int, int, str]] = []
     used: set[int] = set()
-    at = 0
     for placed in placed_calls(sql, given):
         said = (
             "" if work.query.describe_only else await system_functions.evaluate(placed.call, work)
         )
-        parts += [sql[at : placed.start], "NULL" if said is None else literal(said)]
-        at = placed.stop
+        value = "NULL" if said is None else literal(said)
+        edits.append((placed.start, placed.stop, value))
         used.update(placed.marks)
+    edits += _headers(sql, [start for start, _, _ in edits])
     left = tuple(one for number, one in enumerate(bound) if number not in used)
-    return "".join([*parts, sql[at:]]), left
+    return _edited(sql, sorted(edits)), left
+
+
+def _headers(sql: str, calls: Sequence[int]) -> list[tuple[int, int, str]]:
+    """Columns keep the header that they had by the text that the user wrote."""
+    return [
+        (stop, stop, ' AS "' + name.replace('"', '""') + '"')
+        for start, stop, name in nameless(sql, tokens(sql))
+        if any(start <= call < stop for call in calls)
+    ]
+
+
+def _edited(sql: str, edits: Sequence[tuple[int, int, str]]) -> str:
+    parts: list[str] = []
+    at = 0
+    for start, stop, text in edits:
+        parts += [sql[at:start], text]
+        at = stop
+    return "".join([*parts, sql[at:]])
 
 
 def literals(query: QueryHandle) -> Sequence[str | int | float | bool | None]:
