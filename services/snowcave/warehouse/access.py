@@ -73,9 +73,9 @@ def check(statement: Expr, context: Context, look: Look) -> None:
             raise _not_for_all("IDENTIFIER with a binding")
         if _is_named(table, ctes):
             _need_schema(place_of(table, context), context)
-    for call in statement.find_all(exp.Dot):
-        if (called := _called(call, context)) is not None:
-            _need_schema(called, context)
+    for call in statement.find_all(exp.Anonymous):
+        if isinstance(call.parent, (exp.Dot, exp.Table)):
+            _need_schema(_called(call, context), context)
     _need_right_to_make(statement, context)
     _meet_all(list(_needs(statement, context, ctes)), context, look)
 
@@ -98,15 +98,19 @@ def _is_named(table: exp.Table, ctes: frozenset[str]) -> bool:
     return named and bool(table.db or table.name.upper() not in ctes)
 
 
-def _called(call: exp.Dot, context: Context) -> Place | None:
-    """`db.schema.f(x)`"""
-    *place, function = call.flatten()
-    if not isinstance(function, exp.Anonymous):
-        return None
-    if not all(isinstance(part, exp.Identifier) for part in place):
-        return None
-    parts = dict(zip(("db", "catalog"), reversed(place), strict=False))
-    return place_of(exp.Table(this=exp.to_identifier(function.name), **parts), context)
+def _called(call: exp.Anonymous, context: Context) -> Place:
+    """Of `f(x)` and `db.schema.f(x)`, also in the place of a table."""
+    named = exp.Table(this=exp.to_identifier(call.name))
+    parent = call.parent
+    if isinstance(parent, exp.Table):
+        named.set("db", parent.args.get("db"))
+        named.set("catalog", parent.args.get("catalog"))
+    elif isinstance(parent, exp.Dot):
+        *parts, _ = parent.flatten()
+        if all(isinstance(part, exp.Identifier) for part in parts):
+            for key, part in zip(("db", "catalog"), reversed(parts), strict=False):
+                named.set(key, part.copy())
+    return place_of(named, context)
 
 
 # ---------------------------------------------------------------- needs
@@ -135,11 +139,7 @@ def _needs(statement: Expr, context: Context, ctes: frozenset[str]) -> Iterator[
 
 def _called_needs(statement: Expr, context: Context) -> Iterator[Need]:
     for call in statement.find_all(exp.Anonymous):
-        dot = call.parent if isinstance(call.parent, exp.Dot) else None
-        table = exp.Table(this=exp.to_identifier(call.name))
-        place = _called(dot, context) if dot else place_of(table, context)
-        if place is not None:
-            yield Need(FUNCTION, place, "USAGE")
+        yield Need(FUNCTION, _called(call, context), "USAGE")
     for column in statement.find_all(exp.Column):
         if column.name.upper() == "NEXTVAL" and column.table:
             parts = {"this": "table", "db": "db", "catalog": "catalog"}

@@ -62,6 +62,8 @@ def sql(engine_sql: Sql) -> Sql:
         "SHOW COLUMNS IN TABLE HIDDEN.secret",
         "SELECT HIDDEN.f()",
         "SELECT DB.HIDDEN.f()",
+        "SELECT * FROM HIDDEN.f()",
+        "SELECT * FROM TABLE(DB.HIDDEN.f())",
         "SELECT * FROM IDENTIFIER('HIDDEN.secret')",
         "SELECT * FROM OTHER.INFORMATION_SCHEMA.TABLES",
         "COMMENT ON TABLE HIDDEN.secret IS 'x'",
