@@ -268,6 +268,8 @@ class DuckSession:
         """By name, or through a view that does."""
         if event_table.may_read(sql):
             return True
+        # Where the session was before may be gone.
+        self._look_at(context)
         for database, schema, name in rewrite.tables_of(statement, context):
             found = self._raw.execute(
                 "SELECT sql FROM duckdb_views() "
