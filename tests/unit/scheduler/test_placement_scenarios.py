@@ -91,6 +91,15 @@ def test_a_node_mounts_eight_stages_at_most():
     assert misfit(mounting(8), family) == ""
 
 
+def test_what_mounting_requests_counts_beside_the_containers():
+    family, spec = FAMILIES["CPU_X64_XS"], mounting(2)
+    alone = need_of(mounting(0), family)
+    assert need_of(spec, family) == alone + Need(0, GIB, 0, 2)
+    asked = spec.volumes[0].stage.requests
+    asked.cpu_milli, asked.memory_bytes, asked.has_memory = 250, 2 * GIB, True
+    assert need_of(spec, family) == alone + Need(250, 2 * GIB + GIB // 2, 0, 2)
+
+
 # ---- spreading
 
 needs = st.builds(Need, st.integers(0, 1000), st.integers(0, 4 * GIB))

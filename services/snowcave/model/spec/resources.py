@@ -13,6 +13,8 @@ _CPU_FLOOR_MILLI = 500
 _MEMORY_FLOOR = 512 << 20
 # Stage volumes that one node mounts at most, of all instances on it.
 _STAGE_MOUNTS = 8
+# What mounting a stage requests, where the specification leaves it open.
+_MOUNT_MEMORY = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,15 @@ def share_of(container: state.ContainerSpec, family: Family) -> Share:
 
 
 def need_of(spec: state.ServiceSpec, family: Family) -> Need:
-    """One instance: all its containers stand on one node."""
-    mounts = Need(stage_mounts=sum(_is_stage(volume) for volume in spec.volumes))
+    """One instance: all its containers stand on one node, and what mounts its stages beside them."""
+    mounts = sum((_mount(volume) for volume in spec.volumes if _is_stage(volume)), Need())
     return sum((share_of(container, family).request for container in spec.containers), mounts)
+
+
+def _mount(volume: state.VolumeSpec) -> Need:
+    requests = volume.stage.requests
+    memory = requests.memory_bytes if requests.has_memory else _MOUNT_MEMORY
+    return Need(requests.cpu_milli, memory, stage_mounts=1)
 
 
 def size_of(family: Family) -> Need:
