@@ -1,6 +1,7 @@
 # Debian packages, as COMMAND=PACKAGE.
 RUN_PACKAGES=(
   dockerd=docker.io ip=iproute2 nft=nftables iptables=iptables nsenter=util-linux setpriv=util-linux
+  mkfs.ext4=e2fsprogs losetup=mount
   /usr/share/doc/libnss-myhostname=libnss-myhostname
 )
 TEST_PACKAGES=(

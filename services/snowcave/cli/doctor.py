@@ -49,6 +49,7 @@ def examine(mesh: Mesh) -> Iterator[Finding]:
     yield _platform()
     yield from _programs()
     yield from _kernel()
+    yield from volumes(Path("/dev"))
     yield _engine(mesh)
     yield capacity(mesh, machine.read())
     yield _settings(mesh)
@@ -86,6 +87,29 @@ def _kernel() -> Iterator[Finding]:
         yield Finding("cgroups", version)
     else:
         yield Finding("cgroups", "not mounted", "Mount /sys/fs/cgroup (systemd does).")
+
+
+_VOLUME_PROGRAMS = {
+    "mkfs.ext4": "e2fsprogs",
+    "losetup": "mount",
+    "fsfreeze": "util-linux",
+}
+_VOLUME_DEVICES = {"loop-control": "block volumes", "fuse": "stage volumes"}
+
+
+def volumes(devices: Path) -> Iterator[Finding]:
+    """What only services with such volumes need."""
+    for device, what in _VOLUME_DEVICES.items():
+        path = devices / device
+        if path.exists():
+            yield Finding(what, f"{path} is there")
+        else:
+            advice = f"Load the kernel's module for {path} (modprobe)."
+            yield Finding(what, f"no {path}", advice, fatal=False)
+    for program, package in _VOLUME_PROGRAMS.items():
+        if shutil.which(program) is None:
+            advice = f"Install the package {package}."
+            yield Finding("block volumes", f"{program} not found", advice, fatal=False)
 
 
 def _engine(mesh: Mesh) -> Finding:
