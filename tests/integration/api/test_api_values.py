@@ -26,6 +26,7 @@ async def test_values_and_results_pass_from_statement_to_statement(
         "pyformat": "it's",
         "qmark": ["PA"],
         "within": [["x", "SUSPENDED", 7]],
+        "header": "PARSE_JSON(SYSTEM$GET_COMPUTE_POOL_STATUS(?)):STATUS::VARCHAR",
         "numeric": 3,
         "scanned": [["PB", 5]],
         "families": [[True, 124]],

@@ -48,6 +48,7 @@ cursor.execute(
     "select ?, parse_json(system$get_compute_pool_status(?)):status::varchar, ?", ("x", "pb", 7)
 )
 seen["within"] = cursor.fetchall()
+seen["header"] = cursor.description[1].name
 connection.close()
 
 connection = connect("numeric")
