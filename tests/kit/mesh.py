@@ -21,6 +21,7 @@ from tests.kit.daemons import free_port_base
 
 ROOT = Path(__file__).resolve().parents[2]
 _UP = 150.0
+_FEED = 240.0
 
 
 def clean_environment() -> dict[str, str]:
@@ -202,7 +203,8 @@ class Connector:
     def feed(self, program: str, order: dict[str, Any]) -> dict[str, Any]:
         """`run` with an order that is too long for an argument: the program reads it from its input."""
         path = ROOT / "tests/clients/programs" / program
-        return json.loads(run(str(self.python), str(path), stdin=json.dumps(order)))
+        said = run(str(self.python), str(path), stdin=json.dumps(order), timeout=_FEED)
+        return json.loads(said)
 
     def execute(self, cave: Snowcave, statements: Sequence[Any], **connect: Any) -> list[Any]:
         """Results in order, errors among them, of one session."""

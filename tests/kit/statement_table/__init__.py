@@ -20,10 +20,10 @@ from tests.kit.statement_table import (
 FAMILIES = [
     family
     for module in (
-        pools,
-        repositories,
         services,
         jobs,
+        pools,
+        repositories,
         specifications,
         templates,
         syntax,
