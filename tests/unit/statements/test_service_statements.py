@@ -173,7 +173,7 @@ async def test_services_stand_only_where_names_need_no_quotes(account: Account) 
         f"CREATE SERVICE s {POOL} FROM {SPEC}",
         f"EXECUTE JOB SERVICE {POOL} ASYNC=TRUE FROM {SPEC}",
     ):
-        with pytest.raises(SnowcaveError, match="'my.schema' for the database or schema"):
+        with pytest.raises(SnowcaveError, match=r"'my.schema' for the database or schema"):
             await account.sql(statement)
 
 
