@@ -58,7 +58,8 @@ class MemoryBackend:
         self._leases: dict[LeaseId, _Lease] = {}
         self._granted = 0
         self._observers: list[Callable[[Revision, Sequence[Change]], None]] = []
-        self._news = asyncio.Event()
+        # By prefix: who watches it waits for this.
+        self._news: dict[str, asyncio.Event] = {}
 
     @property
     def available(self) -> bool:
@@ -69,17 +70,21 @@ class MemoryBackend:
         self._available = value
         self.wake()
 
-    def wake(self) -> None:
-        """Let every watch look again."""
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+    def wake(self, changes: Sequence[Change] | None = None) -> None:
+        """Let the watches look again that these changes are for, or all."""
+        for prefix in list(self._news):
+            if changes is None or any(change.key.startswith(prefix) for change in changes):
+                self._news.pop(prefix).set()
 
-    async def wait_news(self) -> None:
+    async def wait_news(self, prefix: str) -> bool:
+        """Whether there may be some; False where nothing has happened for long."""
+        news = self._news.setdefault(prefix, asyncio.Event())
         try:
             async with asyncio.timeout(self.progress):
-                await self._news.wait()
+                await news.wait()
         except TimeoutError:
-            return
+            return False
+        return True
 
     def observe(
         self, observer: Callable[[Revision, Sequence[Change]], None]
@@ -114,7 +119,7 @@ class MemoryBackend:
             self._history.append((revision, changes))
             for observer in self._observers:
                 observer(revision, changes)
-            self.wake()
+            self.wake(changes)
         return TxnResult(succeeded=True, revision=self.revision)
 
     def _holds(self, compare: Compare) -> bool:
@@ -269,15 +274,17 @@ class MemoryStore:
         return before is not None
 
     async def watch(self, prefix: str, from_revision: Revision) -> AsyncGenerator[WatchBatch]:
-        revision = from_revision or self.backend.revision + 1
+        revision, silent = from_revision or self.backend.revision + 1, True
         while True:
-            if self._connected:
+            if self._connected and (silent or self.backend.revision >= revision):
                 batch = self.backend.changes_since(revision, prefix)
                 revision = max(revision, batch.revision + 1)
-                await asyncio.sleep(self.backend.latency())
-                yield batch
-            if not self._connected or self.backend.revision < revision:
-                await self.backend.wait_news()
+                if batch.changes or silent:
+                    silent = False
+                    await asyncio.sleep(self.backend.latency())
+                    yield batch
+                    continue
+            silent = not await self.backend.wait_news(prefix)
 
     @asynccontextmanager
     async def lease(self, ttl: float) -> AsyncGenerator[KeptLease]:

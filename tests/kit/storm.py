@@ -376,7 +376,7 @@ _template: list[tuple[str, bytes]] = []
 @asynccontextmanager
 async def cluster(rng: random.Random, home: Path) -> AsyncGenerator[Cluster]:
     slowest = rng.choice([0.002, 0.02, 0.2])
-    backend = MemoryBackend(latency=lambda: rng.uniform(0.0005, slowest))
+    backend = MemoryBackend(latency=lambda: rng.uniform(0.0005, slowest), progress=15.0)
     await _begin(backend, home)
     witness = Witness(backend)
     api = Api(home, backend)
