@@ -37,11 +37,13 @@ class Definitions:
 
 @dataclass(slots=True)
 class Plan:
-    """`sql` is DuckDB's. `described`: the columns as they were the last time, by DuckDB's names and types."""
+    """`sql` is DuckDB's. The rest is as it was the last time: columns by name and type, and rows."""
 
     sql: str
     types: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     described: tuple[pb.ColumnType, ...] = ()
+    are_plain: bool = False
+    rows: int = 0
 
 
 class Plans:

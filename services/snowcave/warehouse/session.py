@@ -46,6 +46,8 @@ _SELECT = 0x1000
 _OTHER = 0x6000
 _BOUND = "_SC_BOUND"
 _UTC = "UTC"
+# Rows that are read one by one.
+_FEW = 100
 # The search path of a session without a database.
 _NOWHERE = "memory.main"
 _NUMERIC = (exp.Sum, exp.Avg, exp.Median)
@@ -70,8 +72,17 @@ class _Duck:
         return self
 
     def to_arrow_table(self, *args: Any) -> pa.Table:
-        self.types = [(str(d[0]), str(d[1])) for d in self._inner.description or ()]
+        self.types = self._described()
         return self._inner.to_arrow_table(*args)
+
+    def few_rows(self, plan: Plan) -> pa.Table | None:
+        """What was executed, where it is plain and was small the last time; None: nothing has been read."""
+        if not plan.are_plain or plan.rows > _FEW or self._described() != plan.types:
+            return None
+        return columns.from_rows(plan.types, self._inner.fetchall())
+
+    def _described(self) -> list[tuple[str, str]]:
+        return [(str(d[0]), str(d[1])) for d in self._inner.description or ()]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -210,6 +221,9 @@ class DuckSession:
         try:
             self._look_at(context)
             self._duck.execute(plan.sql)
+            if (table := self._duck.few_rows(plan)) is not None:
+                plan.rows = table.num_rows
+                return self._normal(table, plan.described, _SELECT, 0)
             table = self._duck.to_arrow_table()
         except duckdb.InterruptException as error:
             raise QueryCancelled from error
@@ -219,6 +233,8 @@ class DuckSession:
         if plan.types != self._duck.types:
             plan.types = self._duck.types
             plan.described = tuple(columns.column_type(*one) for one in plan.types)
+            plan.are_plain = columns.are_plain(plan.types)
+        plan.rows = table.num_rows
         return self._outcome(table, plan.described, _SELECT, 0)
 
     def stream(
@@ -395,8 +411,19 @@ class DuckSession:
         statement_type: int,
         affected: int,
     ) -> Outcome:
+        return self._normal(
+            columns.normalise(table, described), described, statement_type, affected
+        )
+
+    def _normal(
+        self,
+        table: pa.Table,
+        described: tuple[pb.ColumnType, ...],
+        statement_type: int,
+        affected: int,
+    ) -> Outcome:
         return Outcome(
-            table=columns.normalise(table, described),
+            table=table,
             columns=described,
             statement_type=statement_type,
             rows_affected=affected,
