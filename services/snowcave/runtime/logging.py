@@ -1,5 +1,6 @@
 """structlog for every daemon: constant event names, fields, JSON in deployments, a console here."""
 
+import asyncio
 import logging
 import re
 import sys
@@ -42,12 +43,17 @@ def configure(daemon: str, *, style: str, level: str) -> None:
     structlog.contextvars.bind_contextvars(daemon=daemon)
     # Libraries log through the standard library; only their warnings interest anyone.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger("aiohttp.server").addFilter(is_worth_telling)
+    for library in ("aiohttp.server", "grpc._cython.cygrpc"):
+        logging.getLogger(library).addFilter(is_worth_telling)
 
 
 def is_worth_telling(record: logging.LogRecord) -> bool:
-    """A request that cannot be parsed is its sender's fault and has been answered with 400."""
+    """A request that cannot be parsed is its sender's fault and has been answered with 400; a stream
+    that its server cancels on its way out has ended as it should.
+    """
     error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, asyncio.CancelledError):
+        return False
     # By name: programs that serve nothing do without aiohttp.
     return type(error).__module__ != "aiohttp.http_exceptions"
 
