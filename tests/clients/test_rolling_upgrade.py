@@ -22,7 +22,8 @@ from tests.kit.clients import (
 )
 from tests.kit.mesh import rows, until
 
-pytestmark = pytest.mark.docker
+# With the set-up of the mesh, on a machine that is busy otherwise.
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 RATE = 50
 LEAST = 5000
