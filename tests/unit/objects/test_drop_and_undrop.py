@@ -92,6 +92,17 @@ async def test_what_a_dropped_schema_holds_is_out_of_sight_for_all(account: Acco
             await account.sql(sql)
 
 
+async def test_what_a_role_owned_there_is_not_listed(account: Account) -> None:
+    await account.sql(
+        "CREATE ROLE q",
+        "CREATE STAGE st",
+        "GRANT OWNERSHIP ON STAGE st TO ROLE q",
+        "GRANT USAGE ON SCHEMA d.public TO ROLE q",
+        "DROP SCHEMA d.public",
+    )
+    assert await account.sql("SHOW GRANTS TO ROLE q") == []
+
+
 async def test_services_of_what_is_dropped_stop(account: Account) -> None:
     await account.sql(SERVICE, "DROP DATABASE d")
     await bury(account)

@@ -296,6 +296,19 @@ async def test_an_integration_is_refused(
         await account.sql(sql)
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("(ALL)", "ALL"), ("(none)", "NONE"), ("(s)", "[D.PUBLIC.S]"), ("()", "[]")],
+)
+async def test_an_integration_says_which_secrets_it_allows(
+    account: Account, given: str, shown: str
+) -> None:
+    await account.sql(PASSWORD, RULE, ACCESS + f" ALLOWED_AUTHENTICATION_SECRETS = {given}")
+    rows = await account.sql("DESC INTEGRATION e")
+    values = {row["property"]: row["property_value"] for row in rows}
+    assert values["ALLOWED_AUTHENTICATION_SECRETS"] == shown
+
+
 SERVICE = (
     "CREATE SERVICE x IN COMPUTE POOL p FROM SPECIFICATION "
     "$$spec: {containers: [{name: main, image: /d/public/i/echo}]}$$ "

@@ -143,8 +143,10 @@ def read_strings(cursor: Cursor, key: str) -> tuple[str, ...]:
 
 
 def read_object_names(cursor: Cursor, key: str) -> tuple[ObjectName, ...]:
-    """`(a, db.schema.b)`."""
-    return cursor.in_parentheses(cursor.name)
+    """`(a, db.schema.b)`, or `(ALL)`."""
+    return cursor.in_parentheses(
+        lambda: ObjectName("ALL") if cursor.accept("ALL") else cursor.name()
+    )
 
 
 def read_tags(cursor: Cursor) -> Mapping[ObjectName, str]:

@@ -81,7 +81,7 @@ def _apply_access(work: Work, body: state.Integration, options: Options) -> None
         names = options.object_names("ALLOWED_AUTHENTICATION_SECRETS")
         body.ClearField("secrets")
         body.all_secrets = ""
-        if len(names) == 1 and str(names[0]) in ("ALL", "NONE"):
+        if names in ((ObjectName("ALL"),), (ObjectName("NONE"),)):
             body.all_secrets = names[0].name
         else:
             body.secrets.extend(_usable(work, "secret", name).uid for name in names)

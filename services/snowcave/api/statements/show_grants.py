@@ -98,8 +98,8 @@ async def _to_role(role: state.Object, work: Work) -> list[Row]:
     ordinary = await _warehouse_names(held, role.uid, work)
     rows = [_row(grant, name, work) for grant in held if (name := _name(grant, ordinary, work))]
     for found in work.catalog.mirrors.objects.values():
-        if found.owner_role == role.uid and not found.HasField("dropped_on"):
-            domain = domain_of(found)
+        domain = domain_of(found)
+        if found.owner_role == role.uid and work.catalog.get(domain, found.uid) is not None:
             target = Target(domain, found.uid, role.uid, 0, full_name(domain, found.uid, work))
             rows.append(_ownership(target, moment(found.created_on), work))
     rows += [
