@@ -88,7 +88,8 @@ class AgentSettings:
 
     @property
     def secret_folder(self) -> Path:
-        return Path(self.secrets.folder or self.mesh.session_folder / f"{self.node}.secrets")
+        beside = self.sessions.with_name(f"{self.sessions.name}.secrets")
+        return Path(self.secrets.folder or beside)
 
     @property
     def socket(self) -> str:

@@ -40,7 +40,7 @@ class SecretSettings:
 
     # Between two looks for secrets that were altered.
     refresh: float = 10.0
-    # A file system in memory. Empty: /dev/shm/snowcave-<mesh>/<node>.secrets.
+    # A file system in memory. Empty: beside the sessions, /dev/shm/snowcave-<mesh>/<node>.secrets.
     folder: str = ""
 
 
