@@ -1,8 +1,8 @@
 """The block volumes of this machine and their snapshots: taken when asked for, removed when nobody has them.
 
 Agents attach volumes; what outlives nodes is done here. A snapshot is taken on the machine that has the
-volume: `status/snapshot/<uid>` says which. A volume goes when the catalog has forgotten its service, and every
-snapshot of it that was asked for has been taken.
+volume: `status/snapshot/<uid>` says which. A volume goes when the catalog has forgotten its service, and
+every snapshot of it that was asked for has been taken.
 """
 
 import asyncio
