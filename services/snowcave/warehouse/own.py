@@ -9,7 +9,7 @@ from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind, ObjectNotFound, RemoteError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import access, guard, objects, owners, rewrite, shows, udfs
+from snowcave.warehouse import access, conditions, guard, objects, owners, rewrite, shows, udfs
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.objects import literal, quoted
 from snowcave.warehouse.rewrite import place_of
@@ -42,6 +42,8 @@ class OwnStatements:
             return _DONE  # begun before, by the session
         if isinstance(statement, exp.Comment):
             return self._comment(statement, context)
+        if status := conditions.unmet(statement, context, self._duck):
+            return f"SELECT {literal(status)} AS status"
         if isinstance(statement, exp.TruncateTable) and statement.args.get("exists"):
             return self._without_condition(statement, context)
         if isinstance(statement, (exp.Show, exp.Command)):
@@ -111,7 +113,8 @@ class OwnStatements:
         kind = self._function_kind(database, schema, name)
         if not kind:
             if statement.args.get("exists"):
-                return "SELECT 'Drop statement executed successfully.' AS status"
+                gone = f"Drop statement executed successfully ({name} already dropped)."
+                return f"SELECT {literal(gone)} AS status"
             raise ObjectNotFound("Function", name)
         word = "MACRO TABLE" if kind == "table_macro" else "MACRO"
         self._duck.execute(f"DROP {word} {objects.path((database, schema, name))}")

@@ -2,12 +2,10 @@
 
 from tests.kit.statement_table.records import (
     DONE,
-    KNOWN,
     NOTHING,
     Columns,
     Family,
     Listed,
-    Refused,
     Rows,
     documented,
     exists,
@@ -92,7 +90,6 @@ STATEMENTS = [
     documented("ALTER STAGE st SET COMMENT = 'other'", DONE),
     ours("LIST @~", unsupported("user and table stages")),
     documented("PUT file://{folder}/in.csv @nowhere", missing("Stage", "STAGES.PUBLIC.NOWHERE")),
-    ours("PUT file://{folder}/none.csv @st", Refused(253006, "n/a", KNOWN)),
     documented(
         "CREATE TEMPORARY STAGE passing", status("Stage area PASSING successfully created.")
     ),
