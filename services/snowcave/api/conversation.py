@@ -53,7 +53,9 @@ class Conversation:
         except TimeoutError:
             raise DeadlinePassed(f"{_PEER} did not answer in time.") from None
         finally:
-            if self._waiting.pop(number, None) is not None and not future.done():
+            del self._waiting[number]
+            # Whoever stops waiting cancels the future; an answer or a failure has settled it.
+            if future.cancelled() or not future.done():
                 self._say(v1.Question(number=number, dropped=True))
         if answer.WhichOneof("told") == "refused":
             told = answer.refused

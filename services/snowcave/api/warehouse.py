@@ -37,7 +37,7 @@ class Warehouse:
         self, stub: stubs.WarehouseServiceStub, talk: Conversation, calls: CallSettings
     ) -> None:
         self._stub = stub
-        self._talk = talk
+        self.talk = talk
         self._calls = calls
 
     async def execute(
@@ -64,7 +64,7 @@ class Warehouse:
         if statement.rights is not None:
             _restrict(request, statement.rights)
         deadline = timeout + _MARGIN if timeout else None
-        return await self._talk.execute(request, deadline)
+        return await self.talk.execute(request, deadline)
 
     async def close_session(self, session: int) -> None:
         with grpc.translated(_PEER):
@@ -103,7 +103,7 @@ class Warehouse:
             columns=columns,
             arrow_stream=encoding.write_stream(table),
         )
-        await self._talk.keep(request, self._calls.warehouse)
+        await self.talk.keep(request, self._calls.warehouse)
 
     async def create_database(self, database: str, *, replace: bool = False, uid: int = 0) -> None:
         await self._apply(v1.ApplyDdlRequest(create_database=database, replace=replace, uid=uid))
