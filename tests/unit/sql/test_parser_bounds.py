@@ -5,7 +5,7 @@ would not show in them; on the long texts below it would never end.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -108,7 +108,7 @@ OPENINGS = [
 
 
 @contextmanager
-def counted() -> Iterator[list[int]]:
+def counted() -> Generator[list[int]]:
     """The number of calls made within."""
     steps = [0]
 
