@@ -50,6 +50,7 @@ def storms(first: int, last: int) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timeout(1800)
 def test_no_storm_breaks_an_invariant():
     """Two processes at a time, as most machines have two cores."""
     with ThreadPoolExecutor(2) as pool:
@@ -66,6 +67,7 @@ def test_what_a_storm_once_broke_holds(seed: int):
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
 
 
+@pytest.mark.timeout(600)
 def test_the_same_seed_is_the_same_storm():
     first, second = storms(3, 3), storms(3, 3)
     assert first.returncode == 0, first.stdout
