@@ -390,6 +390,28 @@ async def test_two_replacements_at_once_leave_one(account: Account) -> None:
     assert sum(one.name == "O" for one in account.catalog.all("stage")) == 1
 
 
+@pytest.mark.parametrize("existing", ["CREATE STAGE o", "CREATE OR REPLACE STAGE o"])
+async def test_a_name_whose_object_is_not_seen_yet_is_not_free(
+    account: Account, existing: str
+) -> None:
+    """The names may be a moment ahead of the objects that bear them."""
+    await account.sql("CREATE STAGE o")
+    objects, hidden = account.catalog.mirrors.objects, True
+    entry = objects.entry
+
+    def late(*parts: object) -> object:
+        return None if hidden and parts[0] == "stage" else entry(*parts)
+
+    objects.entry = late  # type: ignore[method-assign,assignment]
+    creating = asyncio.create_task(account.sql(existing, context=account.context.copy()))
+    await asyncio.sleep(0)
+    hidden = False
+    ended = (await asyncio.gather(creating, return_exceptions=True))[0]
+    objects.entry = entry  # type: ignore[method-assign]
+    assert isinstance(ended, ObjectExists) == ("REPLACE" not in existing)
+    assert sum(one.name == "O" for one in account.catalog.all("stage")) == 1
+
+
 async def test_nothing_is_made_in_what_is_dropped_at_the_same_time(account: Account) -> None:
     await account.sql("CREATE SCHEMA d.s")
     await race(account, "DROP SCHEMA d.s", *(f"CREATE STAGE d.s.o{n}" for n in range(3)))

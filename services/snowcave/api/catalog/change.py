@@ -59,11 +59,23 @@ class Change:
         if domain == "schema":
             self._claim_label(made)
 
-    def reuse_name(self, made: state.Object, name: Entry[state.NameEntry] | None) -> None:
-        """Before `create`: the name key is there, but what it names is gone."""
-        if name is not None:
-            key = keys.NAMES.key(domain_of(made), made.parent, name_of(made))
-            self.compares[key] = Compare(key, mod_revision=name.mod_revision)
+    def reuse_name(
+        self,
+        made: state.Object,
+        name: Entry[state.NameEntry] | None,
+        holder: Entry[state.Object] | None,
+    ) -> None:
+        """Before `create`: the name key is there, but what it names is gone, or `holder` is out of sight.
+
+        That is compared, too: it may be so new that only its name has reached us.
+        """
+        if name is None:
+            return
+        domain = domain_of(made)
+        key = keys.NAMES.key(domain, made.parent, name_of(made))
+        self.compares[key] = Compare(key, mod_revision=name.mod_revision)
+        held = keys.CATALOG.key(domain, name.message.uid)
+        self.compares[held] = Compare(held, mod_revision=holder.mod_revision if holder else 0)
 
     def update(self, seen: Entry[state.Object], changed: state.Object) -> None:
         key = keys.CATALOG.key(domain_of(changed), changed.uid)

@@ -55,7 +55,10 @@ def create(
             raise NotAuthorized(work.caller.words(old.message))
         (end or remove)(work, change, old)
     else:
-        change.reuse_name(made, work.catalog.name_entry(domain, made.parent, name_of(made)))
+        name = work.catalog.name_entry(domain, made.parent, name_of(made))
+        objects = work.catalog.mirrors.objects
+        holder = objects.entry(domain, name.message.uid) if name else None
+        change.reuse_name(made, name, holder)
     apply_to(made, change, work)
     change.create(made)
     return old
