@@ -8,13 +8,16 @@ from tests.kit.statement_table.records import (
     Listed,
     Refused,
     Rows,
+    deviates,
     documented,
     one,
     some,
     status,
+    unsupported,
     validated,
 )
 
+_later = deviates("not built: docs/deviations.md")
 _cli = validated("the statements that snow CLI 3.30 sends")
 
 TABLES = [
@@ -160,6 +163,43 @@ QUERIES = [
         Rows([(1, 1)]),
     ),
 ]
+REPORTS = [
+    documented(
+        "CREATE TABLE IF NOT EXISTS t (id INT)", status("T already exists, statement succeeded.")
+    ),
+    documented(
+        "DROP TABLE IF EXISTS nowhere",
+        status("Drop statement executed successfully (NOWHERE already dropped)."),
+    ),
+    documented(
+        "DROP FUNCTION IF EXISTS nowhere(INT)",
+        status("Drop statement executed successfully (NOWHERE already dropped)."),
+    ),
+    documented(
+        "SELECT RATIO_TO_REPORT(n) OVER () FROM VALUES (1), (3) AS x (n) ORDER BY 1",
+        Rows([(0.25,), (0.75,)]),
+    ),
+    documented(
+        "SELECT index, value FROM TABLE(SPLIT_TO_TABLE('a.b', '.')) ORDER BY index",
+        Columns("INDEX VALUE"),
+        Rows([(1, "a"), (2, "b")]),
+    ),
+    documented(
+        "SELECT TO_CHAR(12345.678, '999,999.00'), TO_VARCHAR(5, '000')",
+        Rows([("  12,345.68", " 005")]),
+    ),
+    documented("EXECUTE IMMEDIATE 'SELECT ''it'''", Rows([("it",)])),
+    documented("EXECUTE IMMEDIATE $$SELECT 2 AS two$$", Columns("TWO"), Rows([(2,)])),
+]
+NOT_BUILT = [
+    _later("ALTER TABLE t SWAP WITH u", unsupported("ALTER TABLE SWAP WITH")),
+    _later(
+        "EXECUTE IMMEDIATE $$BEGIN RETURN 1; END$$", unsupported("EXECUTE IMMEDIATE of a block")
+    ),
+    _later("CALL p()", unsupported("CALL of a procedure")),
+    _later("CREATE STREAM s ON TABLE t", unsupported("CREATE STREAM")),
+    _later("CREATE EVENT TABLE e", unsupported("CREATE EVENT TABLE")),
+]
 RESULT_SCANS = [
     documented("SHOW TABLES", some(name="T")),
     documented(
@@ -199,4 +239,10 @@ TRANSACTIONS = [
     documented("COMMIT", DONE),
     documented("SELECT COUNT(*) FROM t WHERE who = 'kept'", Rows([(1,)])),
 ]
-FAMILIES = [Family("ordinary", [*TABLES, *QUERIES, *RESULT_SCANS, *TRANSACTIONS], smoke=True)]
+FAMILIES = [
+    Family(
+        "ordinary",
+        [*TABLES, *QUERIES, *REPORTS, *NOT_BUILT, *RESULT_SCANS, *TRANSACTIONS],
+        smoke=True,
+    )
+]
