@@ -360,6 +360,7 @@ DEFINITIONS = [
 ACCESS = [
     status("CREATE DATABASE vault", "Database VAULT successfully created."),
     status("CREATE TABLE vault.public.gold (n INT)", "Table GOLD successfully created."),
+    done("GRANT SELECT ON TABLE shop.front.orders TO ROLE clerk"),
     done("USE SCHEMA shop.front"),
     done("USE ROLE clerk"),
     Case("SELECT count(*) FROM shop.front.orders", [(2,)]),

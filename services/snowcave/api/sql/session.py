@@ -48,6 +48,8 @@ def _value(cursor: Cursor) -> str:
     if cursor.accept("-"):
         return "-" + cursor.word_or_string()
     token = cursor.peek()
+    if token.is_name and cursor.peek(1).text == ".":
+        return str(cursor.name())
     value = cursor.word_or_string()
     is_boolean = token.kind is Kind.WORD and token.value in ("TRUE", "FALSE")
     return value.lower() if is_boolean else value
