@@ -248,6 +248,7 @@ async def open_account(
     clock: Clock | None = None,
     *,
     strict_capacity: bool = False,
+    rng: random.Random | None = None,
 ) -> AsyncGenerator[Account]:
     """With a `backend` that others use too, what stands in it stays."""
     backend, clock = backend or MemoryBackend(), clock or LoopClock()
@@ -264,7 +265,7 @@ async def open_account(
             registry, ddl, logs, Results(), stages, Tickets(), Renderer(), sealer, variables
         )
         mesh = Mesh(home=home, strict_capacity=strict_capacity)
-        runner = Runner(catalog, ports, mesh, clock=clock, rng=random.Random(2))
+        runner = Runner(catalog, ports, mesh, clock=clock, rng=rng or random.Random(2))
         account = Account(
             backend,
             store,

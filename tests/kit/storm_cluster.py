@@ -47,7 +47,8 @@ class Api:
         """Once the store answers."""
         self._stack = AsyncExitStack()
         while self.account is None:
-            opened = open_account(self.home, self.backend, VirtualClock())
+            # Its own chance each time: another api must not draw the same uids again.
+            opened = open_account(self.home, self.backend, VirtualClock(), rng=random.Random())
             try:
                 self.account = await self._stack.enter_async_context(opened)
             except SnowcaveError:
