@@ -247,6 +247,7 @@ STAGES = [
         check=lambda rows: [row[1:4] for row in rows] == [("LOADED", 2, 2)],
     ),
     Case("SELECT * FROM people ORDER BY id", [(1, "Ann"), (2, "Bob")]),
+    Case("SELECT $1, $2 FROM @files/data/in.csv", [("id", "name"), ("1", "Ann"), ("2", "Bob")]),
     Case("GET @files/spec.yaml file://{folder}/out/", [("spec.yaml", 8, "DOWNLOADED", "")]),
     Case("COPY INTO @files/out/ FROM people FILE_FORMAT=(TYPE=PARQUET)", error=2),
     Case("REMOVE @files/data/", [("files/data/in.csv", "removed")]),
@@ -341,6 +342,18 @@ DEFINITIONS = [
     status(
         "CREATE IMAGE REPOSITORY IF NOT EXISTS images",
         "Image Repository IMAGES successfully created.",
+    ),
+    status(
+        "CREATE SECRET sec TYPE=GENERIC_STRING SECRET_STRING='abc'",
+        "Secret SEC successfully created.",
+    ),
+    Case(
+        "CREATE NETWORK RULE nr TYPE=HOST_PORT MODE=EGRESS VALUE_LIST=('translation.googleapis.com')",
+        check=lambda rows: len(rows) == 1,
+    ),
+    Case(
+        "CREATE EXTERNAL ACCESS INTEGRATION eai ALLOWED_NETWORK_RULES=(nr) ENABLED=true",
+        check=lambda rows: len(rows) == 1,
     ),
     done("ALTER SESSION SET TIMEZONE='America/New_York'"),
     Case(
