@@ -64,8 +64,14 @@ class Catalog:
 
     def named(self, domain: str, parent: int, name: str) -> Entry[state.Object] | None:
         """By its unique name within what holds it."""
-        entry = self.mirrors.names.get(domain, parent, name)
-        return self.entry(domain, entry.uid) if entry else None
+        held = self.mirrors.names.entry(domain, parent, name)
+        if held is None:
+            return None
+        found = self.entry(domain, held.message.uid)
+        if found is None and self.mirrors.objects.revision < held.mod_revision:
+            # Its name is known already, the object not yet: to take it for free would give it away twice.
+            raise Moved
+        return found
 
     def name_entry(self, domain: str, parent: int, name: str) -> Entry[state.NameEntry] | None:
         return self.mirrors.names.entry(domain, parent, name)
