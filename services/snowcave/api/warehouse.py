@@ -94,12 +94,17 @@ class Warehouse:
         return Fetched(columns, total, table)
 
     async def keep(
-        self, session: int, query_id: str, columns: Sequence[v1.ColumnType], table: pa.Table
+        self,
+        context: SessionContext,
+        query_id: str,
+        columns: Sequence[v1.ColumnType],
+        table: pa.Table,
     ) -> None:
-        """Rows that api made, for RESULT_SCAN and for other replicas."""
+        """Rows that api made, for RESULT_SCAN by the same user and for other replicas."""
         request = v1.KeepResultRequest(
             query_id=query_id,
-            session=session,
+            session=context.session_id,
+            user_uid=context.user_uid,
             columns=columns,
             arrow_stream=encoding.write_stream(table),
         )
@@ -160,6 +165,7 @@ def context_message(context: SessionContext) -> v1.SessionContext:
         user=context.user_name,
         role=context.role,
         role_uid=context.role_uid,
+        user_uid=context.user_uid,
         warehouse=context.warehouse,
         database=context.database,
         schema=context.schema,

@@ -29,7 +29,7 @@ class CloseWarehouseSessionReply(_message.Message):
     def __init__(self) -> None: ...
 
 class SessionContext(_message.Message):
-    __slots__ = ("user", "role", "warehouse", "database", "schema", "account", "organization", "parameters", "client_app", "client_version", "last_query_id", "role_uid")
+    __slots__ = ("user", "role", "warehouse", "database", "schema", "account", "organization", "parameters", "client_app", "client_version", "last_query_id", "role_uid", "user_uid")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class SessionContext(_message.Message):
     CLIENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     LAST_QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     ROLE_UID_FIELD_NUMBER: _ClassVar[int]
+    USER_UID_FIELD_NUMBER: _ClassVar[int]
     user: str
     role: str
     warehouse: str
@@ -61,7 +62,8 @@ class SessionContext(_message.Message):
     client_version: str
     last_query_id: str
     role_uid: int
-    def __init__(self, user: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., account: _Optional[str] = ..., organization: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., last_query_id: _Optional[str] = ..., role_uid: _Optional[int] = ...) -> None: ...
+    user_uid: int
+    def __init__(self, user: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., account: _Optional[str] = ..., organization: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., last_query_id: _Optional[str] = ..., role_uid: _Optional[int] = ..., user_uid: _Optional[int] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
     __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages", "restricted", "schemas", "roles", "held")
@@ -168,7 +170,7 @@ class ColumnType(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., nullable: _Optional[bool] = ..., length: _Optional[int] = ..., byte_length: _Optional[int] = ..., precision: _Optional[int] = ..., scale: _Optional[int] = ...) -> None: ...
 
 class ExecuteReply(_message.Message):
-    __slots__ = ("columns", "rows", "statement_type", "database", "schema", "arrow_stream", "rows_affected", "made")
+    __slots__ = ("columns", "rows", "statement_type", "database", "schema", "arrow_stream", "rows_affected", "made", "asked_by")
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +179,7 @@ class ExecuteReply(_message.Message):
     ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
     ROWS_AFFECTED_FIELD_NUMBER: _ClassVar[int]
     MADE_FIELD_NUMBER: _ClassVar[int]
+    ASKED_BY_FIELD_NUMBER: _ClassVar[int]
     columns: _containers.RepeatedCompositeFieldContainer[ColumnType]
     rows: int
     statement_type: int
@@ -185,7 +188,8 @@ class ExecuteReply(_message.Message):
     arrow_stream: bytes
     rows_affected: int
     made: _containers.RepeatedCompositeFieldContainer[WarehouseObject]
-    def __init__(self, columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., arrow_stream: _Optional[bytes] = ..., rows_affected: _Optional[int] = ..., made: _Optional[_Iterable[_Union[WarehouseObject, _Mapping]]] = ...) -> None: ...
+    asked_by: int
+    def __init__(self, columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., arrow_stream: _Optional[bytes] = ..., rows_affected: _Optional[int] = ..., made: _Optional[_Iterable[_Union[WarehouseObject, _Mapping]]] = ..., asked_by: _Optional[int] = ...) -> None: ...
 
 class WarehouseObject(_message.Message):
     __slots__ = ("uid", "kind", "database", "schema", "name", "owner", "created_on")
@@ -328,16 +332,18 @@ class ResultBatch(_message.Message):
     def __init__(self, columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., total_rows: _Optional[int] = ..., arrow_stream: _Optional[bytes] = ...) -> None: ...
 
 class KeepResultRequest(_message.Message):
-    __slots__ = ("query_id", "session", "columns", "arrow_stream")
+    __slots__ = ("query_id", "session", "columns", "arrow_stream", "user_uid")
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
+    USER_UID_FIELD_NUMBER: _ClassVar[int]
     query_id: str
     session: int
     columns: _containers.RepeatedCompositeFieldContainer[ColumnType]
     arrow_stream: bytes
-    def __init__(self, query_id: _Optional[str] = ..., session: _Optional[int] = ..., columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., arrow_stream: _Optional[bytes] = ...) -> None: ...
+    user_uid: int
+    def __init__(self, query_id: _Optional[str] = ..., session: _Optional[int] = ..., columns: _Optional[_Iterable[_Union[ColumnType, _Mapping]]] = ..., arrow_stream: _Optional[bytes] = ..., user_uid: _Optional[int] = ...) -> None: ...
 
 class KeepResultReply(_message.Message):
     __slots__ = ()

@@ -30,6 +30,7 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
 _SUFFIX = ".arrow"
 _COLUMNS = b"snowcave.columns"
 _REPLY = b"snowcave.reply"
+_OWNER = b"snowcave.owner"
 # Of a small result: its statement was run here, so it must not run again.
 _RAN = 1
 
@@ -64,17 +65,23 @@ class ResultStore:
         columns: Sequence[pb.ColumnType],
         table: pa.Table,
         reply: pb.ExecuteReply | None = None,
+        *,
+        owner: int = 0,
     ) -> None:
-        """A result is whole or not there. `reply` is for `answered`; where the rows are few it gets them."""
+        """A result is whole or not there. `reply` is for `answered`; where the rows are few it gets them.
+
+        `owner`: uid of the user whose result it is.
+        """
         path = self._path(query_id)
         if table.nbytes <= self._settings.small_bytes:
             small = reply or pb.ExecuteReply(columns=columns)
             if not small.arrow_stream:
                 small.arrow_stream = column_types.to_stream(table)
+            small.asked_by = owner
             self._append(query_id, small, ran=reply is not None)
             return
         packed = b",".join(base64.b64encode(c.SerializeToString()) for c in columns)
-        metadata = {_COLUMNS: packed}
+        metadata = {_COLUMNS: packed, _OWNER: str(owner).encode()}
         if reply is not None:
             metadata[_REPLY] = base64.b64encode(reply.SerializeToString())
         schema = table.schema.with_metadata(metadata)
@@ -93,14 +100,24 @@ class ResultStore:
             kept = Kept(len(value), now + self._settings.ttl, place, ran)
             self._remember(query_id, kept)
 
-    def get(self, query_id: str) -> tuple[tuple[pb.ColumnType, ...], pa.Table]:
-        """Raises SnowcaveError where nothing is kept under the id. A large table is mapped, not read."""
+    def get(
+        self, query_id: str, *, user: int | None = None
+    ) -> tuple[tuple[pb.ColumnType, ...], pa.Table]:
+        """Raises SnowcaveError where nothing is kept under the id, or not for `user`, where one is given.
+
+        A large table is mapped, not read.
+        """
         kept = self._look_up(query_id)
         if kept.place is not None:
             small = self._read_small(query_id, kept.place)
+            if user not in (None, small.asked_by):
+                raise rewrite.missing_result(query_id)
             return tuple(small.columns), column_types.from_stream(small.arrow_stream)
         table = self._read(query_id)
-        packed = (table.schema.metadata or {}).get(_COLUMNS, b"")
+        metadata = table.schema.metadata or {}
+        if user not in (None, int(metadata.get(_OWNER, b"0"))):
+            raise rewrite.missing_result(query_id)
+        packed = metadata.get(_COLUMNS, b"")
         columns = tuple(
             pb.ColumnType.FromString(base64.b64decode(part)) for part in packed.split(b",") if part
         )

@@ -101,7 +101,9 @@ class WarehouseServicer(warehouse_pb2_grpc.WarehouseServiceServicer):
         if len(request.columns) != table.num_columns:
             raise ValueInvalid("columns and arrow_stream differ in their number of columns.")
         await self._sessions.thread(
-            self._results.put, request.query_id, list(request.columns), table
+            lambda: self._results.put(
+                request.query_id, list(request.columns), table, owner=request.user_uid
+            )
         )
         return pb.KeepResultReply()
 
@@ -162,6 +164,7 @@ def context_of(request: pb.ExecuteRequest) -> Context:
         last_query_id=given.last_query_id,
         parameters=dict(given.parameters),
         role_uid=given.role_uid,
+        user_uid=given.user_uid,
         schemas={(one.database, one.schema): frozenset(one.privileges) for one in request.schemas}
         if request.restricted
         else None,

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -57,7 +58,7 @@ class Statements:
                 return again
             engine = session.engine
             statement = await self._sessions.thread(engine.parse, request.sql, context)
-            relations = await self._relations(statement)
+            relations = await self._relations(statement, context)
             if "@" in request.sql:
                 relations += await self._sessions.thread(
                     self._stages.point, statement, request.stages
@@ -81,7 +82,7 @@ class Statements:
 
         def repeat() -> pb.ExecuteReply | None:
             outcome = engine.repeat(request.sql, context)
-            return self._told(request.query_id, outcome) if outcome else None
+            return self._told(request.query_id, outcome, context) if outcome else None
 
         return await self._sessions.blocking(session, repeat)
 
@@ -90,7 +91,7 @@ class Statements:
             return None
         return await self._sessions.thread(self._results.answered, request.query_id)
 
-    def _told(self, query_id: str, outcome: Outcome) -> pb.ExecuteReply:
+    def _told(self, query_id: str, outcome: Outcome, context: Context) -> pb.ExecuteReply:
         """The reply, kept in the same breath as the statement: cancelling hits either both or neither."""
         reply = pb.ExecuteReply(
             columns=outcome.columns,
@@ -102,7 +103,8 @@ class Statements:
             made=outcome.made,
         )
         if query_id:
-            self._results.put(query_id, outcome.columns, outcome.table, reply)
+            owner = context.user_uid
+            self._results.put(query_id, outcome.columns, outcome.table, reply, owner=owner)
         inline = outcome.table.nbytes <= self._settings.results.inline_bytes
         if inline and not reply.arrow_stream:
             reply.arrow_stream = columns.to_stream(outcome.table)
@@ -147,6 +149,7 @@ class Statements:
                             functions=prepared.functions,
                             lasting=lasting,
                         ),
+                        context,
                     ),
                     prepared.callbacks.cancel,
                 )
@@ -159,10 +162,13 @@ class Statements:
             await self._clock.sleep(next(pauses))
         raise AssertionError("unreachable")
 
-    async def _relations(self, statement: Any) -> list[Relation]:
+    async def _relations(self, statement: Any, context: Context) -> list[Relation]:
+        """As documented, who ran a statement reads its result again and nobody else, whatever the role."""
         relations: list[Relation] = []
         for name, query_id in rewrite.take_result_scans(statement).items():
-            kept, table = await self._sessions.thread(self._results.get, query_id)
+            kept, table = await self._sessions.thread(
+                partial(self._results.get, query_id, user=context.user_uid)
+            )
             variants = frozenset(c.name for c in kept if c.type in ("variant", "object", "array"))
             relations.append(Relation(name, table, variants))
         return relations

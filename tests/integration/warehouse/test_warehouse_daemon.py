@@ -145,6 +145,16 @@ async def test_a_result_is_read_again_by_result_scan_as_a_relation(tmp_path):
         assert missing.value.code == 709
 
 
+async def test_another_user_may_not_read_a_result(tmp_path):
+    async with tutorial(tmp_path) as client:
+        await client.run("SELECT 1 AS n", query_id="q1", context={"user_uid": 7})
+        again = "SELECT n FROM TABLE(RESULT_SCAN('q1'))"
+        assert await client.rows(again, context={"user_uid": 7}) == [(1,)]
+        with pytest.raises(SnowcaveError) as refused:
+            await client.rows(again, context={"user_uid": 8})
+        assert (refused.value.code, refused.value.message) == (709, "Statement q1 not found")
+
+
 async def test_rows_that_api_made_can_be_scanned_and_fetched(tmp_path):
     async with tutorial(tmp_path) as client:
         shown = pa.table({"name": ["A", "B"], "status": ["RUNNING", "PENDING"]})
@@ -154,11 +164,16 @@ async def test_rows_that_api_made_can_be_scanned_and_fetched(tmp_path):
         columns = [pb.ColumnType(name=n, type="text") for n in ("name", "status")]
         await client.stub.KeepResult(
             pb.KeepResultRequest(
-                query_id="show", columns=columns, arrow_stream=sink.getvalue().to_pybytes()
+                query_id="show",
+                columns=columns,
+                arrow_stream=sink.getvalue().to_pybytes(),
+                user_uid=7,
             )
         )
         sql = "SELECT \"name\" FROM TABLE(RESULT_SCAN('show')) WHERE \"status\" = 'RUNNING'"
-        assert await client.rows(sql) == [("A",)]
+        assert await client.rows(sql, context={"user_uid": 7}) == [("A",)]
+        with pytest.raises(SnowcaveError):
+            await client.rows(sql)
 
 
 async def test_a_large_result_is_fetched_in_pieces(tmp_path):

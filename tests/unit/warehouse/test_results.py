@@ -43,6 +43,18 @@ def test_a_result_comes_back_as_it_was_put(tmp_path, small):
     assert table.equals(TABLE)
 
 
+@BOTH
+def test_a_result_is_there_for_its_user_alone(tmp_path, small):
+    settings = ResultSettings(small_bytes=small, ttl=10**9)
+    first = ResultStore(tmp_path, settings, Clock())
+    first.put("q", COLUMNS, TABLE, pb.ExecuteReply(columns=COLUMNS), owner=7)
+    for store in (first, ResultStore(tmp_path, settings, Clock())):
+        assert store.get("q", user=7)[1].equals(TABLE)
+        with pytest.raises(SnowcaveError) as refused:
+            store.get("q", user=8)
+        assert (refused.value.code, refused.value.message) == (709, "Statement q not found")
+
+
 def test_columns_of_one_name_are_kept_apart(tmp_path):
     store = ResultStore(tmp_path, ResultSettings(), Clock())
     store.put("q", COLUMNS * 2, pa.Table.from_arrays([[1], [2]], names=["A", "A"]))

@@ -90,9 +90,8 @@ class Answering:
         table = rows.table(done.rows)
         few = table.num_rows <= self._settings.keep_rows
         if few and done.transfer is None and not done.rows.secret:
-            session = statement.context.session_id
             try:
-                await self._warehouse.keep(session, statement.query_id, columns, table)
+                await self._warehouse.keep(statement.context, statement.query_id, columns, table)
             except SnowcaveError as error:
                 # The client has its rows all the same; only RESULT_SCAN will miss them.
                 log.info("result_not_kept", error=error.message)
