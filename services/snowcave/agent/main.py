@@ -3,6 +3,9 @@
 import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc.aio
 
 from snowcave.agent import node as node_part
 from snowcave.agent.engine.api import Engine, EngineInfo
@@ -12,17 +15,17 @@ from snowcave.agent.instances.recipe import Ground
 from snowcave.agent.instances.status import stamp
 from snowcave.agent.logs import rows
 from snowcave.agent.logs.ledger import Ledger
-from snowcave.agent.logs.shipper import open_shipper
+from snowcave.agent.logs.shipper import Shipper, open_shipper
 from snowcave.agent.metering import Meter, Rates
-from snowcave.agent.network.network import open_network
+from snowcave.agent.network.network import Network, open_network
 from snowcave.agent.peers import EventCollector, SecretStore, ServiceTokens, TokenIssuer
 from snowcave.agent.reports import open_reports
 from snowcave.agent.scraping import open_scraper
 from snowcave.agent.service import NAME, AgentServicer
-from snowcave.agent.session_files import open_session_files, write_bundle
+from snowcave.agent.session_files import SessionFiles, open_session_files, write_bundle
 from snowcave.agent.settings import AgentSettings
-from snowcave.agent.volumes.open import VolumeGround, open_volumes
-from snowcave.agent.volumes.secret_files import open_secret_files
+from snowcave.agent.volumes.open import VolumeGround, Volumes, open_volumes
+from snowcave.agent.volumes.secret_files import SecretFiles, open_secret_files
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
 from snowcave.model.keys import Role
@@ -31,7 +34,7 @@ from snowcave.runtime.grpc import connect, serve
 from snowcave.runtime.settings import SettingsInvalid
 from snowcave.runtime.state import open_state
 from snowcave.store.api import Store
-from snowcave.store.mirror import follow
+from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1.nodes_pb2_grpc import add_AgentServiceServicer_to_server
 
@@ -41,17 +44,69 @@ API_HOST = "snowflake.snowflakecomputing.internal"
 _TOKEN_DEADLINE = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What every part of the agent stands on."""
+
+    settings: AgentSettings
+    parts: Parts
+    store: Store
+    engine: Engine
+    info: EngineInfo
+    assigned: Mirror[state.Assignment]
+    network: Network
+    clock: LoopClock
+    rng: random.Random
+
+    @property
+    def mine(self) -> list[state.Assignment]:
+        return [want for _, want in self.assigned.items(self.settings.node)]
+
+    async def channel(self, to: Role) -> grpc.aio.Channel:
+        mesh = self.settings.mesh
+        address, tls = mesh.grpc_address_from_node(to), mesh.folder("tls")
+        return await self.parts.enter(str(to), connect(address, tls, me=Role.AGENT, to=to))
+
+
 async def build(settings: AgentSettings, parts: Parts) -> None:
     if not settings.node:
         raise SettingsInvalid("agent.node: an agent has to be told which node it is")
-    mesh, clock, rng = settings.mesh, LoopClock(), random.Random()
-    tls, me = mesh.folder("tls"), Role.AGENT
-    store_address = settings.store_address or mesh.store
+    base = await _open_base(settings, parts)
+    vm = await find_vm(base.store, settings)
+    api = await base.channel(Role.API)
+    registry = await base.channel(Role.REGISTRY)
+    told = announcement(settings, vm, base.info, base.clock)
+    around = node_part.Surroundings(
+        engine=base.engine,
+        network=base.network,
+        issue=TokenIssuer(registry, _TOKEN_DEADLINE).issue,
+        logs=await _open_logs(base, vm),
+        reports=await parts.enter(
+            "reports", open_reports(base.store, told, settings.report, base.clock, base.rng)
+        ),
+        sessions=await _open_sessions(base, api),
+        secrets=await _open_secrets(base, api),
+        volumes=await _open_volumes(base, api),
+        clock=base.clock,
+        rng=base.rng,
+    )
+    running = await parts.enter(
+        "instances",
+        node_part.open_instances(
+            ground(settings, base.info), base.assigned, around, pace(settings)
+        ),
+    )
+    await _serve(base, running)
+
+
+async def _open_base(settings: AgentSettings, parts: Parts) -> _Base:
+    mesh, clock = settings.mesh, LoopClock()
+    address = settings.store_address or mesh.store
     store = await open_state(
         mesh,
-        me,
+        Role.AGENT,
         parts,
-        address=store_address or mesh.grpc_address_from_node(Role.STATESTORE),
+        address=address or mesh.grpc_address_from_node(Role.STATESTORE),
     )
     engine = await parts.enter("engine", open_engine(settings))
     info = await parts.enter("engine_awaited", node_part.prepared_engine(engine, clock))
@@ -59,99 +114,91 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
     endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
     parts.health.mirrors |= {"assign": assigned.digest, "endpoint": endpoints.digest}
     network = await parts.enter("network", open_network(mesh, settings.network, endpoints))
-    registry, events, api = [
-        await parts.enter(
-            str(role), connect(mesh.grpc_address_from_node(role), tls, me=me, to=role)
-        )
-        for role in (Role.REGISTRY, Role.EVENTS, Role.API)
-    ]
-    vm = await find_vm(store, settings)
-    logs = await parts.enter(
+    return _Base(settings, parts, store, engine, info, assigned, network, clock, random.Random())
+
+
+async def _open_logs(base: _Base, vm: state.Vm) -> Shipper:
+    settings = base.settings
+    return await base.parts.enter(
         "logs",
         open_shipper(
             Ledger(settings.folder / "logs"),
-            EventCollector(events),
+            EventCollector(await base.channel(Role.EVENTS)),
             lambda want, container: rows.resource(
-                mesh.account, settings.node, vm.instance_family, want, container
+                settings.mesh.account, settings.node, vm.instance_family, want, container
             ),
             settings.logs,
-            clock,
-            rng,
+            base.clock,
+            base.rng,
         ),
     )
-    reports = await parts.enter(
-        "reports",
-        open_reports(store, announcement(settings, vm, info, clock), settings.report, clock, rng),
-    )
-    tokens = ServiceTokens(api, settings.node, _TOKEN_DEADLINE)
-    sessions = await parts.enter(
+
+
+async def _open_sessions(base: _Base, api: grpc.aio.Channel) -> SessionFiles:
+    settings = base.settings
+    return await base.parts.enter(
         "sessions",
         open_session_files(
             settings.sessions,
-            {parts[1] for parts, _ in assigned.items(settings.node)},
-            tokens.issue,
+            {want.instance for want in base.mine},
+            ServiceTokens(api, settings.node, _TOKEN_DEADLINE).issue,
             settings.session,
-            clock,
+            base.clock,
         ),
     )
-    secrets = await parts.enter(
+
+
+async def _open_secrets(base: _Base, api: grpc.aio.Channel) -> SecretFiles:
+    settings = base.settings
+    return await base.parts.enter(
         "secrets",
         open_secret_files(
             settings.secret_folder,
             SecretStore(api, settings.node, _TOKEN_DEADLINE).read,
-            lambda: [want for _, want in assigned.items(settings.node)],
+            lambda: base.mine,
             settings.secrets,
-            clock,
+            base.clock,
         ),
     )
-    volumes = await parts.enter(
+
+
+async def _open_volumes(base: _Base, api: grpc.aio.Channel) -> Volumes:
+    settings, mesh = base.settings, base.settings.mesh
+    return await base.parts.enter(
         "volumes",
         open_volumes(
             VolumeGround(
                 mesh.host, settings.node, mesh.id, settings.folder, mesh.folder("blocks")
             ),
             settings.volumes,
-            store,
-            assigned,
-            engine,
+            base.store,
+            base.assigned,
+            base.engine,
             api,
-            clock,
-            rng,
+            base.clock,
+            base.rng,
         ),
     )
-    around = node_part.Surroundings(
-        engine,
-        network,
-        TokenIssuer(registry, _TOKEN_DEADLINE).issue,
-        reports,
-        logs,
-        sessions,
-        volumes,
-        secrets,
-        clock,
-        rng,
-    )
-    running = await parts.enter(
-        "instances",
-        node_part.open_instances(ground(settings, info), assigned, around, pace(settings)),
-    )
-    scraper = await parts.enter("scraper", open_scraper(settings.scrape))
+
+
+async def _serve(base: _Base, running: node_part.Instances) -> None:
+    settings, mesh = base.settings, base.settings.mesh
     meter = Meter(
         settings.node,
-        engine,
-        network,
-        assigned,
+        base.engine,
+        base.network,
+        base.assigned,
         running.keeper.steps.ground.labels,
-        Rates(clock),
-        scraper,
+        Rates(base.clock),
+        await base.parts.enter("scraper", open_scraper(settings.scrape)),
     )
-    servicer = AgentServicer(running.keeper, network, meter)
-    await parts.enter(
+    servicer = AgentServicer(running.keeper, base.network, meter)
+    await base.parts.enter(
         "grpc",
         serve(
-            me,
-            [f"{settings.address}:{mesh.grpc_port(me)}"],
-            tls,
+            Role.AGENT,
+            [f"{settings.address}:{mesh.grpc_port(Role.AGENT)}"],
+            mesh.folder("tls"),
             [(NAME, lambda server: add_AgentServiceServicer_to_server(servicer, server))],
             callers={Role.API, Role.SCHEDULER, Role.HYPERVISOR, Role.ADMIN},
         ),
