@@ -181,10 +181,22 @@ class Identity:
         user = self._catalog.get("user", str(entry.user))
         if user is None or user.user.disabled or user.HasField("dropped_on"):
             raise SessionGone
-        session = self._sessions.get(str(entry.session))
-        role = session.role if session else user.user.default_role
-        restriction = session.role_restriction if session else 0
-        return self._principal(user, role, entry.session, restriction)
+        session = await self._session(entry.session)
+        return self._principal(user, session.role, entry.session, session.role_restriction)
+
+    async def _session(self, session: int) -> state.Session:
+        """What the session may is not known without it: the one that its token left of the roles, say.
+
+        Raises SessionGone.
+        """
+        known = self._sessions.get(str(session))
+        if known is not None:
+            return known
+        # Just opened by an api replica, or closed, and its tokens with it.
+        kept = await self._store.get(keys.SESSIONS.key(session))
+        if kept is None:
+            raise SessionGone
+        return state.Session.FromString(kept.value)
 
     def role_named(self, name: str) -> state.Object | None:
         """The role stored under exactly this name."""

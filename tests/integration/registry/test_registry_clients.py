@@ -62,6 +62,8 @@ async def test_a_session_token_is_a_password(registry: Registry, made: Picture, 
     token.expires_on.FromDatetime(later)
     key = keys.SESSION_TOKENS.key(token_key("a-session-token"))
     await registry.api.put(key, token.SerializeToString())
+    session = state.Session(id=5, user=WRITER)
+    await registry.api.put(keys.SESSIONS.key(5), session.SerializeToString())
     secret = json.dumps({"token": "a-session-token", "expires_in": 300}, indent=2)
     status, said = await push(registry, tmp_path / "layout", f"0sessiontoken:{secret}")
     assert status == 0, said

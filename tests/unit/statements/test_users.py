@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import AsyncGenerator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys, public_keys
@@ -24,10 +25,14 @@ from snowcave.model.errors import (
     ObjectNotFound,
     OptionMissing,
     PublicKeyInvalid,
+    SessionGone,
     ValueInvalid,
 )
-from snowcave.runtime.identity import Identity
+from snowcave.model.keys import Role
+from snowcave.runtime.identity import Identity, token_key
 from snowcave.store.mirror import follow
+from snowcave.v1 import state_pb2 as state
+from tests.kit.memory_store import MemoryStore
 from tests.kit.statements import Account, open_account
 
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -211,6 +216,12 @@ async def test_only_the_users_own_key_does(account: Account, identity: Identity)
         identity.by_jwt(signed(OTHER))
 
 
+def in_an_hour() -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
+    return stamp
+
+
 async def secret_of(account: Account, *more: str) -> str:
     (row,) = await account.sql(f"ALTER USER bob ADD PROGRAMMATIC ACCESS TOKEN t {' '.join(more)}")
     assert row["token_name"] == "T"
@@ -255,6 +266,59 @@ async def test_a_token_for_one_role_is_good_for_no_other(
     await account.sql("REVOKE ROLE writer FROM USER bob")
     with pytest.raises(AccessTokenInvalid):
         identity.by_access_token(secret)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER USER ADD PAT wide",
+        "ALTER USER bob ROTATE PAT t",
+        "ALTER USER bob REMOVE PAT t",
+        "ALTER USER bob SET PASSWORD='known'",
+    ],
+)
+async def test_a_token_for_one_role_opens_no_way_to_the_others(account: Account, sql: str) -> None:
+    await secret_of(account)
+    session = account.session("BOB", "WRITER")
+    await account.sql("ALTER USER bob ADD PAT before", context=session)
+    writer = account.catalog.named("role", 0, "WRITER")
+    assert writer is not None
+    session.role_restriction = writer.message.uid
+    with pytest.raises(NotAuthorized):
+        await account.sql(sql, context=session)
+    session.role_restriction = 0
+    await account.sql(sql, context=session)
+
+
+async def test_what_a_token_may_is_not_guessed_where_its_session_is_not_known(
+    account: Account,
+) -> None:
+    writer, bob = (
+        account.catalog.named(*one) for one in (("role", 0, "WRITER"), ("user", 0, "BOB"))
+    )
+    assert writer is not None
+    assert bob is not None
+    session = state.Session(id=7, role="WRITER", role_restriction=writer.message.uid)
+    entry = state.SessionToken(
+        kind=state.SessionToken.SESSION, session=7, user=bob.message.uid, expires_on=in_an_hour()
+    )
+    await account.store.put(keys.SESSION_TOKENS.key(token_key("x")), entry.SerializeToString())
+    await account.store.put(keys.SESSIONS.key(7), session.SerializeToString())
+    mirrors = account.catalog.mirrors
+    # A replica that is behind: it has heard of no session at all.
+    behind = MemoryStore(Role.API)
+    async with (
+        follow(behind, keys.SESSION_TOKENS) as tokens,
+        follow(behind, keys.SESSIONS) as sessions,
+    ):
+        identity = Identity(
+            mirrors.objects, mirrors.grants, tokens, sessions, account.store, LoopClock()
+        )
+        assert (await identity.by_token("x")).roles == {writer.message.uid}
+        # A session that was closed takes all its tokens with it.
+        await account.store.delete(keys.SESSIONS.key(7))
+        with pytest.raises(SessionGone):
+            await identity.by_token("x")
 
 
 async def test_a_role_that_the_user_lacks_restricts_nothing(account: Account) -> None:

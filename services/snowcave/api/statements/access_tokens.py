@@ -56,6 +56,7 @@ async def alter_token(statement: AlterToken, work: Work) -> Rows:
         if statement.user_if_exists:
             return status(EXECUTED)
         raise
+    _need_all_roles(entry.message, work)
     changed = work.changed(entry.message)
     _forget_old(changed.user, work.clock.now())
     rows = _ACTIONS[statement.action](statement, changed, work)
@@ -74,6 +75,12 @@ def _user(name: str | None, work: Work) -> Entry[state.Object]:
     if entry is None:
         raise NotAuthorized(f"user '{work.context.user_name}'")
     return entry
+
+
+def _need_all_roles(user: state.Object, work: Work) -> None:
+    """A token that counts for one role must not make itself one for more."""
+    if work.context.role_restriction and user.uid == work.context.user_uid:
+        work.caller.need_ownership(user)
 
 
 def _forget_old(user: state.User, now: datetime) -> None:

@@ -97,10 +97,7 @@ async def alter_user(statement: Alter, work: Work) -> Rows:
     entry = sought(statement, lambda: work.caller.find("user", statement.name))
     if entry is None:
         return status(EXECUTED)
-    own_password = entry.message.uid == work.context.user_uid and set(statement.options) == {
-        "PASSWORD"
-    }
-    if not own_password:
+    if not _is_own_password(statement, entry.message, work):
         work.caller.need_ownership(entry.message)
     changed, change = work.changed(entry.message), Change()
     match statement.action:
@@ -121,6 +118,12 @@ async def alter_user(statement: Alter, work: Work) -> Rows:
             raise Unsupported(f"ALTER USER {statement.action.name}")
     await work.catalog.commit(change)
     return status(EXECUTED)
+
+
+def _is_own_password(statement: Alter, found: state.Object, work: Work) -> bool:
+    """Which everybody may change, but with a token for one role: a password is good for all."""
+    is_own = found.uid == work.context.user_uid and not work.context.role_restriction
+    return is_own and set(statement.options) == {"PASSWORD"}
 
 
 async def _apply(made: state.Object, options: Options, work: Work) -> None:
