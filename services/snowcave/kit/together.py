@@ -16,6 +16,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+class Ended(Exception):
+    """Nobody calls any more: the item was not taken, or what became of it is not known."""
+
+
 class Together(Generic[T, R]):
     """Made by `together`, which owns the task that calls."""
 
@@ -24,9 +28,12 @@ class Together(Generic[T, R]):
         self._most = most
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._asked = asyncio.Event()
+        self._is_over = False
 
     async def __call__(self, item: T) -> R:
-        """What the call answered for this item, or the error that it ended with."""
+        """What the call answered for this item, or the error that it ended with; Ended at the latest."""
+        if self._is_over:
+            raise Ended
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         self._asked.set()
@@ -40,8 +47,9 @@ class Together(Generic[T, R]):
                 while batch := self._next():
                     await self._answer(batch)
         finally:
-            while self._waiting:
-                self._waiting.popleft()[1].cancel()
+            self._is_over = True
+            _end([answer for _, answer in self._waiting])
+            self._waiting.clear()
 
     def _next(self) -> list[tuple[T, asyncio.Future[R]]]:
         """The oldest of those that are still wanted."""
@@ -60,13 +68,19 @@ class Together(Generic[T, R]):
                 if not answer.done():
                     answer.set_exception(error)
         except BaseException:
-            for _, answer in batch:
-                answer.cancel()
+            _end([answer for _, answer in batch])
             raise
         else:
             for (_, answer), result in zip(batch, results, strict=True):
                 if not answer.done():
                     answer.set_result(result)
+
+
+def _end(answers: Sequence[asyncio.Future[R]]) -> None:
+    """Told by an error of its own: who waits has not been cancelled."""
+    for answer in answers:
+        if not answer.done():
+            answer.set_exception(Ended())
 
 
 @asynccontextmanager

@@ -6,12 +6,13 @@ their compares hold, and each by itself where one does not, for then nothing of 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
-from snowcave.kit.together import Together, together
-from snowcave.model.errors import SnowcaveError, Unavailable
+from snowcave.kit.together import Ended, Together, together
+from snowcave.model.errors import Kind, SnowcaveError, Unavailable
 from snowcave.model.keys import Role
 from snowcave.store import guard
 from snowcave.store.api import (
@@ -29,11 +30,16 @@ from snowcave.store.api import (
     Write,
 )
 
+T = TypeVar("T")
+
 # etcd takes no more than 128 operations in one transaction.
 _OPERATIONS = 100
 _READS = 60
 # Keys of one read that may go with others.
 _FEW = 2
+
+# Errors that say that nothing was written: after any other one, nobody knows whether it was.
+_REFUSALS = (Kind.INVALID, Kind.DENIED, Kind.CONFLICT, Kind.EXHAUSTED)
 
 # GroupedStore has a method of that name.
 Values = list[KeyValue | None]
@@ -111,12 +117,12 @@ class GroupedStore:
         return self._store.role
 
     async def get(self, key: str) -> KeyValue | None:
-        return (await self._get([key]))[0]
+        return (await self._told(self._get([key])))[0]
 
     async def get_many(self, keys: Sequence[str]) -> Values:
         if len(keys) > _FEW:
             return await self._store.get_many(keys)
-        return await self._get(keys)
+        return await self._told(self._get(keys))
 
     async def list(self, prefix: str, *, keys_only: bool = False) -> Listing:
         return await self._store.list(prefix, keys_only=keys_only)
@@ -124,7 +130,7 @@ class GroupedStore:
     async def txn(self, compares: Sequence[Compare], writes: Sequence[Write]) -> TxnResult:
         # Told now: one that may not be written must not take others with it.
         guard.demand(self.role, [write.key for write in writes])
-        result = await self._txn(Transaction(compares, writes))
+        result = await self._told(self._txn(Transaction(compares, writes)))
         if isinstance(result, SnowcaveError):
             raise result
         return result
@@ -140,6 +146,12 @@ class GroupedStore:
 
     def lease(self, ttl: float) -> AbstractAsyncContextManager[StoreLease]:
         return self._store.lease(ttl)
+
+    async def _told(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except Ended as error:
+            raise Unavailable("The state store was left.") from error
 
     async def read_all(self, wanted: Sequence[Sequence[str]]) -> Sequence[Values]:
         keys = [key for some in wanted for key in some]
@@ -161,11 +173,10 @@ class GroupedStore:
         writes = [write for one in group for write in one.writes]
         try:
             result = await self._store.txn(compares, writes)
-        except Unavailable as error:
-            return [error] * len(group)  # nobody knows whether it happened
         except SnowcaveError as error:
-            if len(group) == 1:
-                return [error]
+            # Said again, a transaction that was written after all would not find what it compares.
+            if len(group) == 1 or error.kind not in _REFUSALS:
+                return [error] * len(group)
         else:
             if result.succeeded or len(group) == 1:
                 return [result] * len(group)

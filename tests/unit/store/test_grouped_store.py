@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from snowcave.model import keys
-from snowcave.model.errors import Conflict, NotAuthorized, Unavailable
+from snowcave.model.errors import Conflict, Kind, NotAuthorized, RemoteError, Unavailable
 from snowcave.model.keys import Role
 from snowcave.store.api import Compare, Delete, KeyValue, Put, TxnResult, Write
 from snowcave.store.grouped import Transaction, grouped, groups
@@ -106,6 +106,41 @@ async def test_nobody_is_told_of_success_while_the_store_is_away():
             return_exceptions=True,
         )
     assert all(isinstance(one, Unavailable) for one in results)
+
+
+class Breaking(Counting):
+    """Breaks once it has written, without a word of that."""
+
+    async def txn(self, compares: Sequence[Compare], writes: Sequence[Write]) -> TxnResult:
+        await super().txn(compares, writes)
+        raise RemoteError(Kind.INTERNAL, 370001, "XX000", "The state store: broken")
+
+
+async def test_what_may_have_been_written_is_not_said_again():
+    store = Breaking()
+    async with grouped(store) as together:
+        results = await asyncio.gather(
+            *(
+                together.txn([Compare(key(n), mod_revision=0)], [Put(key(n), b"x")])
+                for n in range(4)
+            ),
+            return_exceptions=True,
+        )
+    assert all(isinstance(one, RemoteError) for one in results)
+    assert sum(store.asked) == 4
+
+
+async def test_who_still_waits_when_the_store_is_left_is_told_so():
+    store = Counting()
+    store.backend.latency = lambda: 3600.0
+    async with grouped(store) as together:
+        tasks = [asyncio.create_task(together.put(key(n), b"x")) for n in range(2)]
+        tasks.append(asyncio.create_task(together.put(key(0), b"y")))
+        await asyncio.sleep(0)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(one, Unavailable) for one in results)
+    with pytest.raises(Unavailable):
+        await together.get(key(0))
 
 
 async def test_one_that_gives_up_takes_nobody_with_it():
