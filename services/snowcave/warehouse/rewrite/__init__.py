@@ -1,0 +1,32 @@
+"""Snowflake's meaning put into a statement before fakesnow translates it. Pure.
+
+A module for each thing that is rewritten; what a session takes a statement through is gathered here.
+"""
+
+from snowcave.warehouse.rewrite.dialect import keep_exact, name_positions, quote_reserved
+from snowcave.warehouse.rewrite.headers import header, name_columns, select_items
+from snowcave.warehouse.rewrite.reading import fill_variables, parse
+from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
+from snowcave.warehouse.rewrite.session_values import fill_context
+from snowcave.warehouse.rewrite.tables import name_tables, place_of, qualify, tables_of
+from snowcave.warehouse.rewrite.variants import asks_for_types, compare_variants
+
+__all__ = [
+    "asks_for_types",
+    "compare_variants",
+    "fill_context",
+    "fill_variables",
+    "header",
+    "keep_exact",
+    "missing_result",
+    "name_columns",
+    "name_positions",
+    "name_tables",
+    "parse",
+    "place_of",
+    "qualify",
+    "quote_reserved",
+    "select_items",
+    "tables_of",
+    "take_result_scans",
+]

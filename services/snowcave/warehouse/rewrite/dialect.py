@@ -1,0 +1,38 @@
+"""Words and places that DuckDB or fakesnow would read otherwise. Pure."""
+
+from sqlglot import Expr, exp
+
+# Words that DuckDB keeps for itself and Snowflake gives away as names.
+_WORDS = (
+    "analyse analyze asymmetric at both collate deferrable desc describe do end except fetch for initially "
+    "intersect lambda leading limit offset only pivot pivot_longer pivot_wider placing primary references "
+    "returning show some summarize symmetric trailing unpivot user using variadic window"
+)
+_RESERVED = frozenset(_WORDS.split())
+
+
+def quote_reserved(translated: Expr) -> Expr:
+    for node in translated.find_all(exp.Identifier):
+        if node.name.lower() in _RESERVED:
+            node.set("quoted", True)
+    return translated
+
+
+def keep_exact(translated: Expr) -> Expr:
+    """Undo fakesnow's cast of every added-up value to DOUBLE: numbers are added exactly."""
+    for node in translated.find_all(exp.Sum, exp.Avg, exp.Median):
+        inner = node.this
+        if isinstance(inner, exp.TryCast) and inner.to.this == exp.DataType.Type.DOUBLE:
+            node.set("this", inner.this)
+    return translated
+
+
+def name_positions(statement: Expr) -> Expr:
+    """`$1` of VALUES, which has no other names, is its first column."""
+    for node in list(statement.find_all(exp.Parameter)):
+        select = node.find_ancestor(exp.Select)
+        source = select.args.get("from_") if select else None
+        is_place = isinstance(node.this, exp.Literal) and node.this.is_int
+        if is_place and isinstance(source, exp.From) and isinstance(source.this, exp.Values):
+            node.replace(exp.column(f"COLUMN{node.this.name}"))
+    return statement
