@@ -18,7 +18,7 @@ import structlog
 from snowcave.kit.clock import Clock
 from snowcave.kit.tasks import background
 from snowcave.model import keys
-from snowcave.model.errors import SnowcaveError
+from snowcave.model.errors import Conflict, SnowcaveError
 from snowcave.runtime.block_disks import BlockDisks
 from snowcave.runtime.mesh import Mesh
 from snowcave.runtime.reconciler import Done, Reconciler
@@ -84,7 +84,8 @@ class Storage:
     # ------------------------------------------------------------ snapshots
 
     async def _take(self, wanted: state.Object) -> Done:
-        known = self.statuses.get(wanted.uid)
+        # Asked of the store: a mirror that is behind would have it taken again, of a later moment.
+        known = await self._told(wanted.uid)
         if known is not None and (known.state != INITIALIZED or known.host != self.host):
             return Done()
         image = self._image(wanted.snapshot)
@@ -93,16 +94,24 @@ class Storage:
         await self._tell(wanted.uid, INITIALIZED)
         try:
             await asyncio.to_thread(self.disks.take_snapshot, image, wanted.uid)
-        except SnowcaveError as error:
-            log.warning("snapshot_not_taken", snapshot=wanted.uid, error=error.message)
-            await self._tell(wanted.uid, ERROR, error.message)
+        except Conflict:
+            raise  # in a moment it can be
+        except (SnowcaveError, OSError) as error:
+            reason = error.message if isinstance(error, SnowcaveError) else str(error.strerror)
+            log.warning("snapshot_not_taken", snapshot=wanted.uid, error=reason)
+            await self._tell(wanted.uid, ERROR, reason)
             return Done()
         await self._tell(wanted.uid, CREATED)
         log.info("snapshot_taken", snapshot=wanted.uid, service=wanted.snapshot.service)
         return Done()
 
     async def _without_volume(self, wanted: state.Object) -> Done:
-        """Another machine may have it; where none says so in time, there is none."""
+        """Another machine may have it, also one that is down; where none has it in time, there is none."""
+        slot = wanted.snapshot
+        found = await self.store.get(keys.BLOCKS.key(slot.service, slot.instance_id))
+        record = state.BlockSet.FromString(found.value) if found else state.BlockSet()
+        if record.host not in ("", self.host):
+            return Done()
         asked = wanted.created_on.ToDatetime(UTC)
         left = self.settings.patience - (self.clock.now() - asked).total_seconds()
         if left > 0:
@@ -144,9 +153,12 @@ class Storage:
         return Done()
 
     async def _is_taken(self, snapshot: int) -> bool:
-        found = await self.store.get(keys.SNAPSHOT_STATUS.key(snapshot))
-        known = state.SnapshotStatus.FromString(found.value) if found else None
+        known = await self._told(snapshot)
         return known is not None and known.state != INITIALIZED
+
+    async def _told(self, snapshot: int) -> state.SnapshotStatus | None:
+        found = await self.store.get(keys.SNAPSHOT_STATUS.key(snapshot))
+        return state.SnapshotStatus.FromString(found.value) if found else None
 
 
 @asynccontextmanager

@@ -5,8 +5,11 @@ system's, so a volume that is full refuses more; the file itself is sparse. Nobo
 what: agents attach, and the hypervisor copies and removes. Everything here blocks.
 """
 
+import fcntl
 import json
+import os
 import shutil
+import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -62,13 +65,12 @@ class BlockDisks:
         """
         if image.exists() and (restore is None or _restored(image) >= restore.number):
             return
-        image.parent.mkdir(parents=True, exist_ok=True)
-        made = image.with_suffix(".new")
-        if snapshot := restore.snapshot if restore else volume.block.snapshot:
-            self._from_snapshot(made, snapshot, volume.size_bytes)
-        else:
-            self._format(made, volume)
-        made.replace(image)
+        snapshot = restore.snapshot if restore else volume.block.snapshot
+        with _whole(image) as made:
+            if snapshot:
+                self._from_snapshot(made, snapshot, volume.size_bytes)
+            else:
+                self._format(made, volume)
         if restore is not None:
             _remember(image, restore.number)
         log.info("block_volume_made", image=str(image), snapshot=snapshot)
@@ -100,13 +102,14 @@ class BlockDisks:
     # ------------------------------------------------------------ using
 
     def attach(self, image: Path, target: Path, volume: state.VolumeSpec) -> None:
-        """Harmless where it is attached there already. Raises Conflict where it is in use elsewhere."""
+        """Harmless where it is attached there already. Raises Conflict where it is in use or being copied."""
         if target in self.places(image):
             return
-        if self.loops(image):
-            raise Conflict(f"The block volume '{volume.name}' is in use.")
-        target.mkdir(parents=True, exist_ok=True)
-        self._run("mount", "-t", "ext4", "-o", _OPTIONS, str(image), str(target))
+        with _locked(image):
+            if self.loops(image):
+                raise Conflict(f"The block volume '{volume.name}' is in use.")
+            target.mkdir(parents=True, exist_ok=True)
+            self._run("mount", "-t", "ext4", "-o", _OPTIONS, str(image), str(target))
         if volume.uid or volume.gid:
             self._run("chown", f"{volume.uid}:{volume.gid}", str(target))
 
@@ -135,36 +138,69 @@ class BlockDisks:
     # ------------------------------------------------------------ copying and removing
 
     def take_snapshot(self, image: Path, uid: int) -> None:
-        """As it is at one moment: whoever writes to it waits meanwhile."""
-        target = self.snapshot(uid)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        made = target.with_suffix(".new")
-        with self._still(image):
+        """As it is at one moment: whoever writes to it, or wants to attach it, waits meanwhile.
+
+        Raises Conflict while it is being attached or copied already.
+        """
+        with _locked(image), self._still(image), _whole(self.snapshot(uid)) as made:
             self._copy(image, made)
-        made.replace(target)
 
     @contextmanager
     def _still(self, image: Path) -> Generator[None]:
-        places = (self.places(image))[:1]
+        """Held open: what is taken off its place meanwhile stays mounted for as long, and can be thawed."""
+        held = self._hold(image)
+        if held is None:
+            yield
+            return
+        place = f"/proc/{os.getpid()}/fd/{held}"
         try:
-            for place in places:
-                self._run("fsfreeze", "--freeze", str(place))
+            self._run("fsfreeze", "--freeze", place)
             yield
         finally:
             # A volume that stays frozen stops its service for good.
-            self._thaw(places)
+            self._thaw(place)
+            os.close(held)
 
-    def _thaw(self, places: list[Path]) -> None:
-        for place in places:
-            try:
-                self._run("fsfreeze", "--unfreeze", str(place))
-            except SnowcaveError as error:
-                log.debug("volume_not_thawed", place=str(place), error=error.message)
+    def _hold(self, image: Path) -> int | None:
+        """The top folder of its file system, opened; None where it is mounted nowhere."""
+        for loop in self.loops(image):
+            for place in self.places(image):
+                held = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+                # Where it has just been unmounted, the folder is the machine's own: never freeze that.
+                if os.fstat(held).st_dev == os.stat(loop).st_rdev:
+                    return held
+                os.close(held)
+        return None
+
+    def _thaw(self, place: str) -> None:
+        try:
+            self._run("fsfreeze", "--unfreeze", place)
+        except SnowcaveError as error:
+            log.debug("volume_not_thawed", place=place, error=error.message)
 
     def thaw_all(self) -> None:
-        """What one of us froze who died before it could thaw it."""
+        """What one of us froze who died before it could thaw it, also where it was unmounted since."""
         for image in self.images():
-            self._thaw((self.places(image))[:1])
+            places = self.places(image)
+            if places:
+                self._thaw(str(places[0]))
+                continue
+            for loop in self.loops(image):
+                self._thaw_unmounted(loop)
+
+    def _thaw_unmounted(self, loop: str) -> None:
+        """The kernel keeps a frozen file system, and its device, until somebody mounts and thaws it."""
+        with tempfile.TemporaryDirectory(prefix="snowcave-thaw-") as place:
+            try:
+                self._run("mount", "-t", "ext4", "-o", "nosuid,nodev", loop, place)
+            except SnowcaveError as error:
+                # Nobody had frozen it: it has gone by itself.
+                log.debug("volume_not_mounted", device=loop, error=error.message)
+                return
+            try:
+                self._thaw(place)
+            finally:
+                self._run("umount", place)
 
     def remove_service(self, service: int) -> None:
         """Raises Conflict while any of its volumes is in use."""
@@ -178,6 +214,33 @@ class BlockDisks:
 
     def _run(self, *argv: str) -> str:
         return run_now(*argv, timeout=self.patience)
+
+
+@contextmanager
+def _whole(target: Path) -> Generator[Path]:
+    """Where the target is made: it takes its place when it is whole and on the disk, or leaves nothing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made = target.with_suffix(".new")
+    # Never written over: a program whose daemon was killed may still write to the one before.
+    made.unlink(missing_ok=True)
+    try:
+        yield made
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        made.replace(target)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(image: Path) -> Generator[None]:
+    """Between those who attach an image and those who copy it; the kernel opens it for whoever is killed."""
+    with image.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"The block volume '{image.stem}' is being copied.") from None
+        yield
 
 
 def _restored(image: Path) -> int:

@@ -1,17 +1,24 @@
 """What is mounted on this machine. Everything here blocks."""
 
+import os
+import re
 from pathlib import Path
 
 from snowcave.runtime.commands import run_now
 
 _MOUNTS = Path("/proc/self/mounts")
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 def mounts() -> list[tuple[str, Path]]:
     """Device and place of each, in the order in which they were made."""
-    lines = (line.split() for line in _MOUNTS.read_text().splitlines())
-    # Blanks and backslashes in a path are written as octal numbers.
-    return [(words[0], Path(words[1].encode().decode("unicode_escape"))) for words in lines]
+    lines = (line.split(b" ") for line in _MOUNTS.read_bytes().splitlines())
+    return [(os.fsdecode(words[0]), _path(words[1])) for words in lines]
+
+
+def _path(written: bytes) -> Path:
+    """Blanks and backslashes are written as octal numbers, all other bytes as they are."""
+    return Path(os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), written)))
 
 
 def unmount_below(folder: Path) -> None:

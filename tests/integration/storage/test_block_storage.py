@@ -23,7 +23,7 @@ from snowcave.agent.volumes.volumes import Volumes, holders_of_blocks
 from snowcave.hypervisor.storage import StorageSettings, open_storage
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
-from snowcave.model.errors import Conflict, ObjectNotFound
+from snowcave.model.errors import Conflict, ObjectNotFound, Unavailable
 from snowcave.model.keys import Role
 from snowcave.runtime.block_disks import BlockDisks
 from snowcave.runtime.commands import run_now
@@ -120,6 +120,82 @@ def test_a_restore_happens_once(disks: BlockDisks, folder: Path) -> None:
     assert (disks.services(), disks.snapshots()) == (set(), set())
 
 
+class Meddled(BlockDisks):
+    """Something happens in the middle of every copy."""
+
+    def meanwhile(self, source: Path) -> None:
+        raise NotImplementedError
+
+    def _copy(self, source: Path, target: Path) -> None:
+        super()._copy(source, target)
+        self.meanwhile(source)
+
+
+def test_a_volume_that_is_taken_off_while_it_is_copied_is_not_frozen_for_ever(
+    folder: Path,
+) -> None:
+    class TakenOff(Meddled):
+        def meanwhile(self, source: Path) -> None:
+            with pytest.raises(Conflict):
+                self.detach(source)
+
+    disks = TakenOff(folder / "blocks")
+    image, place = disks.image(SERVICE, 0, "data"), folder / "there"
+    disks.ensure(image, volume(), None)
+    disks.attach(image, place, volume())
+    disks.take_snapshot(image, 5)
+    disks.detach(image)
+    disks.attach(image, place, volume())
+    (place / "note").write_text("x")
+    disks.detach(image)
+
+
+def test_what_a_dead_one_froze_is_thawed_wherever_it_is(disks: BlockDisks, folder: Path) -> None:
+    image, place = disks.image(SERVICE, 0, "data"), folder / "there"
+    disks.ensure(image, volume(), None)
+    for comes_off in (False, True):
+        disks.attach(image, place, volume())
+        run_now("fsfreeze", "--freeze", str(place))
+        if comes_off:
+            with pytest.raises(Conflict):
+                disks.detach(image)
+        disks.thaw_all()
+        disks.detach(image)
+
+
+def test_what_is_copied_is_not_attached_meanwhile_nor_copied_twice(folder: Path) -> None:
+    class Wanted(Meddled):
+        def meanwhile(self, source: Path) -> None:
+            with pytest.raises(Conflict, match="being copied"):
+                self.attach(source, folder / "there", volume())
+            with pytest.raises(Conflict, match="being copied"):
+                self.take_snapshot(source, 6)
+
+    disks = Wanted(folder / "blocks")
+    image = disks.image(SERVICE, 0, "data")
+    disks.ensure(image, volume(), None)
+    disks.take_snapshot(image, 5)
+    assert disks.snapshots() == {5}
+
+
+def test_a_copy_that_fails_leaves_nothing_and_a_dead_ones_is_not_written_to(folder: Path) -> None:
+    class Fails(Meddled):
+        def meanwhile(self, source: Path) -> None:
+            raise Unavailable("The disk is full.")
+
+    disks, failing = BlockDisks(folder / "blocks"), Fails(folder / "blocks")
+    image = disks.image(SERVICE, 0, "data")
+    disks.ensure(image, volume(), None)
+    with pytest.raises(Unavailable):
+        failing.take_snapshot(image, 5)
+    left = disks.snapshot(5).with_suffix(".new")
+    assert not left.exists()
+    with left.open("wb") as of_the_dead:
+        disks.take_snapshot(image, 5)
+        of_the_dead.write(b"x" * 4096)
+    assert disks.snapshot(5).read_bytes()[:4096] == image.read_bytes()[:4096]
+
+
 # ---------------------------------------------------------------- instances
 
 
@@ -146,7 +222,16 @@ async def running(
     def no_stage(*_: object) -> Never:
         raise AssertionError("there is no stage")
 
-    attachments = Attachments(store, "local", name, settings, clock, rng, fence)
+    attachments = Attachments(
+        store,
+        "local",
+        name,
+        settings,
+        clock,
+        rng,
+        fence,
+        lies_here=lambda service: service in disks.services(),
+    )
     stages = StageMounts(folder / "spool", no_stage)
     volumes = Volumes(own, "beef", disks, attachments, stages, engine or SimulatedEngine(), clock)
     attachments.held |= holders_of_blocks(own, disks)
@@ -180,6 +265,50 @@ async def test_a_node_that_is_cut_off_has_nothing_mounted_when_another_takes_ove
         assert not first.path(old).is_mount()
         assert (second.path(new) / "note").read_text() == "kept"
         await second.volumes.release(new.instance)
+
+
+async def test_volumes_that_could_not_be_made_are_put_back(folder: Path) -> None:
+    backend, old, new = MemoryBackend(), assignment(1), assignment(2)
+    async with running(folder, backend, "n1") as first, running(folder, backend, "n2") as second:
+        # A file where their folder would be.
+        (folder / "blocks").mkdir()
+        (folder / "blocks" / str(SERVICE)).write_text("")
+        with pytest.raises(Unavailable, match="cannot be made"):
+            await first.volumes.prepare(old)
+        await first.volumes.release(old.instance)
+        (folder / "blocks" / str(SERVICE)).unlink()
+        await second.volumes.prepare(new)
+        await second.volumes.release(new.instance)
+
+
+async def test_a_container_made_before_its_volumes_were_taken_away_finds_no_folder(
+    folder: Path,
+) -> None:
+    backend, want = MemoryBackend(), assignment(1)
+    async with running(folder, backend, "n1") as first:
+        await first.volumes.prepare(want)
+        await first.volumes.fence(want.instance)
+        # The engine would bind an empty folder without a word.
+        assert not first.path(want).exists()
+        await first.volumes.prepare(want)
+        assert first.path(want).is_mount()
+        await first.volumes.release(want.instance)
+
+
+async def test_volumes_taken_away_while_they_are_attached_come_off_again(folder: Path) -> None:
+    backend, want = MemoryBackend(), assignment(1)
+    async with running(folder, backend, "n1") as first:
+
+        class TakenAway(BlockDisks):
+            def attach(self, image: Path, target: Path, volume: state.VolumeSpec) -> None:
+                super().attach(image, target, volume)
+                first.volumes.attachments.held.discard(want.instance)
+
+        first.volumes.disks = TakenAway(folder / "blocks")
+        with pytest.raises(Unavailable):
+            await first.volumes.prepare(want)
+        assert not first.path(want).exists()
+        await first.volumes.release(want.instance)
 
 
 async def test_what_an_agent_that_died_left_mounted_is_taken_from_it(folder: Path) -> None:
@@ -274,6 +403,25 @@ async def test_snapshots_and_volumes_follow_the_catalog(folder: Path) -> None:
             await api.delete(keys.CATALOG.key("snapshot", uid))
         await until_true(lambda: not disks.snapshots())
         await eventually(told, 8, "")
+
+
+async def test_a_volume_of_a_machine_that_is_down_is_not_said_to_be_nowhere(folder: Path) -> None:
+    backend = MemoryBackend()
+    api, agent = MemoryStore(Role.API, backend), MemoryStore(Role.AGENT, backend)
+    record = state.BlockSet(host="another", volumes=["data"]).SerializeToString()
+    await agent.put(keys.BLOCKS.key(SERVICE, 0), record)
+
+    async def told(uid: int) -> str:
+        found = await api.get(keys.SNAPSHOT_STATUS.key(uid))
+        return state.SnapshotStatus.FromString(found.value).state if found else ""
+
+    mesh, hypervisor = Mesh(home=folder), MemoryStore(Role.HYPERVISOR, backend)
+    async with open_storage(mesh, hypervisor, StorageSettings(patience=0.0), LoopClock()):
+        for uid, instance_id in ((5, 0), (6, 1)):
+            asked = snapshot(uid, instance_id).SerializeToString()
+            await api.put(keys.CATALOG.key("snapshot", uid), asked)
+        await eventually(told, 6, "ERROR")
+        assert await told(5) == ""
 
 
 async def eventually(look: Callable[[int], Awaitable[str]], uid: int, wanted: str) -> None:

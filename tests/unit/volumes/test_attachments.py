@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -17,6 +17,7 @@ from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
 from snowcave.model.errors import Conflict, SnowcaveError, Unavailable
 from snowcave.model.keys import Role
+from snowcave.store.api import Compare, TxnResult, Write
 from snowcave.v1 import state_pb2 as state
 from tests.kit.memory_store import MemoryBackend, MemoryStore
 
@@ -50,9 +51,13 @@ class Agent:
 
 @asynccontextmanager
 async def agent(
-    backend: MemoryBackend, node: str, host: str = "local", *held: str
+    backend: MemoryBackend,
+    node: str,
+    host: str = "local",
+    *held: str,
+    lies: set[int] | None = None,
 ) -> AsyncGenerator[Agent]:
-    store, clock = MemoryStore(Role.AGENT, backend), LoopClock()
+    store, clock, lies = MemoryStore(Role.AGENT, backend), LoopClock(), lies or set()
     fenced: dict[str, float] = {}
 
     async def fence(instance: str) -> None:
@@ -60,7 +65,9 @@ async def agent(
         await asyncio.sleep(1.5)
         fenced[instance] = asyncio.get_running_loop().time()
 
-    attachments = Attachments(store, host, node, SETTINGS, clock, random.Random(3), fence)
+    attachments = Attachments(
+        store, host, node, SETTINGS, clock, random.Random(3), fence, lies_here=lies.__contains__
+    )
     attachments.held |= set(held)
     async with open_attachments(attachments):
         await asyncio.sleep(0.1)
@@ -177,3 +184,51 @@ async def test_records_of_services_that_are_gone_are_swept() -> None:
         await asyncio.sleep(SETTINGS.sweep * 2)
         left = [item.key for item in (await api.list(keys.BLOCKS.prefix)).items]
         assert left == [keys.BLOCKS.key(8, 0)]
+
+
+async def test_records_stay_while_the_machine_has_the_volumes_and_go_though_never_put_back() -> (
+    None
+):
+    backend, lies = MemoryBackend(), {7}
+    await known(backend, 7)
+    async with agent(backend, "n1") as before:
+        await before.take(OLD)
+    async with agent(backend, "n2", lies=lies) as after:
+        await after.take(OTHER)
+        await MemoryStore(Role.API, backend).delete(keys.CATALOG.key("service", 7))
+        await asyncio.sleep(SETTINGS.sweep * 2)
+        assert len((await after.store.list(keys.BLOCKS.prefix)).items) == 2
+        lies.clear()
+        await asyncio.sleep(SETTINGS.sweep * 2)
+        left = [item.key for item in (await after.store.list(keys.BLOCKS.prefix)).items]
+        assert left == [keys.BLOCKS.key(7, 1)]
+
+
+async def test_what_is_taken_while_the_lease_is_lost_is_not_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with two() as (_, first, second):
+        commit = first.store.txn
+
+        async def answer_lost(compares: Sequence[Compare], writes: Sequence[Write]) -> TxnResult:
+            done = await commit(compares, writes)
+            first.store.reachable = False
+            await asyncio.sleep(SETTINGS.lease * 2)
+            return done
+
+        monkeypatch.setattr(first.store, "txn", answer_lost)
+        with pytest.raises(Unavailable):
+            await first.take(OLD)
+        assert not first.attachments.held
+        await second.take_when_free(NEW)
+
+
+async def test_all_volumes_are_given_up_at_once() -> None:
+    async with two() as (_, first, _second):
+        many = [f"7-{instance_id}-1" for instance_id in range(8)]
+        for instance in many:
+            await first.take(instance)
+        first.store.reachable = False
+        await asyncio.sleep(SETTINGS.lease * 3)
+        assert set(first.fenced) == set(many)
+        assert max(first.fenced.values()) - min(first.fenced.values()) < 1.0

@@ -38,8 +38,11 @@ class Api:
 
     secrets: dict[str, SecretValues] = field(default_factory=dict[str, SecretValues])
     away: bool = False
+    # Seconds that it takes to answer.
+    slow: float = 0.0
 
     async def read(self, instance: str, name: str) -> SecretValues:
+        await asyncio.sleep(self.slow)
         if self.away:
             raise Unavailable("api does not answer.")
         if name not in self.secrets:
@@ -124,6 +127,19 @@ async def test_nothing_is_left_of_an_instance_that_is_gone(tmp_path: Path) -> No
         await ground.prepare()
         ground.files.drop("7-0-1")
         await asyncio.sleep(30)
+        assert list(ground.folder.iterdir()) == []
+
+
+async def test_a_secret_that_arrives_after_its_instance_has_gone_is_not_kept(
+    tmp_path: Path,
+) -> None:
+    async with grounded(tmp_path) as ground:
+        await ground.prepare()
+        ground.api.put("login", 2, username="anna", password="new")
+        ground.api.slow = 5.0
+        await asyncio.sleep(12)
+        ground.files.drop("7-0-1")
+        await asyncio.sleep(10)
         assert list(ground.folder.iterdir()) == []
 
 

@@ -28,6 +28,9 @@ _RETRY_CAP = 2.0
 # Takes its block volumes from an instance, whatever it does with them.
 Fence = Callable[[str], Awaitable[None]]
 
+# Whether this machine still has volumes of a service. Blocks.
+LiesHere = Callable[[int], bool]
+
 
 @dataclass(frozen=True, slots=True)
 class AttachmentSettings:
@@ -54,6 +57,7 @@ class Attachments:
     clock: Clock
     rng: random.Random
     fence: Fence
+    lies_here: LiesHere
     # Instances that have their volumes.
     held: set[str] = field(default_factory=set[str])
     _lease: StoreLease | None = None
@@ -86,6 +90,9 @@ class Attachments:
         ]
         if not (await self.store.txn(compares, writes)).succeeded:
             raise Conflict("The block volumes were taken by another instance.")
+        if lease.lost or lease is not self._lease:
+            # Those who hold volumes are being made to let go at this moment: not one more.
+            raise Unavailable("The block volumes cannot be kept while the store is away.")
         self.held.add(instance)
         self._abandoned.pop((block_key, block.mod_revision if block else 0), None)
 
@@ -185,12 +192,15 @@ class Attachments:
         return state.BlockSet.FromString(found.value).volumes if found else ()
 
     async def _let_go(self) -> None:
-        for instance in sorted(self.held):
-            await self._take_from(instance)
+        """All at once: the margin is the time for the slowest, not for their sum."""
+        async with asyncio.TaskGroup() as tasks:
+            for instance in sorted(self.held):
+                tasks.create_task(self._take_from(instance))
 
     async def _take_from(self, instance: str) -> None:
-        await self.fence(instance)
+        # First of all: whoever is still attaching volumes for it finds out, and takes them off again.
         self.held.discard(instance)
+        await self.fence(instance)
         log.warning("instance_fenced", instance=instance)
 
     async def sweep(self) -> None:
@@ -206,9 +216,15 @@ class Attachments:
     async def _sweep_once(self) -> None:
         for item in (await self.store.list(keys.BLOCKS.prefix)).items:
             record = state.BlockSet.FromString(item.value)
-            service, _ = keys.BLOCKS.split(item.key)
-            if record.host != self.host or record.holder:
+            service, instance_id = keys.BLOCKS.split(item.key)
+            if record.host != self.host:
                 continue
+            # One that was never put back is told apart from one in use by what stands under a lease.
+            attached = keys.ATTACHED.key(service, instance_id)
+            if record.holder and await self.store.get(attached) is not None:
+                continue
+            if await asyncio.to_thread(self.lies_here, int(service)):
+                continue  # its last snapshots are looked for where this says
             if await self.store.get(keys.CATALOG.key("service", service)) is None:
                 await self.store.txn([_as_seen(item.key, item)], [Delete(item.key)])
 

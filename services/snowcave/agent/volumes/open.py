@@ -61,7 +61,8 @@ async def open_volumes(
     rng: random.Random,
 ) -> AsyncGenerator[Volumes]:
     """Left: block volumes stay attached, as containers stay; stages wait for the next agent."""
-    folder = ground.folder / "volumes"
+    # As the kernel names it: what is mounted there is known by its place.
+    folder = (ground.folder / "volumes").resolve()
     disks = BlockDisks(ground.blocks, settings.block_patience)
 
     def open_stage(instance: str, volume: state.VolumeSpec) -> StageClient:
@@ -73,7 +74,14 @@ async def open_volumes(
         await volumes.fence(instance)
 
     attachments = Attachments(
-        store, ground.host, ground.node, settings.attachment, clock, rng, fence
+        store,
+        ground.host,
+        ground.node,
+        settings.attachment,
+        clock,
+        rng,
+        fence,
+        lies_here=lambda service: service in disks.services(),
     )
     async with open_stage_mounts(ground.folder / "spool", open_stage) as stages:
         volumes = Volumes(folder, ground.home, disks, attachments, stages, engine, clock)

@@ -93,7 +93,9 @@ class SecretFiles:
                 if not secret.directory_path or not place.is_dir():
                     continue
                 try:
-                    self._write(place, await self.read(want.instance, secret.object_name))
+                    found = await self.read(want.instance, secret.object_name)
+                    if place.is_dir():  # else its instance has gone while api answered
+                        self._write(place, found)
                 except SnowcaveError as error:
                     # The container keeps what it has: the secret may be back before it needs it.
                     log.warning(

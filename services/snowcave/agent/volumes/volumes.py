@@ -6,6 +6,7 @@ a container of the instance is made, and gone before its place is given to anoth
 """
 
 import asyncio
+import contextlib
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from snowcave.agent.engine.api import Engine, Phase
 from snowcave.agent.instances.recipe import CONTAINER_LABEL, HOME_LABEL, INSTANCE_LABEL, SANDBOX
 from snowcave.agent.volumes.attachments import Attachments, slot
 from snowcave.kit.clock import Clock
-from snowcave.model.errors import ContainerGone, SnowcaveError
+from snowcave.model.errors import ContainerGone, SnowcaveError, Unavailable
 from snowcave.runtime.block_disks import BlockDisks
 from snowcave.runtime.commands import run
 from snowcave.runtime.mounts import unmount_below
@@ -26,6 +27,8 @@ from snowcave.v1 import state_pb2 as state
 log = structlog.get_logger()
 
 _PAUSE = 0.5
+# Volumes that a node makes at one time.
+_COPIES = 2
 
 
 class StageMounts(Protocol):
@@ -45,6 +48,8 @@ class Volumes:
     stages: StageMounts
     engine: Engine
     clock: Clock
+    # Copies of large volumes must not keep all threads from those who unmount.
+    _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_COPIES))
     _turns: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
 
     def instances(self) -> set[str]:
@@ -53,13 +58,24 @@ class Volumes:
 
     async def prepare(self, want: state.Assignment) -> None:
         """Before a container of the instance is made. Raises SnowcaveError: try again."""
+        if not want.spec.volumes:
+            return
         async with self._turn(want.instance):
             blocks = [volume for volume in want.spec.volumes if volume.source == "block"]
             if blocks:
                 await self.attachments.take(want.instance, [volume.name for volume in blocks])
             for volume in want.spec.volumes:
                 target = self._path(want.instance, volume.name)
-                await self._prepare(want, volume, target)
+                try:
+                    await self._prepare(want, volume, target)
+                except OSError as error:
+                    raise Unavailable(
+                        f"The volume '{volume.name}' cannot be made: {error.strerror}."
+                    ) from error
+            if blocks and want.instance not in self.attachments.held:
+                # They were taken from it while they were being attached.
+                await self._detach(want.instance)
+                raise Unavailable("The block volumes cannot be kept while the store is away.")
 
     async def _prepare(
         self, want: state.Assignment, volume: state.VolumeSpec, target: Path
@@ -88,7 +104,8 @@ class Volumes:
         if await asyncio.to_thread(self.disks.loops, image):
             await self._evict(want.instance)
             await asyncio.to_thread(self.disks.detach, image)
-        await asyncio.to_thread(self.disks.ensure, image, volume, restore)
+        async with self._making:
+            await asyncio.to_thread(self.disks.ensure, image, volume, restore)
         await asyncio.to_thread(self.disks.attach, image, target, volume)
 
     async def _evict(self, instance: str) -> None:
@@ -110,7 +127,8 @@ class Volumes:
             await self.stages.release(instance)
             await self._detach(instance)
             await asyncio.to_thread(_remove, folder)
-            if await asyncio.to_thread(self._images, *slot(instance)):
+            taken = instance in self.attachments.held
+            if taken or await asyncio.to_thread(self._images, *slot(instance)):
                 await self.attachments.put_back(instance)
         self._turns.pop(instance, None)
 
@@ -125,26 +143,39 @@ class Volumes:
                 await self.clock.sleep(_PAUSE)
 
     async def _kill(self, instance: str) -> None:
+        """All are told before the first is awaited."""
         labels = {HOME_LABEL: self.home, INSTANCE_LABEL: instance}
-        for container in await self.engine.list(labels):
-            is_application = container.labels.get(CONTAINER_LABEL) != SANDBOX
-            if is_application and container.phase is Phase.RUNNING:
-                try:
-                    await self.engine.signal(container.id, "SIGKILL")
-                    await self.engine.wait(container.id, timeout=_PAUSE * 10)
-                except (ContainerGone, TimeoutError) as error:
-                    log.debug("container_not_awaited", container=container.id, error=str(error))
+        running = [
+            container.id
+            for container in await self.engine.list(labels)
+            if container.labels.get(CONTAINER_LABEL) != SANDBOX
+            and container.phase is Phase.RUNNING
+        ]
+        for container in running:
+            try:
+                await self.engine.signal(container, "SIGKILL")
+            except ContainerGone as error:
+                log.debug("container_gone", container=container, error=error.message)
+        for container in running:
+            try:
+                await self.engine.wait(container, timeout=_PAUSE * 10)
+            except (ContainerGone, TimeoutError) as error:
+                log.debug("container_not_awaited", container=container, error=str(error))
 
     async def _detach(self, instance: str) -> None:
         """The images that are mounted in the instance's folder, off it."""
         service, instance_id = slot(instance)
-        folder = self.folder / instance
         for image in await asyncio.to_thread(self._images, service, instance_id):
-            if any(
-                place.parent == folder
-                for place in await asyncio.to_thread(self.disks.places, image)
-            ):
-                await asyncio.to_thread(self.disks.detach, image)
+            await asyncio.to_thread(self._take_off, image, self.folder / instance)
+
+    def _take_off(self, image: Path, folder: Path) -> None:
+        here = [place for place in self.disks.places(image) if place.parent == folder]
+        if here:
+            self.disks.detach(image)
+        for place in here:
+            # A container that was made for it must not start on a bare folder: the engine refuses to.
+            with contextlib.suppress(OSError):
+                place.rmdir()
 
     def _images(self, service: int, instance_id: int) -> list[Path]:
         folder = self.disks.image(service, instance_id, "any").parent
