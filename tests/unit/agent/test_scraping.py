@@ -73,6 +73,12 @@ def test_a_metric_is_found_by_its_name_with_dots_or_underscores():
     assert list(samples(TEXT, {"broken", "absent"})) == []
 
 
+@pytest.mark.parametrize("text", ['a{b="c", ="e"} 1', "a{", 'a{b="c"} x', "\x00"])
+def test_what_is_no_metrics_is_refused_in_one_way(text: str):
+    with pytest.raises(ValueError, match="."):
+        list(samples(f"# TYPE a gauge\n{text}\n", {"a"}))
+
+
 async def test_what_policies_name_is_scraped_with_the_labels_of_its_place():
     async with (
         answering(TEXT) as (port, asked),

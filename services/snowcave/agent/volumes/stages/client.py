@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import grpc.aio
 
-from snowcave.model.errors import ObjectNotFound
+from snowcave.model.errors import ObjectNotFound, SnowcaveError
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import stages_pb2 as pb
 from snowcave.v1.stages_pb2_grpc import StageServiceStub
@@ -30,18 +30,30 @@ class StageClient:
         self._deadline = deadline
 
     async def put(self, path: str, content: AsyncIterator[bytes]) -> pb.StageFile:
+        """Raises what `content` raises: nothing is put then."""
         head = pb.PutFileRequest.Head(stage=self._stage, path=self._top + path, overwrite=True)
+        failures: list[Exception] = []
 
         async def messages() -> AsyncIterator[pb.PutFileRequest]:
             yield pb.PutFileRequest(head=head)
-            async for piece in content:
-                yield pb.PutFileRequest(content=piece)
+            try:
+                async for piece in content:
+                    yield pb.PutFileRequest(content=piece)
+            except Exception as error:
+                # grpc would cancel us. A stream that ends without its last word makes no file.
+                failures.append(error)
+                return
             yield pb.PutFileRequest(complete=True)
 
-        with translated(_API):
-            reply = await self._stub.PutFile(
-                messages(), timeout=self._deadline, metadata=self._caller
-            )
+        try:
+            with translated(_API):
+                reply = await self._stub.PutFile(
+                    messages(), timeout=self._deadline, metadata=self._caller
+                )
+        except SnowcaveError:
+            if failures:
+                raise failures[0] from None
+            raise
         return self._within(reply.file)
 
     async def get(self, path: str, offset: int, length: int) -> tuple[pb.StageFile, bytes]:

@@ -46,7 +46,7 @@ class Connection:
         self._handler = handler
         self._place = place
         self._working: set[asyncio.Task[None]] = set()
-        # Set once the kernel has taken the file system down.
+        # Set once the kernel has taken the file system down, or we have closed it.
         self.ended = asyncio.Event()
 
     def listen(self) -> None:
@@ -54,6 +54,8 @@ class Connection:
 
     async def close(self) -> None:
         self._stop_listening()
+        # A request that ends at this moment must not make us listen again.
+        self.ended.set()
         for task in self._working:
             task.cancel()
         if self._working:

@@ -124,7 +124,7 @@ class Writing:
         async with self._turn:
             if offset != self._size:
                 raise OSError(errno.EOPNOTSUPP, "a stage's files are written from their begin on")
-            await asyncio.to_thread(os.pwrite, self._file().fileno(), data, offset)
+            await asyncio.to_thread(_write_all, self._file().fileno(), data, offset)
             self._size += len(data)
             self._dirty = True
 
@@ -148,6 +148,8 @@ class Writing:
         offset = 0
         while offset < self._size:
             piece = await asyncio.to_thread(os.pread, self._file().fileno(), _PIECE, offset)
+            if not piece:
+                raise OSError(errno.EIO, "what was written is gone")
             offset += len(piece)
             yield piece
 
@@ -157,3 +159,11 @@ class Writing:
             # Nameless: gone with us, whatever happens.
             self._spool = tempfile.TemporaryFile(dir=self.folder, buffering=0)  # noqa: SIM115
         return self._spool
+
+
+def _write_all(file: int, data: bytes, offset: int) -> None:
+    """A disk that is nearly full takes a part, and then says so."""
+    left = memoryview(data)
+    while left:
+        written = os.pwrite(file, left, offset)
+        left, offset = left[written:], offset + written

@@ -41,8 +41,10 @@ class StageMounts:
     async def prepare(self, instance: str, volume: state.VolumeSpec, target: Path) -> None:
         """Mounted, and read once: raises what api says of the stage."""
         found = self._open.get((instance, volume.name))
-        if found is not None and not found[1].ended.is_set():
-            return
+        if found is not None:
+            if not found[1].ended.is_set():
+                return
+            await self._open.pop((instance, volume.name))[0].aclose()
         stage = self.open_stage(instance, volume)
         await stage.files("", 1)
         tree = StageTree(
