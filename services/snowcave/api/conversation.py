@@ -13,7 +13,14 @@ from typing import Any
 import grpc.aio
 
 from snowcave.kit.tasks import background
-from snowcave.model.errors import DeadlinePassed, Kind, RemoteError, SnowcaveError, Unavailable
+from snowcave.model.errors import (
+    DeadlinePassed,
+    Exhausted,
+    Kind,
+    RemoteError,
+    SnowcaveError,
+    Unavailable,
+)
 from snowcave.runtime.grpc import from_rpc
 from snowcave.v1 import warehouse_pb2 as v1
 from snowcave.v1 import warehouse_pb2_grpc as stubs
@@ -22,6 +29,8 @@ _PEER = "The warehouse"
 # Questions, and bytes of them, in one message.
 _MOST = 64
 _BYTES = 4 << 20
+# One that is larger would end the stream, and with it what all others wait for.
+_LARGEST = 32 << 20
 _END: object = vars(grpc.aio)["EOF"]
 
 
@@ -34,15 +43,20 @@ class Conversation:
         self._waiting: dict[int, asyncio.Future[v1.Answer]] = {}
         self._unsaid: deque[v1.Question] = deque()
         self._news = asyncio.Event()
+        self._is_over = False
 
     async def execute(self, request: v1.ExecuteRequest, within: float | None) -> v1.ExecuteReply:
-        """Raises what the warehouse raised, Unavailable, DeadlinePassed."""
+        """Raises what the warehouse raised, Unavailable, DeadlinePassed, Exhausted."""
         return (await self._ask(v1.Question(execute=request), within)).executed
 
     async def keep(self, request: v1.KeepResultRequest, within: float) -> None:
         await self._ask(v1.Question(keep=request), within)
 
     async def _ask(self, question: v1.Question, within: float | None) -> v1.Answer:
+        if self._is_over:
+            raise Unavailable(f"{_PEER} was left.")
+        if question.ByteSize() > _LARGEST:
+            raise Exhausted(f"The statement with its values is larger than {_LARGEST} bytes.")
         self._numbers += 1
         number = question.number = self._numbers
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -67,6 +81,13 @@ class Conversation:
         self._news.set()
 
     async def run(self) -> None:
+        try:
+            await self._converse()
+        finally:
+            self._is_over = True
+            self._fail(Unavailable(f"{_PEER} was left."))
+
+    async def _converse(self) -> None:
         while True:
             await self._news.wait()
             stream = self._stub.Converse()
@@ -81,6 +102,8 @@ class Conversation:
                 stream.cancel()
                 hearing.cancel()
                 await asyncio.wait([hearing])
+                if not hearing.cancelled():
+                    hearing.exception()  # told already, where it says something of the stream
 
     async def _speak(self, stream: Any, hearing: asyncio.Future[None]) -> None:
         """Raises what ended the stream. `hearing` has ended when it has."""

@@ -11,7 +11,7 @@ from snowcave.api.contract import SessionContext, ToWarehouse
 from snowcave.api.queries.encoding import read_stream
 from snowcave.api.settings import CallSettings
 from snowcave.api.warehouse import Warehouse, open_warehouse
-from snowcave.model.errors import DeadlinePassed, RemoteError, Unavailable
+from snowcave.model.errors import DeadlinePassed, Exhausted, RemoteError, Unavailable
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import warehouse_pb2 as v1
@@ -86,6 +86,29 @@ async def test_a_warehouse_that_is_away_is_said_to_be_and_found_again(tmp_path: 
             await broken
         async with fake.serve(mesh):
             await until_it_answers(warehouse)
+
+
+async def test_a_question_that_is_too_large_ends_nobody_elses(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (warehouse, fake, mesh), fake.serve(mesh):
+        other = asyncio.create_task(warehouse.execute(statement("sleep 0.5"), "other"))
+        await until(lambda: "other" in fake.running)
+        with pytest.raises(Exhausted):
+            await warehouse.execute(statement("select '" + "x" * (40 << 20)), "large")
+        assert value(await other) == 1
+
+
+async def test_who_still_asks_when_the_warehouse_is_left_is_told_so(tmp_path: Path) -> None:
+    tls.ensure(tmp_path / "tls")
+    mesh, fake = Mesh(home=tmp_path, port_base=free_port_base()), FakeWarehouse()
+    async with fake.serve(mesh):
+        async with open_warehouse(mesh, CallSettings()) as warehouse:
+            asked = asyncio.create_task(warehouse.execute(statement("sleep 60"), "long"))
+            await until(lambda: "long" in fake.running)
+        async with asyncio.timeout(20):
+            with pytest.raises(Unavailable):
+                await asked
+            with pytest.raises(Unavailable):
+                await warehouse.execute(statement("select 1"), "late")
 
 
 async def until_it_answers(warehouse: Warehouse) -> None:
