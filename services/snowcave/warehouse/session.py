@@ -174,6 +174,8 @@ class DuckSession:
     def parse(self, sql: str, context: Context) -> Expr:
         """Raises SnowcaveError. The tree is checked and filled in, but not yet bound to any rows."""
         self._revive()
+        # What is decided from here on rests on these.
+        as_of = self._plans.definitions.number
         filled = rewrite.fill_variables(sql, self._answers.variables)
         definition = udfs.read(filled)
         statement = udfs.as_create(definition) if definition else rewrite.parse(filled)
@@ -184,6 +186,7 @@ class DuckSession:
         statement = rewrite.name_columns(statement, sql)
         statement = rewrite.fill_context(statement, context)
         statement.meta["sql"] = sql
+        statement.meta["as_of"] = as_of
         return statement
 
     def execute(
@@ -352,13 +355,14 @@ class DuckSession:
         functions: Sequence[ArrowFunction],
         lasting: bool = False,
     ) -> Outcome:
+        as_of = self._still_allowed(statement, context)
         self._look_at(context)
         statement_type = type_id(statement)
         lasting = lasting and plans.is_lasting(statement, str(statement.meta.get("sql") or ""))
         definitions, defines = self._plans.definitions, plans.defines(statement)
         if defines:
             definitions.changed()
-        as_of = definitions.number if lasting else 0
+        as_of = as_of if lasting else 0
         statement = self._meant(statement, context)
         parameters: list[Any] | None = None
         held = list(relations)
@@ -374,6 +378,16 @@ class DuckSession:
             self._unregister(held)
             if defines:
                 definitions.changed()
+
+    def _still_allowed(self, statement: Expr, context: Context) -> int:
+        """What the statement names may have been made, or become another's, since its rights were looked at.
+
+        Answers the definitions that it was read with; raises SnowcaveError.
+        """
+        as_of = int(statement.meta.get("as_of") or 0)
+        if context.schemas is not None and as_of != self._plans.definitions.number:
+            self.parse(str(statement.meta["sql"]), context)
+        return as_of
 
     def _run(
         self,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from snowcave.model.errors import SnowcaveError
 from snowcave.warehouse.duck import DuckEngine
 from snowcave.warehouse.plans import Definitions, Plan, Plans
 from tests.kit.sql_engine import HERE, Sql, sql_engine
@@ -114,3 +115,27 @@ def test_what_was_translated_while_something_was_defined_is_not_used() -> None:
     definitions.changed()
     plans.keep("a", HERE, before, Plan("a"))
     assert plans.find("a", HERE) is None
+
+
+def test_what_is_defined_after_a_statement_was_read_is_looked_at_again(
+    one: Sql, other: Sql
+) -> None:
+    restricted = replace(
+        HERE, role_uid=2, roles=frozenset({2}), schemas={("DB", "S"): frozenset({"USAGE"})}
+    )
+    text = "SELECT a FROM t"
+    # Nothing of that name is there, so nothing is to be refused.
+    read = one.session.parse(text, restricted)
+    other.rows("CREATE TABLE t AS SELECT 1 AS a")
+    with pytest.raises(SnowcaveError) as refused:
+        one.session.execute(read, restricted, lasting=True)
+    assert (refused.value.code, refused.value.sqlstate) == (2003, "42S02")
+    assert not one.session.remembers(text, restricted)
+
+
+def test_a_plan_does_not_outlive_a_definition_made_while_it_was_read(one: Sql, other: Sql) -> None:
+    other.rows("CREATE TABLE t AS SELECT 1 AS a")
+    read = one.session.parse("SELECT a FROM t", one.context)
+    other.rows("CREATE OR REPLACE TABLE t AS SELECT 'x' AS a")
+    one.session.execute(read, one.context, lasting=True)
+    assert not remembers(one, "SELECT a FROM t")
