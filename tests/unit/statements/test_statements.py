@@ -380,8 +380,11 @@ async def test_overloads_are_told_apart_by_their_types(account: Account) -> None
     assert len(await account.sql("SHOW USER FUNCTIONS")) == 1
     with pytest.raises(ObjectNotFound, match=r"Function 'D\.PUBLIC\.F'"):
         await account.sql("DROP FUNCTION f(int)")
-    foreign = await account.outcome("DROP FUNCTION other(int)")
-    assert isinstance(foreign, ToWarehouse)
+    await account.sql("CREATE SCHEMA elsewhere", "USE SCHEMA public")
+    # The schema counts: that one of ours is called so in another one says nothing.
+    for name in ("other(int)", "elsewhere.f(int)", "elsewhere.f(varchar)"):
+        foreign = await account.outcome(f"DROP FUNCTION {name}")
+        assert isinstance(foreign, ToWarehouse)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
-from snowcave.api.sql.tree import Action, Alter, CreateFunction, Drop, Existing
+from snowcave.api.sql.tree import (
+    Action,
+    Alter,
+    CreateFunction,
+    Describe,
+    Drop,
+    Existing,
+    Statement,
+)
 from snowcave.api.sql.types import signature
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, sought
 from snowcave.api.statements.service_shows import ALL_ENDPOINTS
@@ -162,6 +170,21 @@ def find_function(
     if found is None or not work.caller.sees(found.message):
         raise ObjectNotFound("Function", shown)
     return found
+
+
+def is_foreign(statement: Statement, work: Work) -> bool:
+    """DESCRIBE and DROP of a function where its schema has none of ours: the warehouse has functions too.
+
+    Raises ContextMissing where no schema is said nor in use.
+    """
+    if not isinstance(statement, (Drop, Describe)) or statement.domain != "function":
+        return False
+    name = statement.name
+    try:
+        schema = work.caller.holder(name).message.uid
+    except ObjectNotFound:
+        return False  # which is then said, or not, as of any function that is not there
+    return not any(one.name == name.name for one in work.catalog.children("function", schema))
 
 
 async def alter_function(statement: Alter, work: Work) -> Rows:

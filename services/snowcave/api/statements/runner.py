@@ -233,7 +233,7 @@ class Runner:
     async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
         given = await self._given(sql, context, query)
         statement = parse(sql, given)
-        if statement is None or self._is_foreign(statement, context):
+        if statement is None or functions.is_foreign(statement, self._work(context, query)):
             return await to_warehouse(sql, given, self._work(context, query))
         if query.describe_only and not isinstance(statement, (tree.Show, tree.Describe)):
             # Nothing is done for a client that only asks what the columns would be.
@@ -281,14 +281,6 @@ class Runner:
             self._clock,
             self._rng,
         )
-
-    def _is_foreign(self, statement: tree.Statement, context: SessionContext) -> bool:
-        """DESCRIBE and DROP of a function that is none of ours: the warehouse has functions too."""
-        if not isinstance(statement, (tree.Drop, tree.Describe)):
-            return False
-        if statement.domain != "function":
-            return False
-        return not any(one.name == statement.name.name for one in self._catalog.all("function"))
 
     async def _given(self, sql: str, context: SessionContext, query: QueryHandle) -> Given:
         """What stands for the statement's placeholders, as far as it may be ours."""
