@@ -33,14 +33,30 @@ def rooms(hosts: Iterable[state.Host], vms: Iterable[state.Vm]) -> list[HostRoom
     return list(found.values())
 
 
-def choose(hosts: Sequence[HostRoom], size: Need, count: int, *, strict: bool) -> list[str]:
-    """For up to `count` VMs, one after the other: the machine with the fewest VMs."""
+def choose(
+    hosts: Sequence[HostRoom],
+    size: Need,
+    count: int,
+    *,
+    strict: bool,
+    first: Sequence[str] = (),
+) -> list[str]:
+    """For up to `count` VMs, one after the other: the machine with the fewest VMs.
+
+    Those in `first` come before, as often as they are named, where they have room.
+    """
     left, chosen = {host.name: host for host in hosts}, list[str]()
+    named = list(first)
     for _ in range(count):
-        able = [host for host in left.values() if not strict or fits(size, host.free)]
+        able = {host.name: host for host in left.values() if not strict or fits(size, host.free)}
         if not able:
             break
-        host = min(able, key=lambda one: (one.vms, one.name))
+        preferred = next((name for name in named if name in able), None)
+        if preferred is not None:
+            named.remove(preferred)
+            host = able[preferred]
+        else:
+            host = min(able.values(), key=lambda one: (one.vms, one.name))
         left[host.name] = replace(host, vms=host.vms + 1, free=less(host.free, size))
         chosen.append(host.name)
     return chosen

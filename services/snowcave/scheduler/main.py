@@ -96,6 +96,7 @@ async def follow_all(store: Store, parts: Parts) -> Mirrors:
         nodes=await mirror("nodes", keys.NODES),
         reports=await mirror("reports", keys.REPORTS),
         uses=await mirror("uses", keys.SERVICE_USE),
+        blocks=await mirror("blocks", keys.BLOCKS),
         pool_statuses=await mirror("pool_statuses", keys.POOL_STATUS),
         statuses=await mirror("statuses", keys.SERVICE_STATUS),
         vms=await mirror("vms", keys.VMS),

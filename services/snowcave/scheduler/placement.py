@@ -14,6 +14,9 @@ from snowcave.model.spec import Need
 
 UNSCHEDULABLE = "Unschedulable"
 PROVISIONING = "Compute pool node(s) are being provisioned"
+ELSEWHERE = (
+    f"{UNSCHEDULABLE}: its block volumes are on a machine where the compute pool has no node"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Room:
     node: str
     free: Need
     size: Need
+    # The machine that it is on.
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +82,34 @@ def place_all(
     """One after the other, each taking its room from those after it."""
     if crowd is None:
         return _packed(list(needs), rooms)
+    return _one_by_one([(need, "") for need in needs], rooms, Counter(crowd), spread=True)
+
+
+def place_at_home(
+    need: Need,
+    homes: Sequence[str],
+    rooms: Sequence[Room],
+    crowd: Mapping[str, int] | None = None,
+) -> list[Placed | Unplaced]:
+    """One for each home: on the machine that has its volumes; where that is none, anywhere."""
+    wanted = [(need, home) for home in homes]
+    return _one_by_one(wanted, rooms, Counter(crowd or {}), spread=crowd is not None)
+
+
+def _one_by_one(
+    wanted: Iterable[tuple[Need, str]], rooms: Sequence[Room], crowd: Counter[str], *, spread: bool
+) -> list[Placed | Unplaced]:
     left = {room.node: room for room in rooms}
-    crowded = Counter(crowd)
     answers: list[Placed | Unplaced] = []
-    for need in needs:
-        answer = place(need, list(left.values()), crowded)
+    for need, home in wanted:
+        there = [room for room in left.values() if home in ("", room.host)]
+        answer = place(need, there, crowd if spread else None)
         if isinstance(answer, Placed):
             room = left[answer.node]
             left[answer.node] = replace(room, free=less(room.free, need))
-            crowded[answer.node] += 1
+            crowd[answer.node] += 1
+        elif home and left and not there:
+            answer = Unplaced(ELSEWHERE)
         answers.append(answer)
     return answers
 

@@ -122,6 +122,7 @@ class Placing:
             mirrors.assignments.subscribe(self._on_assignment),
             mirrors.statuses.subscribe(self._on_status),
             mirrors.uses.subscribe(lambda key, _: self._wake("service", int(key[0]))),
+            mirrors.blocks.subscribe(lambda key, _: self._wake("service", int(key[0]))),
         ]
         try:
             yield

@@ -1,6 +1,6 @@
 """The next step of one compute pool: from what is seen to the writes of one transaction. Pure."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from snowcave.model.spec import Need, size_of
 from snowcave.runtime.mesh import AddressPlan
 from snowcave.scheduler import addresses, hosts, pools
 from snowcave.scheduler.hosts import HostRoom
+from snowcave.scheduler.placement import fits
 from snowcave.scheduler.step import Step, soonest
 from snowcave.store.api import Delete, Put, Write
 from snowcave.v1 import state_pb2 as state
@@ -30,6 +31,10 @@ class PoolView:
     # The same VMs, as the plan sees them.
     seen: Sequence[pools.PoolVm]
     waiting: Sequence[Need]
+    # The same of those that can only be on one machine, by it.
+    bound: Mapping[str, Sequence[Need]]
+    # Machines that have block volumes of its services.
+    homes: Set[str]
     services: int
     jobs: int
     # Something in it runs or is to run.
@@ -77,12 +82,18 @@ def _want(view: PoolView) -> pools.PoolWant:
     if view.pool is None or view.pool.HasField("dropped_on"):
         return pools.PoolWant(0, 0, released=True, size=Need())
     pool = view.pool.compute_pool
+    size = size_of(FAMILIES[pool.instance_family])
     return pools.PoolWant(
         min_nodes=pool.min_nodes,
         max_nodes=pool.max_nodes,
         released=pool.suspended,
-        size=size_of(FAMILIES[pool.instance_family]),
+        size=size,
         waiting=view.waiting,
+        bound={
+            host.name: view.bound[host.name]
+            for host in view.hosts
+            if host.name in view.bound and (not view.strict_capacity or fits(size, host.free))
+        },
     )
 
 
@@ -105,7 +116,8 @@ def _new_vms(
     size = Need(family.cpu_milli, family.memory_bytes, family.gpu_count)
     most = view.plan.most_nodes
     possible = min(count, most - len(used), _MOST_AT_ONCE)
-    for host in hosts.choose(view.hosts, size, possible, strict=view.strict_capacity):
+    first = _first(view, want)
+    for host in hosts.choose(view.hosts, size, possible, strict=view.strict_capacity, first=first):
         book.last_node = addresses.node_number(used, book.last_node, most)
         index = addresses.node_index(book.last_node, most)
         used.add(index)
@@ -123,6 +135,15 @@ def _new_vms(
             )
         )
     return made
+
+
+def _first(view: PoolView, want: pools.PoolWant) -> list[str]:
+    """Machines that should get a node before others: somebody's volumes are there, and wait."""
+    staying = [vm for vm in view.seen if not vm.stopping]
+    lacking = pools.lacking(want, staying)
+    here = {vm.host for vm in staying}
+    urgent = [host for host in sorted(lacking) for _ in range(lacking[host])]
+    return urgent + sorted(view.homes - here - lacking.keys())
 
 
 def _changed(view: PoolView, planned: pools.PoolPlan) -> list[state.Vm]:

@@ -4,7 +4,7 @@ A node that is to go first has nothing on it, or becomes empty: it drains. Drain
 what services have there moves away, jobs end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from snowcave.model.spec import Need
@@ -27,6 +27,8 @@ class PoolVm:
     draining: bool = False
     # Those of its instances that are a job's: they cannot move.
     jobs: int = 0
+    # The machine that it is on.
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class PoolWant:
     size: Need
     # Of the instances that wait for a node.
     waiting: Sequence[Need] = ()
+    # Of those that wait for a node on the one machine that has their volumes.
+    bound: Mapping[str, Sequence[Need]] = field(default_factory=dict[str, Sequence[Need]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,30 @@ def _drain(want: PoolWant, staying: Sequence[PoolVm]) -> tuple[str, ...]:
 
 
 def _target(want: PoolWant, staying: Sequence[PoolVm], idle_after: float) -> int:
-    rooms = [Room(vm.node, vm.free, want.size) for vm in staying if not (vm.lost or vm.draining)]
     spare = max(0, want.max_nodes - len(staying))
-    more = nodes_for(want.waiting, rooms, want.size, spare)
+    more = nodes_for(want.waiting, _rooms(want, staying), want.size, spare)
+    more += sum(lacking(want, staying).values())
     busy = [vm for vm in staying if vm.instances or vm.idle_secs < idle_after]
     # Nothing idle is given back while somebody waits: it may be about to be used.
-    kept = len(staying) if want.waiting else len(busy)
+    kept = len(staying) if want.waiting or want.bound else len(busy)
     return min(want.max_nodes, max(want.min_nodes, kept + more))
+
+
+def lacking(want: PoolWant, staying: Sequence[PoolVm]) -> dict[str, int]:
+    """How many more nodes those that are bound to a machine need there."""
+    found = {
+        host: nodes_for(needs, _rooms(want, staying, host), want.size, want.max_nodes)
+        for host, needs in want.bound.items()
+    }
+    return {host: count for host, count in found.items() if count}
+
+
+def _rooms(want: PoolWant, staying: Sequence[PoolVm], host: str = "") -> list[Room]:
+    return [
+        Room(vm.node, vm.free, want.size, vm.host)
+        for vm in staying
+        if not (vm.lost or vm.draining) and host in ("", vm.host)
+    ]
 
 
 def state_of(want: PoolWant, vms: Sequence[PoolVm], target: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from snowcave.model import keys
 from snowcave.scheduler import addresses, rollout, status
 from snowcave.scheduler.endpoints import endpoints
-from snowcave.scheduler.placement import PROVISIONING, Placed, place_all
+from snowcave.scheduler.placement import PROVISIONING, Placed, place_all, place_at_home
 from snowcave.scheduler.service_status import status_of
 from snowcave.scheduler.service_view import (
     ServiceView,
@@ -69,7 +69,11 @@ def _start(
     started: list[state.Assignment] = []
     waiting: dict[int, str] = {}
     crowd = _crowd(view) if view.spread else None
-    answers = place_all([view.need] * len(ordinals), view.rooms(), crowd)
+    if view.homes:
+        homes = [view.homes.get(ordinal, "") for ordinal in ordinals]
+        answers = place_at_home(view.need, homes, view.rooms(), crowd)
+    else:
+        answers = place_all([view.need] * len(ordinals), view.rooms(), crowd)
     taken: dict[str, set[str]] = {}
     for ordinal, answer in zip(ordinals, answers, strict=True):
         if isinstance(answer, Placed):

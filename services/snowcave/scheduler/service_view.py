@@ -45,6 +45,8 @@ class ServiceView:
     scale_to: int | None
     # When one of its functions was called last; None: never.
     called_on: datetime | None
+    # By instance id: the machine that has its block volumes.
+    homes: Mapping[int, str]
 
 
 def want_of(view: ServiceView) -> rollout.Want:

@@ -1,5 +1,6 @@
 """From the world to the view that one step decides upon."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -64,6 +65,7 @@ class Views:
             spread=pool is not None and pool.compute_pool.placement_group == DISTRIBUTED,
             scale_to=self.scales.get(uid),
             called_on=self._called_on(uid),
+            homes=world.homes_of(uid),
         )
 
     def _called_on(self, uid: int) -> datetime | None:
@@ -108,6 +110,7 @@ class Views:
         vms = world.vms_of(uid)
         members = [found for _, found in world.services_in(uid) if not _is_dropped(found)]
         seen = [self._pool_vm(vm) for vm in vms]
+        waiting, bound = self._waiting(uid)
         services = [found for found in members if not found.service.is_job]
         jobs = sum(found.service.is_job and not self._has_ended(found) for found in members)
         return PoolView(
@@ -115,7 +118,9 @@ class Views:
             pool=mirrors.pools.get(uid),
             vms=vms,
             seen=seen,
-            waiting=self._waiting(uid),
+            waiting=waiting,
+            bound=bound,
+            homes={home for one, _ in world.services_in(uid) for home in self._homes(one)},
             services=len(services),
             jobs=jobs,
             in_use=jobs > 0
@@ -134,6 +139,7 @@ class Views:
         live = self.world.live_on(vm.node)
         return PoolVm(
             node=vm.node,
+            host=vm.host,
             up=self.world.is_up(vm.node),
             instances=len(live),
             stopping=vm.stopping,
@@ -144,16 +150,28 @@ class Views:
             free=self.world.room_on(vm).free,
         )
 
-    def _waiting(self, pool: int) -> list[Need]:
-        """Of the instances that have no node, as the last step of their service left them."""
+    def _waiting(self, pool: int) -> tuple[list[Need], dict[str, list[Need]]]:
+        """Of the instances that have no node, as the last step of their service left them.
+
+        Those that could go anywhere, and those that are bound to a machine, by it.
+        """
         found = self.world.mirrors.pools.get(pool)
         waiting: list[Need] = []
+        bound: dict[str, list[Need]] = {}
         for uid, service in self.world.services_in(pool):
             status = self.world.mirrors.statuses.get(uid)
-            if status is not None and not _is_dropped(service):
-                without = sum(not row.node and row.status == "PENDING" for row in status.instances)
-                waiting += [_need(service, found)] * without
-        return waiting
+            if status is None or _is_dropped(service):
+                continue
+            rows = [row for row in status.instances if not row.node and row.status == "PENDING"]
+            homes = self.world.homes_of(uid) if rows else {}
+            need = _need(service, found)
+            for row in rows:
+                home = homes.get(row.instance_id)
+                (bound.setdefault(home, []) if home else waiting).append(need)
+        return waiting, bound
+
+    def _homes(self, service: int) -> Iterable[str]:
+        return self.world.homes_of(service).values()
 
     def _has_ended(self, service: state.Object) -> bool:
         status = self.world.mirrors.statuses.get(service.uid)

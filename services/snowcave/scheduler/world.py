@@ -28,6 +28,7 @@ class Mirrors:
     nodes: Mirror[state.Node]
     reports: Mirror[state.InstanceReport]
     uses: Mirror[state.ServiceUse]
+    blocks: Mirror[state.BlockSet]
     # What we write ourselves.
     pool_statuses: Mirror[state.PoolStatus]
     statuses: Mirror[state.ServiceStatus]
@@ -52,6 +53,10 @@ def _drop(groups: dict[int, set[T]], group: int, member: T) -> None:
 
 def incarnation_of(instance: str) -> int:
     return int(instance.rsplit("-", 1)[1])
+
+
+def has_blocks(service: state.Service) -> bool:
+    return any(volume.source == "block" for volume in service.spec.volumes)
 
 
 @dataclass
@@ -158,6 +163,13 @@ class World:
     def endpoints_of(self, service: int) -> dict[int, state.Endpoint]:
         return {int(key[1]): found for key, found in self.mirrors.endpoints.items(service)}
 
+    def homes_of(self, service: int) -> dict[int, str]:
+        """By instance id: the machine that has its block volumes, which never leave it."""
+        found = self.mirrors.services.get(service)
+        if found is None or not has_blocks(found.service):
+            return {}
+        return {int(key[1]): one.host for key, one in self.mirrors.blocks.items(service)}
+
     def services_in(self, pool: int) -> Iterator[tuple[int, state.Object]]:
         for uid in sorted(self._by_pool.get(pool, ())):
             found = self.mirrors.services.get(uid)
@@ -206,7 +218,7 @@ class World:
         free, family = size, FAMILIES[vm.instance_family]
         for one in self.assignments_on(vm.node):
             free = less(free, self._need_now(one, family))
-        self._rooms[vm.node] = Room(vm.node, free, size)
+        self._rooms[vm.node] = Room(vm.node, free, size, vm.host)
         return self._rooms[vm.node]
 
     def _need_now(self, one: state.Assignment, family: Family) -> Need:

@@ -36,6 +36,8 @@ def view(least: int = 1, most: int = 3, auto_suspend_secs: int = 0) -> PoolView:
         vms=(),
         seen=(),
         waiting=(),
+        bound={},
+        homes=frozenset(),
         services=0,
         jobs=0,
         in_use=False,
