@@ -75,7 +75,7 @@ def test_a_metric_is_found_by_its_name_with_dots_or_underscores():
 
 @pytest.mark.parametrize("text", ['a{b="c", ="e"} 1', "a{", 'a{b="c"} x', "\x00"])
 def test_what_is_no_metrics_is_refused_in_one_way(text: str):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         list(samples(f"# TYPE a gauge\n{text}\n", {"a"}))
 
 
