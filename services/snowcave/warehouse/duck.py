@@ -6,7 +6,8 @@ blocks and belongs on the engine's threads.
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -60,24 +61,20 @@ class DuckEngine:
         return DuckSession(session, duck, self._own_events, Plans(self._definitions, _PLANS))
 
     def create_database(self, name: str, *, replace: bool, uid: int = 0) -> None:
-        with self._ddl:
+        with self._defining():
             self._rooms.create_database(name, replace=replace, uid=uid)
-            self._definitions.changed()
 
     def drop_database(self, name: str, *, uid: int = 0) -> None:
-        with self._ddl:
+        with self._defining():
             self._rooms.drop_database(name, uid=uid)
-            self._definitions.changed()
 
     def create_schema(self, database: str, name: str, *, replace: bool, uid: int = 0) -> None:
-        with self._ddl:
+        with self._defining():
             self._rooms.create_schema(database, name, replace=replace, uid=uid)
-            self._definitions.changed()
 
     def drop_schema(self, database: str, name: str, *, uid: int = 0) -> None:
-        with self._ddl:
+        with self._defining():
             self._rooms.drop_schema(database, name, uid=uid)
-            self._definitions.changed()
 
     def forget_room(self, uid: int) -> None:
         with self._ddl:
@@ -88,9 +85,8 @@ class DuckEngine:
             return owners.listed(duck, request)
 
     def change_owner(self, request: pb.ChangeOwnerRequest) -> None:
-        with self._ddl, self._duck.cursor() as duck:
+        with self._defining(), self._duck.cursor() as duck:
             owners.change(duck, request)
-        self._definitions.changed()
 
     def know_stage(self, stage: int) -> None:
         """By the name that `stages.pointing` gives it. It may be known already."""
@@ -104,6 +100,16 @@ class DuckEngine:
     def close(self) -> None:
         """Writes what is in memory to the files. Sessions must be closed by then."""
         self._duck.close()
+
+    @contextmanager
+    def _defining(self) -> Generator[None]:
+        """Also what fails half way has changed what plans rest on."""
+        with self._ddl:
+            self._definitions.changed()
+            try:
+                yield
+            finally:
+                self._definitions.changed()
 
     def _tune(self, settings: EngineSettings, folder: Path) -> None:
         spill = folder / "spill"

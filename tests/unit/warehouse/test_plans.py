@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from snowcave.model.errors import SnowcaveError
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import owners
 from snowcave.warehouse.duck import DuckEngine
 from snowcave.warehouse.plans import Definitions, Plan, Plans
 from tests.kit.sql_engine import HERE, Sql, sql_engine
@@ -139,3 +141,17 @@ def test_a_plan_does_not_outlive_a_definition_made_while_it_was_read(one: Sql, o
     other.rows("CREATE OR REPLACE TABLE t AS SELECT 'x' AS a")
     one.session.execute(read, one.context, lasting=True)
     assert not remembers(one, "SELECT a FROM t")
+
+
+def test_a_change_of_owners_that_breaks_off_ends_all_plans(
+    engine: DuckEngine, one: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert one.value("SELECT 1") == 1
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("half way")
+
+    monkeypatch.setattr(owners, "change", broken)
+    with pytest.raises(RuntimeError):
+        engine.change_owner(pb.ChangeOwnerRequest(uids=[1], owner=2))
+    assert not remembers(one, "SELECT 1")
