@@ -74,7 +74,7 @@ FUTURE = [
     documented(
         "SHOW GRANTS ON IMAGE REPOSITORY later", some(privilege="READ", grantee_name="IDENT_ROLE")
     ),
-    documented(
+    ours(
         "GRANT OWNERSHIP ON FUTURE SERVICES IN SCHEMA identities.public TO ROLE ident_role",
         unsupported("transfer of a service's OWNERSHIP"),
     ),

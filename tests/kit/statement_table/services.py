@@ -156,7 +156,7 @@ CREATE = [
         f"{SMALL.replace(IMAGE, '/services/public/none/img:1')}$$",
         Refused(2003, "02000", "does not exist or not authorized"),
     ),
-    documented(
+    ours(
         f"CREATE SERVICE x {_POOL} FROM SPECIFICATION $${SMALL.replace(':latest', ':none')}$$",
         Refused(2003, "02000", "Failed to retrieve image"),
     ),
@@ -191,7 +191,7 @@ SERVICE_ROLES = [
         some(privilege="OWNERSHIP", granted_on="SERVICE", grantee_name="ACCOUNTADMIN"),
         some(privilege="MONITOR", grantee_name="ECHO_GUEST"),
     ),
-    documented(
+    ours(
         "GRANT OWNERSHIP ON SERVICE echo_service TO ROLE echo_guest",
         unsupported("transfer of a service's OWNERSHIP"),
     ),

@@ -19,7 +19,7 @@ def _at(position: int, met: str, line: int = 1) -> Refused:
 
 
 STATEMENTS = [
-    _errno("CREATE SERVICE IN POOL", _at(15, "IN")),
+    ours("CREATE SERVICE IN POOL", _at(15, "IN")),
     _errno("CREATE COMPUTE POOL", _at(19, "<EOF>")),
     ours(
         "CREATE COMPUTE POOL 1pool MIN_NODES = 1",
