@@ -95,6 +95,10 @@ def _of_duckdb(error: duckdb.Error) -> SnowcaveError:
     detail = text.split(": ", 1)[-1]
     if detail.startswith("Division by zero"):
         return RemoteError(Kind.INVALID, 100051, "22012", "Division by zero")
+    if "cannot affect the same target row more than once" in detail:
+        return RemoteError(
+            Kind.INVALID, 100090, "42P18", "Duplicate row detected during DML action"
+        )
     match error:
         case duckdb.TransactionException() if "onflict" in text:
             return WriteConflict()

@@ -28,6 +28,7 @@ from snowcave.warehouse import (
     event_table,
     formats,
     guard,
+    merging,
     plain_rows,
     plans,
     rewrite,
@@ -92,6 +93,8 @@ class _Cursor(FakeSnowflakeCursor):
     def run(self, statement: Expr, parameters: list[Any] | None) -> Expr:
         """fakesnow's `execute` from the tree on; answers the last translated statement."""
         self.check_db_and_schema(statement)
+        if isinstance(statement, exp.Merge):
+            return self._merge(statement, parameters)
         if statement.find(*_NUMERIC) is None:
             return self._parts(statement, parameters)
         try:
@@ -111,6 +114,13 @@ class _Cursor(FakeSnowflakeCursor):
             if exact:
                 translated = rewrite.keep_exact(translated)
             self._execute(translated, parameters if translated.find(exp.Placeholder) else None)
+        return translated
+
+    def _merge(self, statement: exp.Merge, parameters: list[Any] | None) -> Expr:
+        translated = self._transform(merging.spelled(statement.copy()), parameters)
+        given = parameters or ()
+        self._rowcount = merging.run(self._duck_conn, statement, translated, given)
+        self._arrow_table = self._duck_conn.to_arrow_table()
         return translated
 
     def _transform(self, expression: Expr, params: Any) -> Expr:

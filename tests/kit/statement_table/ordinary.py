@@ -162,6 +162,16 @@ QUERIES = [
         "WHEN NOT MATCHED THEN INSERT (id, who) VALUES (s.id, s.who)",
         Rows([(1, 1)]),
     ),
+    documented(
+        "MERGE INTO t USING (SELECT 9 AS id, 1 AS more UNION ALL SELECT 10, 2) s ON t.id = s.id "
+        "WHEN MATCHED AND s.more = 1 THEN DELETE "
+        "WHEN NOT MATCHED THEN INSERT (id, n) VALUES (s.id, s.more + 1)",
+        Rows([(1, 1)]),
+    ),
+    documented(
+        "MERGE INTO t USING (SELECT 10 AS id) s ON t.id = s.id WHEN MATCHED THEN DELETE",
+        Rows([(1,)]),
+    ),
 ]
 REPORTS = [
     documented(
