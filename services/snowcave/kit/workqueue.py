@@ -19,7 +19,8 @@ class WorkQueue(Generic[K]):
         self._waiting: deque[K] = deque()
         self._dirty: set[K] = set()
         self._active: set[K] = set()
-        self._later: dict[K, asyncio.TimerHandle] = {}
+        # With the loop's time at which it is due: uvloop's handles do not always tell.
+        self._later: dict[K, tuple[float, asyncio.Handle]] = {}
         self._wakeup = asyncio.Event()
 
     def __len__(self) -> int:
@@ -36,12 +37,13 @@ class WorkQueue(Generic[K]):
     def add_after(self, key: K, seconds: float) -> None:
         """At most one timer a key, the earliest asked for."""
         loop = asyncio.get_running_loop()
-        pending = self._later.get(key)
-        if pending is not None:
-            if pending.when() <= loop.time() + seconds:
+        due = loop.time() + seconds
+        if key in self._later:
+            earlier, handle = self._later[key]
+            if earlier <= due:
                 return
-            pending.cancel()
-        self._later[key] = loop.call_later(seconds, self._due, key)
+            handle.cancel()
+        self._later[key] = due, loop.call_later(seconds, self._due, key)
 
     def _due(self, key: K) -> None:
         self._later.pop(key, None)

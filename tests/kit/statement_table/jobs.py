@@ -25,7 +25,7 @@ from tests.kit.statement_table.specifications import IMAGE
 
 _cli = validated("the statements that snow CLI 3.30 sends")
 _airflow = validated("Apache Airflow's provider for Snowflake, which reads this text")
-_POOL = "IN COMPUTE POOL job_pool"
+_POOL = "IN COMPUTE POOL jobs_pool"
 
 
 def _job(command: str) -> str:
@@ -42,8 +42,8 @@ _FAIL = _job("raise SystemExit(3)")
 
 STATEMENTS = [
     documented(
-        "CREATE COMPUTE POOL job_pool MIN_NODES=1 MAX_NODES=1 INSTANCE_FAMILY=CPU_X64_S",
-        status("Compute pool JOB_POOL successfully created."),
+        "CREATE COMPUTE POOL jobs_pool MIN_NODES=1 MAX_NODES=1 INSTANCE_FAMILY=CPU_X64_S",
+        status("Compute pool JOBS_POOL successfully created."),
     ),
     documented("SHOW JOB SERVICES", Columns(JOBS), NOTHING),
     documented(
@@ -124,7 +124,7 @@ STATEMENTS = [
     ),
     documented("DROP SERVICE hello", status("HELLO successfully dropped.")),
     documented("SHOW JOB SERVICES", names("FAILS", "SLEEPER")),
-    documented("ALTER COMPUTE POOL job_pool STOP ALL", DONE),
-    documented("DROP COMPUTE POOL job_pool", status("JOB_POOL successfully dropped.")),
+    documented("ALTER COMPUTE POOL jobs_pool STOP ALL", DONE),
+    documented("DROP COMPUTE POOL jobs_pool", status("JOBS_POOL successfully dropped.")),
 ]
 FAMILIES = [Family("jobs", STATEMENTS)]
