@@ -7,7 +7,7 @@ import re
 
 from sqlglot import Expr, exp
 
-from snowcave.model.errors import Unsupported
+from snowcave.model.errors import SyntaxInvalid, Unsupported
 
 _OBJECTS = (
     "EVENT TABLE|STREAM|TASK|PIPE|DYNAMIC TABLE|EXTERNAL TABLE|HYBRID TABLE|ICEBERG TABLE|ACCOUNT|ALERT"
@@ -20,13 +20,20 @@ _DEFINITION = re.compile(
     + rf"(?P<what>{_OBJECTS})\b",
     re.IGNORECASE,
 )
+# Kinds of what fakesnow looks up by database and schema; at any other it stops.
+_LOOKED_UP = {"DATABASE", "SCHEMA", "TABLE", "VIEW", "STAGE", "TAG", "SEQUENCE", "FILE FORMAT"}
+_BY_KIND = (exp.Alter, exp.Comment, exp.Create, exp.Describe, exp.Drop)
+# DuckDB's and PostgreSQL's, which sqlglot reads and Snowflake's grammar does not have.
+_FOREIGN = {"CONSTRAINT", "INDEX", "MACRO", "POOL", "TRIGGER"}
 _SHOWN = re.compile(r"\s*(?:VARIABLES|USER\s+FUNCTIONS)\b", re.IGNORECASE)
 
 
 def refuse(statement: Expr) -> None:
-    """Raises Unsupported."""
+    """Raises Unsupported, or SyntaxInvalid where Snowflake has no such word."""
     if isinstance(statement, exp.Alter) and statement.find(exp.SwapTable):
         raise Unsupported("ALTER TABLE SWAP WITH")
+    if isinstance(statement, _BY_KIND):
+        _refuse_kind(statement)
     if not isinstance(statement, exp.Command):
         return
     word, rest = str(statement.this).upper(), _rest(statement)
@@ -42,6 +49,25 @@ def refuse(statement: Expr) -> None:
             raise Unsupported("EXECUTE IMMEDIATE of anything but a text or a variable")
         case _:
             pass
+
+
+def _refuse_kind(statement: Expr) -> None:
+    """What sqlglot reads by its kind, and nobody after it knows."""
+    kind = statement.args.get("kind")
+    if not isinstance(kind, str) or kind.upper() in _LOOKED_UP or not _names_table(statement):
+        return
+    if kind.upper() in _FOREIGN:
+        raise SyntaxInvalid(1, 0, kind)
+    verb = "COMMENT ON" if isinstance(statement, exp.Comment) else statement.key.upper()
+    raise Unsupported(f"{verb} {kind.upper()}")
+
+
+def _names_table(statement: Expr) -> bool:
+    named = [statement.this, *(statement.args.get("tables") or [])]
+    return any(
+        isinstance(name.this if isinstance(name, exp.Schema) else name, exp.Table)
+        for name in named
+    )
 
 
 def _rest(statement: exp.Command) -> str:

@@ -31,12 +31,37 @@ def sql(tmp_path: Path) -> Generator[Sql]:
         ("EXECUTE IMMEDIATE $$ BEGIN RETURN 1; END $$", "EXECUTE IMMEDIATE of a block"),
         ("SHOW TRANSACTIONS", "SHOW TRANSACTIONS"),
         ("UNDROP TABLE t", "UNDROP"),
+        ("COMMENT ON PROCEDURE p IS 'x'", "COMMENT ON PROCEDURE"),
+        ("COMMENT ON STREAMLIT s IS 'x'", "COMMENT ON STREAMLIT"),
+        ("DROP STORAGE INTEGRATION IF EXISTS i", "DROP STORAGE INTEGRATION"),
+        ("CREATE SEMANTIC VIEW v", "CREATE SEMANTIC VIEW"),
+        ("DESC APPLICATION ROLE r", "DESCRIBE ROLE"),
+        ("DESCRIBE NETWORK POLICY p", "DESCRIBE POLICY"),
+        ("DESC PROCEDURE p", "DESCRIBE PROCEDURE"),
     ],
 )
 def test_what_is_not_there_is_named(sql: Sql, statement: str, feature: str) -> None:
     error = sql.error(statement)
     assert (error.code, error.sqlstate) == (2, "0A000")
     assert error.message == f"SQL compilation error:\nUnsupported feature '{feature}'."
+
+
+@pytest.mark.parametrize(
+    ("statement", "word"),
+    [
+        ("COMMENT ON pool p IS 'x'", "pool"),
+        ("DROP INDEX i", "INDEX"),
+        ("DROP TRIGGER IF EXISTS i", "TRIGGER"),
+        ("ALTER INDEX i RENAME TO j", "INDEX"),
+        ("DESC CONSTRAINT c", "CONSTRAINT"),
+    ],
+)
+def test_kinds_that_snowflake_does_not_have_are_no_words(
+    sql: Sql, statement: str, word: str
+) -> None:
+    error = sql.error(statement)
+    assert (error.code, error.sqlstate) == (1003, "42000")
+    assert f"unexpected '{word}'" in error.message
 
 
 @pytest.mark.parametrize(
