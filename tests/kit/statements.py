@@ -16,7 +16,6 @@ from snowcave.api.contract import (
     LogRequest,
     QueryHandle,
     ResolvedImage,
-    Rows,
     SessionContext,
     ToWarehouse,
 )
@@ -129,9 +128,6 @@ class Logs:
 
 
 class Results:
-    async def fetch(self, query_id: str, *, limit: int = 0) -> Rows:
-        raise ObjectNotFound("Statement", query_id)
-
     async def cancel(self, query_id: str, context: SessionContext) -> bool:
         return False
 

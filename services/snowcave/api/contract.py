@@ -273,11 +273,7 @@ class Variables(Protocol):
 
 
 class Results(Protocol):
-    """Results of finished queries, by query id, and statements of other sessions."""
-
-    async def fetch(self, query_id: str, *, limit: int = 0) -> Rows:
-        """At most `limit` rows (0: all, within the front door's bound). Raises ObjectNotFound."""
-        ...
+    """Statements of other sessions of the user."""
 
     async def cancel(self, query_id: str, context: SessionContext) -> bool:
         """SYSTEM$CANCEL_QUERY: whether it was running."""

@@ -195,7 +195,7 @@ async def _open_answers(
         resolver=neighbours.resolver,
         ddl=warehouse,
         logs=neighbours.logs,
-        results=StatementResults(warehouse, records),
+        results=StatementResults(records),
         stages=neighbours.stages,
         tickets=book,
         templates=settings.templates,

@@ -51,10 +51,6 @@ def _drop(groups: dict[int, set[T]], group: int, member: T) -> None:
             del groups[group]
 
 
-def incarnation_of(instance: str) -> int:
-    return int(instance.rsplit("-", 1)[1])
-
-
 def has_blocks(service: state.Service) -> bool:
     return any(volume.source == "block" for volume in service.spec.volumes)
 

@@ -29,10 +29,6 @@ def creation_sql(database: str) -> str:
         UPDATE {table} SET uid = {_NEW_UID} WHERE uid IS NULL"""
 
 
-def schema_dropped(database: str, schema: str) -> str:
-    return f"DELETE FROM {quoted(database)}.{TABLE} WHERE upper(schema_name) = upper({literal(schema)})"
-
-
 def changes(statement: Expr, sql: str, context: Context) -> list[str]:
     """What to note once the statement has succeeded. What gives rows has made the objects that they name.
 

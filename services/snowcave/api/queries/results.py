@@ -5,8 +5,7 @@ import hmac
 from contextlib import suppress
 from dataclasses import dataclass
 
-from snowcave.api.contract import Rows, SessionContext
-from snowcave.api.queries import rows
+from snowcave.api.contract import SessionContext
 from snowcave.api.queries.answer import Answer, Failure, InProgress, Outcome
 from snowcave.api.queries.life import Queries
 from snowcave.api.queries.records import Records, State
@@ -19,8 +18,6 @@ from snowcave.v1 import state_pb2 as state
 
 # How often the record of a statement that another replica runs is looked at.
 _LOOK = 0.25
-# Rows of a result that a statement of ours may read at once.
-_READ_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -32,16 +29,10 @@ class Progress:
 
 
 class StatementResults:
-    """What statements themselves may do with others: RESULT_SCAN's kin and SYSTEM$CANCEL_QUERY."""
+    """What statements themselves may do with others: SYSTEM$CANCEL_QUERY."""
 
-    def __init__(self, warehouse: Warehouse, records: Records) -> None:
-        self._warehouse = warehouse
+    def __init__(self, records: Records) -> None:
         self._records = records
-
-    async def fetch(self, query_id: str, *, limit: int = 0) -> Rows:
-        bound = min(limit or _READ_ROWS, _READ_ROWS)
-        fetched = await self._warehouse.fetch(query_id, 0, bound)
-        return rows.rows_of(fetched.table, fetched.columns)
 
     async def cancel(self, query_id: str, context: SessionContext) -> bool:
         record = await self._records.get(query_id)

@@ -13,7 +13,7 @@ from snowcave.api.statements.existing import EXECUTED, create, drop, kept, sough
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.scopes import within
 from snowcave.api.statements.work import Work, moment
-from snowcave.model.errors import ObjectNotFound, OptionMissing, Unsupported
+from snowcave.model.errors import OptionMissing, Unsupported
 from snowcave.model.names import ObjectName
 from snowcave.v1 import state_pb2 as state
 
@@ -176,19 +176,6 @@ async def alter_secret(statement: Alter, work: Work) -> Rows:
 
 async def drop_secret(statement: Drop, work: Work) -> Rows:
     return await drop(statement, work, lambda: work.caller.find("secret", statement.name))
-
-
-def need_readable(work: Work, name: ObjectName, schema: state.Object) -> state.Object:
-    """The secret that a specification in this schema names, where the role in use may READ it."""
-    if not name.schema:
-        database = work.catalog.name("database", schema.parent)
-        name = ObjectName(name.name, schema.name, database)
-    elif not name.database:
-        name = ObjectName(name.name, name.schema, work.catalog.name("database", schema.parent))
-    found = work.caller.find("secret", name).message
-    if not work.caller.may("READ", found):
-        raise ObjectNotFound("Secret", str(name))
-    return found
 
 
 async def show_secrets(statement: Show, work: Work) -> Rows:
