@@ -28,7 +28,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    settings: RegistrySettings, answer: Answer, **upstream: object
+    settings: RegistrySettings, answer: Answer, /, **upstream: object
 ) -> AsyncGenerator[Stage]:
     seen: list[web.BaseRequest] = []
 
@@ -41,7 +41,7 @@ async def staged(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    chosen = Upstream(url=f"http://127.0.0.1:{port}", answer=0.5, connect=0.5)
+    chosen = Upstream(url=f"http://127.0.0.1:{port}")
     settings = replace(settings, backend="proxy", upstream=replace(chosen, **upstream))  # type: ignore[arg-type]
     try:
         async with (
@@ -90,7 +90,7 @@ async def test_an_upstream_that_is_slow_is_504(settings: RegistrySettings):
         await asyncio.sleep(5)
         return web.Response()
 
-    async with staged(settings, answer) as stage:
+    async with staged(settings, answer, answer=0.5) as stage:
         got = await refusal(stage, "GET", "/manifests/v1")
     assert got == (504, "UNAVAILABLE", "the upstream registry did not answer in time")
 
@@ -102,7 +102,7 @@ async def test_an_upstream_that_stops_taking_bytes_is_504(settings: RegistrySett
         await asyncio.sleep(5)
         return web.Response(status=202)
 
-    async with staged(settings, answer) as stage:
+    async with staged(settings, answer, answer=0.5) as stage:
         what = f"/blobs/uploads/?digest={digest_of(b'')}"
 
         async def body():
@@ -206,3 +206,42 @@ async def test_an_uploads_address_cannot_be_made_up(settings: RegistrySettings):
         got = await refusal(stage, "PATCH", what, data=b"x")
         assert got[:2] == (404, "BLOB_UPLOAD_UNKNOWN")
         assert stage.seen == []
+
+
+@pytest.mark.parametrize("leaves", [405, 500])
+async def test_an_upstream_that_cannot_abandon_an_upload_stops_no_push(
+    settings: RegistrySettings, leaves: int
+):
+    async def answer(request: web.BaseRequest) -> web.Response:
+        if request.method == "POST":
+            return web.Response(status=202, headers={"Location": "/v2/u/blobs/uploads/1"})
+        return web.Response(status=leaves)
+
+    digest, source = digest_of(b"x"), HERE.removeprefix("/v2/").replace("/echo", "/other")
+    async with staged(settings, answer) as stage:
+        where = f"{HERE}/blobs/uploads/?mount={digest}&from={source}"
+        async with stage.http.post(where, headers=WRITER) as response:
+            assert response.status == 202
+    assert "DELETE" in [request.method for request in stage.seen]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b'{"tags":null}', 200),
+        (b'{"tags":["a",7]}', 200),
+        (b"[]", 503),
+        (b"<html>", 503),
+    ],
+)
+async def test_an_upstreams_list_of_tags_is_not_taken_at_its_word(
+    settings: RegistrySettings, said: bytes, status: int
+):
+    async def answer(_request: web.BaseRequest) -> web.Response:
+        return web.Response(body=said, content_type="application/json")
+
+    async with (
+        staged(settings, answer) as stage,
+        stage.http.get(f"{HERE}/tags/list", headers=WRITER) as response,
+    ):
+        assert response.status == status

@@ -249,6 +249,9 @@ def _translated(*, container: str = "", image: str = "", refuses: bool = False) 
         if isinstance(error, TimeoutError):
             raise
         raise EngineUnavailable("The container engine does not answer.") from error
+    except json.JSONDecodeError as error:
+        # It died in the middle of a line.
+        raise EngineUnavailable("The container engine does not answer in whole lines.") from error
 
 
 def _ours(error: DockerError, container: str, image: str, refuses: bool) -> Exception:

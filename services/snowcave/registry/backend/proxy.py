@@ -8,7 +8,7 @@ said of one travels, sealed, in the address that the client gets.
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 import aiohttp
 import orjson
+import structlog
 
 from snowcave.registry import manifest as manifests
 from snowcave.registry.backend.api import (
@@ -29,6 +30,16 @@ from snowcave.registry.backend.api import (
     Tag,
     UploadRef,
 )
+from snowcave.registry.backend.passing import (
+    Counted,
+    body_headers,
+    cut_out,
+    descriptors,
+    json_list,
+    json_object,
+    received_of,
+    whole,
+)
 from snowcave.registry.backend.uploads import range_headers
 from snowcave.registry.backend.upstream import UpstreamClient, open_upstream
 from snowcave.registry.errors import (
@@ -39,7 +50,7 @@ from snowcave.registry.errors import (
     NothingHere,
     PartUnavailable,
     RangeInvalid,
-    TooLarge,
+    RegistryError,
     UploadUnknown,
 )
 from snowcave.registry.manifest import Manifest
@@ -49,9 +60,9 @@ from snowcave.registry.settings import RegistrySettings
 from snowcave.registry.tokens import Sealer
 from snowcave.runtime.settings import SettingsInvalid
 
-_PIECE = 256 << 10
+log = structlog.get_logger()
+
 _PAGES = 100
-_BYTES = "application/octet-stream"
 # Where clients and we keep referrers on a registry that has no list of them.
 _REFERRERS_TAG = re.compile(r"sha256-[0-9a-f]{64}\Z")
 _LINK = re.compile(r"<([^>]+)>\s*;\s*rel=\"?next\"?")
@@ -93,16 +104,16 @@ class ProxyBackend:
     async def progress(self, image: Image, upload: UploadRef) -> Progress:
         fields = self._opened(image, upload)
         async with self._call("GET", str(fields["l"]), image, push=True) as response:
-            received = _received(response, int(fields["n"]))
+            received = received_of(response, int(fields["n"]))
             return self._moved(image, upload.id, response, received)
 
     async def append(
         self, image: Image, upload: UploadRef, at: int | None, body: Body, length: int | None
     ) -> Progress:
         upload, known = await self._at(image, upload, at)
-        count = _Counted(body, self._limits.blob - known)
+        count = Counted(body, self._limits.blob - known)
         where = str(self._opened(image, upload)["l"])
-        headers = _body_headers(length)
+        headers = body_headers(length)
         if at is not None and length is not None:
             headers["Content-Range"] = f"{at}-{at + length - 1}"
         async with self._call(
@@ -122,10 +133,10 @@ class ProxyBackend:
         upload, known = await self._at(image, upload, at)
         where = str(self._opened(image, upload)["l"])
         where += ("&" if "?" in where else "?") + f"digest={quote(digest)}"
-        count = aiter(_Counted(body, self._limits.blob - known))
+        count = aiter(Counted(body, self._limits.blob - known))
         data = b"" if length == 0 else count
         async with self._call(
-            "PUT", where, image, push=True, headers=_body_headers(length), body=data
+            "PUT", where, image, push=True, headers=body_headers(length), body=data
         ):
             return
 
@@ -142,10 +153,17 @@ class ProxyBackend:
                 return True
             opened = response.headers.get("Location", "")
         if opened:
-            # Not mounted: the upstream opened an upload instead, which our client will not use.
-            async with self._call("DELETE", self._absolute(where, opened), image, push=True):
-                pass
+            await self._abandon(image, self._absolute(where, opened))
         return False
+
+    async def _abandon(self, image: Image, where: str) -> None:
+        """Not mounted: the upstream opened an upload instead, which our client will not use."""
+        try:
+            async with self._call("DELETE", where, image, push=True):
+                return
+        except RegistryError as error:
+            # Not every registry can; what nobody writes to it clears away by itself.
+            log.debug("upload_not_abandoned", image=image.path, reason=str(error))
 
     async def _at(self, image: Image, upload: UploadRef, at: int | None) -> tuple[UploadRef, int]:
         """The upload as it is, and its offset. Some registries take a chunk wherever it begins."""
@@ -200,7 +218,7 @@ class ProxyBackend:
         where = self._path(image, f"blobs/{digest}")
         async with self._call("GET", where, image, headers=headers) as response:
             skip = span.start if response.status == 200 else 0
-            yield StreamContent(_slice(response, skip, span.length))
+            yield StreamContent(cut_out(response, skip, span.length))
 
     # ------------------------------------------------------------ manifests
 
@@ -219,7 +237,7 @@ class ProxyBackend:
         headers = {"Accept": manifests.ACCEPT, "Accept-Encoding": "identity"}
         try:
             async with self._call("GET", where, image, headers=headers) as response:
-                content = await _whole(response, self._limits.manifest)
+                content = await whole(response, self._limits.manifest)
                 media_type = response.content_type
         except (NothingHere, NameUnknown, ManifestUnknown) as error:
             raise ManifestUnknown(f"{image.path} has no {reference}") from error
@@ -235,16 +253,14 @@ class ProxyBackend:
         try:
             for _ in range(_PAGES):
                 async with self._call("GET", where, image) as response:
-                    listed = orjson.loads(await _whole(response, self._limits.manifest))
+                    listed = json_object(await whole(response, self._limits.manifest))
                     link = _LINK.search(response.headers.get("Link", ""))
-                found.update(listed.get("tags") or ())
+                found.update(tag for tag in json_list(listed, "tags") if isinstance(tag, str))
                 if link is None:
                     break
                 where = self._absolute(where, link[1])
         except NothingHere as error:
             raise NameUnknown(f"there is no image {image.path}") from error
-        except orjson.JSONDecodeError as error:
-            raise PartUnavailable("the upstream registry's tags cannot be read") from error
         after = sorted(t for t in found if t > last and not _REFERRERS_TAG.match(t))
         return after[:most], len(after) > most
 
@@ -252,17 +268,17 @@ class ProxyBackend:
         where = self._path(image, f"referrers/{digest}")
         try:
             async with self._call("GET", where, image) as response:
-                content = await _whole(response, self._limits.manifest)
+                content = await whole(response, self._limits.manifest)
         except (NothingHere, NameUnknown, ManifestUnknown):
             return await self._listed_referrers(image, digest)
-        return _descriptors(content)
+        return descriptors(content)
 
     async def _listed_referrers(self, image: Image, digest: str) -> list[dict[str, object]]:
         try:
             found = await self.manifest(image, digest.replace(":", "-"))
         except ManifestUnknown:
             return []
-        return _descriptors(found.content)
+        return descriptors(found.content)
 
     async def _list_referrer(self, image: Image, manifest: Manifest) -> None:
         """The specification's way where the upstream keeps no list: an index under a tag of its own."""
@@ -297,67 +313,3 @@ class ProxyBackend:
 
     def _call(self, method: str, where: str, image: Image, **more: Any) -> Any:
         return self._client.call(method, where, name=self._name(image), **more)
-
-
-class _Counted:
-    """A body that counts, and ends where a blob may not grow further."""
-
-    def __init__(self, body: Body, most: int) -> None:
-        self._body = body
-        self._most = most
-        self.bytes = 0
-
-    async def __aiter__(self) -> AsyncGenerator[bytes]:
-        async for piece in self._body:
-            self.bytes += len(piece)
-            if self.bytes > self._most:
-                raise TooLarge("the blob is larger than the registry accepts")
-            yield piece
-
-
-def _body_headers(length: int | None) -> dict[str, str]:
-    headers = {"Content-Type": _BYTES}
-    if length is not None:
-        headers["Content-Length"] = str(length)
-    return headers
-
-
-def _received(response: aiohttp.ClientResponse, known: int) -> int:
-    """`0-0` is one byte or none; what we counted ourselves tells which."""
-    last = response.headers.get("Range", "").removeprefix("bytes=").partition("-")[2]
-    if not last.isdigit():
-        return known
-    return int(last) + 1 if int(last) else min(known, 1)
-
-
-async def _slice(response: aiohttp.ClientResponse, skip: int, length: int) -> AsyncIterator[bytes]:
-    """An upstream that ignores Range gives the whole: what was asked for is cut out."""
-    left = length
-    async for piece in response.content.iter_chunked(_PIECE):
-        if skip >= len(piece):
-            skip -= len(piece)
-            continue
-        wanted = piece[skip : skip + left]
-        skip, left = 0, left - len(wanted)
-        yield wanted
-        if not left:
-            return
-    if left:
-        raise PartUnavailable("the upstream registry cut a blob short")
-
-
-async def _whole(response: aiohttp.ClientResponse, most: int) -> bytes:
-    held = bytearray()
-    async for piece in response.content.iter_chunked(_PIECE):
-        held += piece
-        if len(held) > most:
-            raise TooLarge("the upstream registry's answer is larger than a manifest may be")
-    return bytes(held)
-
-
-def _descriptors(content: bytes) -> list[dict[str, object]]:
-    try:
-        listed = orjson.loads(content).get("manifests", [])
-    except (orjson.JSONDecodeError, AttributeError) as error:
-        raise PartUnavailable("the upstream registry's referrers cannot be read") from error
-    return [one for one in listed if isinstance(one, dict)]
