@@ -53,6 +53,16 @@ async def test_a_new_database_has_public_and_becomes_current(account: Account) -
     assert names == ["PUBLIC"]
 
 
+async def test_terse_lists_of_databases_and_schemas_have_five_columns(account: Account) -> None:
+    (database,) = await account.sql("SHOW TERSE DATABASES LIKE 'd'")
+    (schema,) = await account.sql("SHOW TERSE SCHEMAS LIKE 'public' IN DATABASE d")
+    names = ["created_on", "name", "kind", "database_name", "schema_name"]
+    assert list(database) == names
+    assert list(database.values())[1:] == ["D", "STANDARD", None, None]
+    assert list(schema) == names
+    assert list(schema.values())[1:] == ["PUBLIC", None, "D", None]
+
+
 async def test_dropping_a_database_takes_everything_in_it(account: Account) -> None:
     await account.sql(service(), "CREATE ROLE q", "GRANT USAGE ON SERVICE x TO ROLE q")
     await account.sql("DROP DATABASE d")

@@ -6,7 +6,7 @@ warehouse be away, in between, `catalog.rooms` brings the warehouse to what the 
 
 from snowcave.api.catalog.change import Change, domain_of
 from snowcave.api.catalog.retention import retention_days
-from snowcave.api.contract import Column, Rows, status
+from snowcave.api.contract import Cell, Column, Rows, status
 from snowcave.api.sql.domains import label
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing, Show
@@ -54,6 +54,8 @@ _SCHEMAS = columns(
     "retention_time",
     "owner_role_type",
 )
+
+_TERSE = columns("created_on:timestamp_ltz", "name", "kind", "database_name", "schema_name")
 
 
 async def create_database(statement: Create, work: Work) -> Rows:
@@ -181,7 +183,7 @@ def _set_parameters(found: state.Object, options: Options) -> None:
 async def show_databases(statement: Show, work: Work) -> Rows:
     history = "HISTORY" in statement.flags
 
-    def row(found: state.Object) -> tuple[object, ...]:
+    def row(found: state.Object) -> tuple[Cell, ...]:
         return (
             moment(found.created_on),
             found.name,
@@ -204,7 +206,17 @@ async def show_databases(statement: Show, work: Work) -> Rows:
             for one in work.catalog.dropped("database")
             if work.caller.owns(one.message)
         ]
-    return filtered(statement, _with_dropped(_DATABASES, history), seen)  # type: ignore[arg-type]
+    return _shown(statement, _with_dropped(_DATABASES, history), seen)
+
+
+def _shown(statement: Show, shape: tuple[Column, ...], rows: list[tuple[Cell, ...]]) -> Rows:
+    """All columns, or the five of TERSE: what of those an object has not got is NULL."""
+    if not statement.terse:
+        return filtered(statement, shape, rows)
+    at = {column.name: index for index, column in enumerate(shape)}
+    wanted = [at.get(column.name) for column in _TERSE]
+    short = [tuple(None if one is None else row[one] for one in wanted) for row in rows]
+    return filtered(statement, _TERSE, short)
 
 
 def _with_dropped(shape: tuple[Column, ...], history: bool) -> tuple[Column, ...]:
@@ -215,7 +227,7 @@ def _with_dropped(shape: tuple[Column, ...], history: bool) -> tuple[Column, ...
 async def show_schemas(statement: Show, work: Work) -> Rows:
     databases, history = _databases_of(statement, work), "HISTORY" in statement.flags
 
-    def row(found: state.Object) -> tuple[object, ...]:
+    def row(found: state.Object) -> tuple[Cell, ...]:
         database = work.catalog.name("database", found.parent)
         current = (database, found.name) == (work.context.database, work.context.schema)
         return (
@@ -244,7 +256,7 @@ async def show_schemas(statement: Show, work: Work) -> Rows:
             if (databases is None or one.message.parent in databases)
             and work.caller.owns(one.message)
         ]
-    return filtered(statement, _with_dropped(_SCHEMAS, history), seen)  # type: ignore[arg-type]
+    return _shown(statement, _with_dropped(_SCHEMAS, history), seen)
 
 
 def _databases_of(statement: Show, work: Work) -> set[int] | None:
