@@ -19,7 +19,8 @@ from snowcave.api.grpc.catalog import resume
 from snowcave.api.http import wire
 from snowcave.api.logs import latest
 from snowcave.api.queries import dml
-from snowcave.api.queries.records import apply_changes, query_id, without_secrets
+from snowcave.api.queries.masking import without_secrets
+from snowcave.api.queries.records import apply_changes, query_id
 from snowcave.api.sessions.lockout import Lockout
 from snowcave.api.sessions.sweep import Sweep
 from snowcave.api.settings import LoginSettings

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from snowcave.api.contract import SessionContext
-from snowcave.api.queries.records import without_secrets
+from snowcave.api.queries.masking import without_secrets
 from snowcave.api.secrets.reading import values_of
 from snowcave.api.secrets.sealing import KEY_FILE, Sealer, read_key
 from snowcave.model.errors import (
@@ -199,10 +199,19 @@ async def test_a_secret_is_replaced_kept_and_dropped_like_other_objects(account:
         "SECRET_STRING => $$x1y$$",
         "OAUTH_REFRESH_TOKEN = 'x1y'",
         "OAUTH_CLIENT_SECRET = 'it''s x1y'",
+        "PASSWORD /* of course */ = 'x1y'",
+        "PASSWORD -- of course\n=> 'x1y'",
+        'PASSWORD = "x1y"',
+        "PASSWORD = x1y",
+        "PASSWORD 'x1y'",
+        "\"PASSWORD\" = 'x1y'",
+        "PASSWORD = 'x1y never ends",
     ],
 )
 def test_recorded_statements_hide_secrets(clause: str) -> None:
     assert "x1y" not in without_secrets(f"CREATE SECRET s {clause} COMMENT = 'c'")
+    within = f"CREATE SECRET s {clause}".replace("'", "''")
+    assert "x1y" not in without_secrets(f"EXECUTE IMMEDIATE '{within}'")
 
 
 # ---------------------------------------------------------------- network rules

@@ -5,7 +5,6 @@ that of a finished one stays until the sweep.
 """
 
 import hashlib
-import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.api.contract import SessionContext
+from snowcave.api.queries.masking import without_secrets
 from snowcave.api.queries.statement import Seen
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
@@ -25,11 +25,6 @@ State = state.Query.State
 _TRIES = 5
 # Statement texts are kept in records up to here; a record must fit a store value with ease.
 _TEXT = 16384
-# CREATE USER … PASSWORD = '…', CREATE SECRET … SECRET_STRING = '…'
-_SECRET = re.compile(
-    r"((?:PASSWORD|SECRET_STRING|TOKEN|CLIENT_SECRET)\s*=>?\s*)(?:'(?:[^'\\]++|\\.|'')*+'|\$\$.*?\$\$)",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 def query_id(session: int, request_id: str) -> str:
@@ -41,11 +36,6 @@ def query_id(session: int, request_id: str) -> str:
 def record_key(session: int, request_id: str) -> str:
     """Where the record of a session's request stands, if there is one."""
     return keys.QUERIES.key(query_id(session, request_id))
-
-
-def without_secrets(sql: str) -> str:
-    """The text as it may be kept and shown."""
-    return _SECRET.sub(r"\1'****'", sql)
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ class Records:
             session=context.session_id,
             user=context.user_uid,
             user_name=context.user_name,
-            sql_text=without_secrets(sql)[:_TEXT],
+            sql_text=without_secrets(sql[:_TEXT]),
             state=State.RUNNING,
             started_on=self._now(),
             request_id=request_id,

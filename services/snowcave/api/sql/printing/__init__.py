@@ -51,5 +51,5 @@ PRINTERS: dict[type, Callable[[Any], str]] = {
 
 
 def text_of(statement: tree.Statement) -> str:
-    """Secrets included: what is to be shown to others goes through `queries.records.without_secrets`."""
+    """Secrets included: what is to be shown to others goes through `queries.masking.without_secrets`."""
     return PRINTERS[type(statement)](statement)
