@@ -15,8 +15,10 @@ from snowcave.runtime.mesh import Mesh
 from tests.kit.daemons import a_mesh, running
 from tests.kit.mesh import clean_environment
 from tests.kit.ordinary_statements import PEOPLE, SPEC, STATEMENTS, Case, Rows
+from tests.kit.tutorial_statements import TUTORIAL
 
 pytestmark = [pytest.mark.documented, pytest.mark.slow, pytest.mark.timeout(300)]
+ALL = [*STATEMENTS, *TUTORIAL]
 Answers = dict[int, Rows | snowflake.connector.Error]
 
 
@@ -52,7 +54,7 @@ def _run_all(mesh: Mesh, password: Path, folder: Path) -> Answers:
         protocol="http",
     )
     with connection:
-        return {place: _run(connection, case, folder) for place, case in enumerate(STATEMENTS)}
+        return {place: _run(connection, case, folder) for place, case in enumerate(ALL)}
 
 
 def _run(connection: Any, case: Case, folder: Path) -> Rows | snowflake.connector.Error:
@@ -64,9 +66,9 @@ def _run(connection: Any, case: Case, folder: Path) -> Rows | snowflake.connecto
         return error
 
 
-@pytest.mark.parametrize("place", range(len(STATEMENTS)), ids=[c.sql[:60] for c in STATEMENTS])
+@pytest.mark.parametrize("place", range(len(ALL)), ids=[c.sql[:60] for c in ALL])
 def test_a_statement_is_answered_as_snowflake_would(answers: Answers, place: int) -> None:
-    case, answer = STATEMENTS[place], answers[place]
+    case, answer = ALL[place], answers[place]
     if isinstance(answer, snowflake.connector.Error):
         assert answer.errno == case.error, answer
         return
