@@ -17,7 +17,7 @@ from fakesnow import info_schema
 from fakesnow import macros as fakesnow_macros
 
 from snowcave.model.errors import ObjectExists, ObjectNotFound, Unavailable
-from snowcave.warehouse import objects
+from snowcave.warehouse import information_schema, objects
 from snowcave.warehouse.copying import Place, copy_schema, repoint_defaults
 from snowcave.warehouse.naming import MARK, for_database
 from snowcave.warehouse.objects import literal, quoted
@@ -227,6 +227,7 @@ class Rooms:
             duck.execute(for_database(info_schema.per_db_creation_sql(MARK), name))
             duck.execute(for_database(fakesnow_macros.creation_sql(MARK), name))
             duck.execute(objects.creation_sql(quoted(name)))
+            information_schema.complete_tables(duck, name)
             repoint_defaults(duck, name)
             duck.execute(
                 f"CREATE TABLE IF NOT EXISTS {quoted(name)}.{_MARKS} "

@@ -151,6 +151,10 @@ QUERIES = [
         Rows([("T",)]),
     ),
     documented(
+        "SELECT table_name, row_count FROM information_schema.tables WHERE table_type = 'VIEW'",
+        Rows([("UPPER_T", None)]),
+    ),
+    documented(
         "SELECT * FROM nowhere",
         Refused(2003, "42S02", "Object 'NOWHERE' does not exist or not authorized."),
     ),
