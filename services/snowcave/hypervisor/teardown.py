@@ -7,8 +7,8 @@ from pathlib import Path
 import structlog
 
 from snowcave.hypervisor import agents, cgroups, names, namespaces, switch
-from snowcave.runtime.commands import run_now
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.mounts import unmount_below
 
 log = structlog.get_logger()
 
@@ -66,11 +66,3 @@ def _remove_folder(folder: Path) -> None:
     """What is mounted below comes off first: a volume's content is not ours to delete by its path."""
     unmount_below(folder)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def unmount_below(folder: Path) -> None:
-    """Everything mounted inside the folder, the latest first."""
-    prefix = f"{folder.resolve()}/"
-    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for where in reversed([path for path in mounted if path.startswith(prefix)]):
-        run_now("umount", "-l", where)

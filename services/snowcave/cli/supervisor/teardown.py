@@ -7,9 +7,9 @@ from pathlib import Path
 from snowcave.agent import sweep
 from snowcave.cli.supervisor import processes
 from snowcave.cli.supervisor.children import pid_file
-from snowcave.hypervisor.teardown import unmount_below
 from snowcave.model.keys import Role
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.mounts import unmount_below
 
 _GRACE = 25.0
 
