@@ -278,6 +278,25 @@ async def test_waiting_for_services(account: Account) -> None:
     assert answer == {"W": "All services are running."}
 
 
+@pytest.mark.parametrize(
+    "status",
+    [
+        state.ServiceStatus(status="RUNNING", is_upgrading=True),
+        # The scheduler has not seen the new specification yet.
+        state.ServiceStatus(
+            status="RUNNING", instances=[state.InstanceStatus(status="READY", spec_digest="old")]
+        ),
+    ],
+)
+async def test_waiting_for_services_waits_for_their_upgrade(
+    account: Account, status: state.ServiceStatus
+) -> None:
+    await account.sql(f"CREATE SERVICE s IN COMPUTE POOL p FROM SPECIFICATION $${SPEC}$$")
+    await account.say("S", status)
+    with pytest.raises(ServiceNotReached, match="RUNNING, and it is upgrading"):
+        await account.sql("SELECT SYSTEM$WAIT_FOR_SERVICES(0, 's')")
+
+
 # ---------------------------------------------------------------- pools
 
 

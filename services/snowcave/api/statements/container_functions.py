@@ -170,5 +170,5 @@ async def wait_for_services(arguments: Arguments, work: Work) -> str:
     seconds = waiting.checked_seconds(arguments.integer(0))
     names = [arguments.text(at) for at in range(1, len(arguments.values))]
     found = [work.caller.find("service", parse_name(name)).message for name in names]
-    await waiting.wait_for(work, {one.uid: "RUNNING" for one in found}, seconds)
+    await waiting.wait_for(work, {one.uid: "RUNNING" for one in found}, seconds, upgraded=True)
     return "All services are running."

@@ -57,17 +57,37 @@ def checked_seconds(value: Literal) -> int:
     return value
 
 
-async def wait_for(work: Work, wanted: Mapping[int, str], seconds: float) -> None:
-    """Until each service (by uid) has its status. Raises ServiceNotReached."""
+async def wait_for(
+    work: Work, wanted: Mapping[int, str], seconds: float, *, upgraded: bool = False
+) -> None:
+    """Until each service (by uid) has its status, and its upgrade is over where that is asked for.
+
+    Raises ServiceNotReached.
+    """
     mirror = work.catalog.mirrors.services
+
+    def is_reached(uid: int, status: str) -> bool:
+        return _is_as(work, uid, status) and not (upgraded and _is_upgrading(work, uid))
+
     try:
         async with asyncio.timeout(seconds), work.query.aside():
-            await mirror.wait(lambda _: all(_is_as(work, *one) for one in wanted.items()))
+            await mirror.wait(lambda _: all(is_reached(*one) for one in wanted.items()))
     except TimeoutError:
         for uid, status in wanted.items():
-            if not _is_as(work, uid, status):
-                name = work.catalog.name("service", uid)
-                raise ServiceNotReached(name, status, _now(work, uid)) from None
+            if not is_reached(uid, status):
+                name, now = work.catalog.name("service", uid), _now(work, uid)
+                still = f"{now}, and it is upgrading" if now == status else now
+                raise ServiceNotReached(name, status, still) from None
+
+
+def _is_upgrading(work: Work, uid: int) -> bool:
+    """What the scheduler says may be older than the specification that was set last."""
+    found = work.catalog.get("service", uid) or state.Object()
+    known = status_of(found, work)
+    digest = found.service.spec_digest
+    return known.is_upgrading or any(
+        one.spec_digest not in ("", digest) for one in known.instances
+    )
 
 
 def _is_as(work: Work, uid: int, wanted: str) -> bool:
