@@ -104,6 +104,21 @@ def test_a_target_asks_for_as_many_as_bring_the_metric_to_it(
         assert (wish - 1) * aim < current * observed
 
 
+@given(
+    st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=4),
+    st.sampled_from(["min", "max", "avg"]),
+    st.sampled_from(["up", "down", "suspend"]),
+)
+def test_nothing_that_a_container_may_send_breaks_the_evaluation(
+    values: list[float], aggregation: str, kind: str
+):
+    policy = {"up": "scaleUp", "down": "scaleDown", "suspend": "suspend"}[kind]
+    which = "anyConditions" if kind == "up" else "allConditions"
+    policies = written(f"{{{policy}: {{{which}: [{condition(target(1e-9), aggregation)}]}}}}")
+    made = decided(policies, [[at(value) for value in values]])
+    assert made is None or 0 <= made.instances <= 10
+
+
 def test_rounding_costs_no_instance():
     policies = written(f"{{scaleUp: {{anyConditions: [{condition(target(0.2))}]}}}}")
     assert policies.up[0].recommend([at(0.6)], 1) == 3

@@ -20,6 +20,8 @@ CONTAINER_LABEL = "snow.service.container.name"
 CPU_TARGET = 0.8
 # A ratio such as 0.6 / 0.2 must not cost an instance by its rounding.
 _SLACK = 1e-9
+# Instances, more than any service may have.
+_ABSURD = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ def _aggregate(written: state.MetricCondition, points: Sequence[Point]) -> float
     values = [
         point.value
         for point in points
-        if point.metric == written.metric_name and labels.items() <= point.labels.items()
+        if point.metric == written.metric_name
+        and labels.items() <= point.labels.items()
+        and math.isfinite(point.value)
     ]
     if not values:
         return None
@@ -127,7 +131,9 @@ def _recommended(
         return None
     if kind == "suspend":
         return 0
-    return max(0, math.ceil(current * observed / target - _SLACK))
+    wanted = current * observed / target
+    # What a container sends may be as large as numbers get.
+    return math.ceil(min(max(wanted, 0.0), float(_ABSURD)) - _SLACK)
 
 
 def _stepped(scaling: state.StepScaling, observed: float, current: int) -> int | None:
