@@ -109,6 +109,13 @@ async def test_a_user_is_what_was_said(account: Account) -> None:
     assert [shown[name] for name in names] == ["null", "EVE", "false", "null", "null"]
 
 
+async def test_no_two_users_log_in_by_one_name(account: Account) -> None:
+    await account.sql("ALTER USER bob SET LOGIN_NAME='robert'", "CREATE USER eve LOGIN_NAME=bob")
+    for sql in ("ALTER USER bob UNSET LOGIN_NAME", "CREATE USER bob2 LOGIN_NAME='Robert'"):
+        with pytest.raises(ValueInvalid, match="already used by another user"):
+            await account.sql(sql)
+
+
 async def test_a_user_can_be_renamed(account: Account) -> None:
     await account.sql("ALTER USER bob RENAME TO bert")
     assert (await properties(account, "bert"))["NAME"] == "BERT"

@@ -31,7 +31,7 @@ def without_secrets(sql: str) -> str:
 
 
 def _secret(found: Sequence[Token]) -> Iterator[Token]:
-    """Values of such properties, texts right after their names, and statements within texts that have some."""
+    """Values of such properties, texts right after their names, statements in texts that have some."""
     for index, token in enumerate(found):
         before = found[index - 1] if index else None
         if before is not None and before.text in ("=", "=>") and index > 1:

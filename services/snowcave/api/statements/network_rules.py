@@ -136,6 +136,8 @@ async def alter_network_rule(statement: Alter, work: Work) -> Rows:
 async def drop_network_rule(statement: Drop, work: Work) -> Rows:
     """Not while an integration names it."""
     entry = sought(statement, lambda: work.caller.find("network_rule", statement.name))
+    if entry is not None:
+        work.caller.need_ownership(entry.message)
     for integration in work.catalog.all("integration") if entry else ():
         if entry and entry.message.uid in integration.integration.network_rules:
             raise ValueInvalid(

@@ -52,6 +52,7 @@ from snowcave.api.statements import (
     system_functions,
     tags,
     undrop,
+    user_shows,
     users,
     waiting,
     warehouses,
@@ -116,7 +117,7 @@ _DROP: dict[str, Handler] = {
     "function": functions.drop_function,
 }
 _DESCRIBE: dict[str, Handler] = {
-    "user": users.describe_user,
+    "user": user_shows.describe_user,
     "warehouse": warehouses.describe_warehouse,
     "compute_pool": pool_shows.describe_compute_pool,
     "service": service_shows.describe_service,
@@ -135,7 +136,7 @@ _SHOW: dict[str, Handler] = {
     "DATABASES": databases.show_databases,
     "SCHEMAS": databases.show_schemas,
     "ROLES": roles.show_roles,
-    "USERS": users.show_users,
+    "USERS": user_shows.show_users,
     "WAREHOUSES": warehouses.show_warehouses,
     "COMPUTE POOLS": pool_shows.show_compute_pools,
     "NODES": nodes.show_nodes,
