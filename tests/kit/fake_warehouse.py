@@ -25,7 +25,7 @@ from snowcave.api.contract import (
     status,
 )
 from snowcave.api.queries.encoding import read_stream, write_stream
-from snowcave.model.errors import ObjectNotFound, QueryCancelled
+from snowcave.model.errors import Conflict, ObjectNotFound, QueryCancelled
 from snowcave.model.keys import Role
 from snowcave.runtime.grpc import serve
 from snowcave.runtime.mesh import Mesh
@@ -76,6 +76,8 @@ class FakeWarehouse(stubs.WarehouseServiceServicer):
                 yield answer
 
     async def Execute(self, request: v1.ExecuteRequest, context: Any) -> v1.ExecuteReply:  # noqa: N802
+        if request.tentative and request.query_id in self.results:
+            raise Conflict("It ran before.")
         self.executed.append(request)
         self.started.set()
         word, _, argument = request.sql.strip().rstrip(";").partition(" ")

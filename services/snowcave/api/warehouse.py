@@ -48,6 +48,7 @@ class Warehouse:
         bindings: Sequence[v1.Binding] = (),
         timeout: float = 0.0,
         describe_only: bool = False,
+        tentative: bool = False,
     ) -> v1.ExecuteReply:
         """Its session is opened by the first statement, and again after the warehouse was restarted."""
         request = v1.ExecuteRequest(
@@ -60,6 +61,7 @@ class Warehouse:
             stages=statement.stages,
             timeout_secs=timeout,
             describe_only=describe_only,
+            tentative=tentative,
         )
         if statement.rights is not None:
             _restrict(request, statement.rights)

@@ -66,7 +66,7 @@ class SessionContext(_message.Message):
     def __init__(self, user: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., account: _Optional[str] = ..., organization: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., last_query_id: _Optional[str] = ..., role_uid: _Optional[int] = ..., user_uid: _Optional[int] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
-    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages", "restricted", "schemas", "roles", "held")
+    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages", "restricted", "schemas", "roles", "held", "tentative")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     SQL_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,7 @@ class ExecuteRequest(_message.Message):
     SCHEMAS_FIELD_NUMBER: _ClassVar[int]
     ROLES_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    TENTATIVE_FIELD_NUMBER: _ClassVar[int]
     session: int
     query_id: str
     sql: str
@@ -93,7 +94,8 @@ class ExecuteRequest(_message.Message):
     schemas: _containers.RepeatedCompositeFieldContainer[SchemaName]
     roles: _containers.RepeatedScalarFieldContainer[int]
     held: _containers.RepeatedCompositeFieldContainer[HeldPrivileges]
-    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ..., stages: _Optional[_Iterable[_Union[StageBinding, _Mapping]]] = ..., restricted: _Optional[bool] = ..., schemas: _Optional[_Iterable[_Union[SchemaName, _Mapping]]] = ..., roles: _Optional[_Iterable[int]] = ..., held: _Optional[_Iterable[_Union[HeldPrivileges, _Mapping]]] = ...) -> None: ...
+    tentative: bool
+    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ..., stages: _Optional[_Iterable[_Union[StageBinding, _Mapping]]] = ..., restricted: _Optional[bool] = ..., schemas: _Optional[_Iterable[_Union[SchemaName, _Mapping]]] = ..., roles: _Optional[_Iterable[int]] = ..., held: _Optional[_Iterable[_Union[HeldPrivileges, _Mapping]]] = ..., tentative: _Optional[bool] = ...) -> None: ...
 
 class HeldPrivileges(_message.Message):
     __slots__ = ("object", "privileges")

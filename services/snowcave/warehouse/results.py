@@ -67,10 +67,11 @@ class ResultStore:
         reply: pb.ExecuteReply | None = None,
         *,
         owner: int = 0,
+        tentative: bool = False,
     ) -> None:
         """A result is whole or not there. `reply` is for `answered`; where the rows are few it gets them.
 
-        `owner`: uid of the user whose result it is.
+        `owner`: uid of the user whose result it is. `tentative`: `answered` shall not know of it.
         """
         path = self._path(query_id)
         if table.nbytes <= self._settings.small_bytes:
@@ -78,11 +79,11 @@ class ResultStore:
             if not small.arrow_stream:
                 small.arrow_stream = column_types.to_stream(table)
             small.asked_by = owner
-            self._append(query_id, small, ran=reply is not None)
+            self._append(query_id, small, ran=reply is not None and not tentative)
             return
         packed = b",".join(base64.b64encode(c.SerializeToString()) for c in columns)
         metadata = {_COLUMNS: packed, _OWNER: str(owner).encode()}
-        if reply is not None:
+        if reply is not None and not tentative:
             metadata[_REPLY] = base64.b64encode(reply.SerializeToString())
         schema = table.schema.with_metadata(metadata)
         temporary = path.with_suffix(".part")
@@ -128,6 +129,10 @@ class ResultStore:
         with self._lock:
             kept = self._kept.get(query_id)
         return kept is not None and kept.ran is not False
+
+    def keeps(self, query_id: str) -> bool:
+        with self._lock:
+            return query_id in self._kept
 
     def answered(self, query_id: str) -> pb.ExecuteReply | None:
         """What the statement of this id answered if it ran already, whatever became of who asked.

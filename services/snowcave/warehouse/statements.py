@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from snowcave.kit.clock import Clock, backoff
-from snowcave.model.errors import SnowcaveError
+from snowcave.model.errors import Conflict, SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import bindings, calls, columns, rewrite
 from snowcave.warehouse.dispatch import Dispatch, Prepared
@@ -52,6 +52,8 @@ class Statements:
         first time may have died before it could tell its client, which then repeats its request.
         """
         async with self._sessions.taking_turn(session):
+            if request.tentative and self._results.keeps(request.query_id):
+                raise Conflict("The statement ran before.")
             if (known := await self._answered(request)) is not None:
                 return known
             if (again := await self._repeated(session, request, context)) is not None:
@@ -82,7 +84,7 @@ class Statements:
 
         def repeat() -> pb.ExecuteReply | None:
             outcome = engine.repeat(request.sql, context)
-            return self._told(request.query_id, outcome, context) if outcome else None
+            return self._told(request, outcome, context) if outcome else None
 
         return await self._sessions.blocking(session, repeat)
 
@@ -91,7 +93,9 @@ class Statements:
             return None
         return await self._sessions.thread(self._results.answered, request.query_id)
 
-    def _told(self, query_id: str, outcome: Outcome, context: Context) -> pb.ExecuteReply:
+    def _told(
+        self, request: pb.ExecuteRequest, outcome: Outcome, context: Context
+    ) -> pb.ExecuteReply:
         """The reply, kept in the same breath as the statement: cancelling hits either both or neither."""
         reply = pb.ExecuteReply(
             columns=outcome.columns,
@@ -102,9 +106,15 @@ class Statements:
             schema=outcome.schema,
             made=outcome.made,
         )
-        if query_id:
-            owner = context.user_uid
-            self._results.put(query_id, outcome.columns, outcome.table, reply, owner=owner)
+        if request.query_id:
+            self._results.put(
+                request.query_id,
+                outcome.columns,
+                outcome.table,
+                reply,
+                owner=context.user_uid,
+                tentative=request.tentative,
+            )
         inline = outcome.table.nbytes <= self._settings.results.inline_bytes
         if inline and not reply.arrow_stream:
             reply.arrow_stream = columns.to_stream(outcome.table)
@@ -118,12 +128,15 @@ class Statements:
         context: Context,
         relations: Sequence[Relation],
     ) -> Prepared:
-        functions = list(request.functions)
+        functions, origin = list(request.functions), statement.meta
         if functions and calls.find(statement, functions) and request.bindings:
             statement = bindings.inline(statement, bindings.values(request.bindings))
-        return await self._dispatch.prepare(
+        prepared = await self._dispatch.prepare(
             session, statement, functions, request.query_id, context, relations
         )
+        # What was made of it for its calls stands for the same text when rights are looked at again.
+        prepared.statement.meta.update(origin)
+        return prepared
 
     async def _execute(
         self,
@@ -140,7 +153,7 @@ class Statements:
                 return await self._sessions.blocking(
                     session,
                     lambda: self._told(
-                        request.query_id,
+                        request,
                         session.engine.execute(
                             prepared.statement.copy(),
                             context,

@@ -11,7 +11,7 @@ import grpc.aio
 import pyarrow as pa
 import pytest
 
-from snowcave.model.errors import SnowcaveError
+from snowcave.model.errors import Kind, SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.daemon import Health, Parts
@@ -130,6 +130,21 @@ async def test_a_repeated_statement_is_answered_again_and_not_run_again(tmp_path
         after = await client.run("INSERT INTO once VALUES (1), (2)", query_id="insert")
         assert after.rows_affected == first.rows_affected == 2
         assert await client.rows("SELECT count(*) FROM once") == [(2,)]
+
+
+async def test_a_tentative_query_is_refused_once_anything_is_kept_under_its_id(tmp_path):
+    async with tutorial(tmp_path) as client:
+        for number in (1, 2):  # the second time its plan is known
+            first = await client.run("SELECT 1 AS a", query_id=f"q{number}", tentative=True)
+            assert table_rows(table(first)) == [(1,)]
+        with pytest.raises(SnowcaveError) as refused:
+            await client.run("SELECT 1 AS a", query_id="q2", tentative=True)
+        assert refused.value.kind is Kind.CONFLICT
+        # What it answered is no answer to one that is not tentative, whose rows take their place.
+        again = await client.run("SELECT 2 AS a", query_id="q2")
+        assert table_rows(table(again)) == [(2,)]
+        (batch,) = await client.fetch("q2")
+        assert table_rows(table(batch)) == [(2,)]
 
 
 async def test_a_result_is_read_again_by_result_scan_as_a_relation(tmp_path):

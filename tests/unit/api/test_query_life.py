@@ -13,7 +13,7 @@ from snowcave.api.contract import Done, Outcome, QueryHandle, SessionContext, st
 from snowcave.api.queries.answer import Answer, Failure, InProgress
 from snowcave.api.queries.life import Queries, open_queries
 from snowcave.api.queries.records import Records, State
-from snowcave.api.queries.statement import Statement
+from snowcave.api.queries.statement import Seen, Statement
 from snowcave.api.settings import QuerySettings
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit.clock import LoopClock
@@ -178,3 +178,43 @@ async def test_a_statement_that_only_waits_keeps_no_other_from_running() -> None
         assert isinstance(await one.queries.wait(cut), Failure)
         last = await one.queries.submit(sleeping(1, query="l"))
         assert isinstance(await one.queries.wait(last), Answer)
+
+
+async def test_a_tentative_query_that_must_run_again_may_still_be_cancelled() -> None:
+    """Even when that is wanted while its end is being written, and it runs once more after that."""
+    async with bench() as b:
+        asked, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def confirm() -> Statement:
+            asked.set()
+            await goes_on.wait()
+            return sleeping(1)
+
+        unlike = Seen(state.Session(id=1, user=2, role="R"), mod_revision=1)
+        running = await b.queries.submit(replace(sleeping(1), confirm=confirm, seen=unlike))
+        await asked.wait()
+        assert await b.queries.cancel("q")
+        goes_on.set()
+        outcome = await b.queries.wait(running)
+    assert isinstance(outcome, Failure)
+    assert isinstance(outcome.error, QueryCancelled)
+    assert b.sleeper.runs == 1
+
+
+async def test_a_tentative_query_ends_though_its_own_record_is_there_already() -> None:
+    async with bench() as b:
+        await b.queries.submit(sleeping(0.1, query="first"))
+        await b.queries.wait(await b.queries.submit(sleeping(0.1, query="first")))
+        seen = b.queries.remembered(1)
+
+        async def confirm() -> Statement:
+            raise AssertionError("nothing changed")
+
+        # It lasts so long that other replicas are told of it.
+        long = replace(sleeping(5, query="long"), confirm=confirm, seen=seen)
+        outcome = await b.queries.wait(await b.queries.submit(long))
+        record = await b.record("long")
+    assert isinstance(outcome, Answer)
+    assert record is not None
+    assert record.state == State.SUCCESS
+    assert b.sleeper.runs == 2

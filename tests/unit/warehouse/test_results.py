@@ -102,6 +102,7 @@ def test_what_ran_once_is_told_again_even_after_a_restart(tmp_path, small):
     ran = pb.ExecuteReply(columns=COLUMNS, rows=1000, statement_type=12544, database="D")
     first.put("ran", COLUMNS, TABLE, ran)
     first.put("kept", COLUMNS, TABLE)
+    first.put("tentative", COLUMNS, TABLE, pb.ExecuteReply(columns=COLUMNS), tentative=True)
     for store in (first, ResultStore(tmp_path, settings, Clock())):
         assert store.may_have_answered("ran")
         assert not store.may_have_answered("other")
@@ -109,7 +110,9 @@ def test_what_ran_once_is_told_again_even_after_a_restart(tmp_path, small):
         assert told is not None
         assert (told.database, told.statement_type) == ("D", 12544)
         assert from_stream(told.arrow_stream).equals(TABLE)
-        assert store.answered("kept") is None
+        assert store.answered("kept") is store.answered("tentative") is None
+        assert store.keeps("tentative")
+        assert store.get("tentative")[1].equals(TABLE)
         assert store.get("kept")[1].equals(TABLE)
 
 

@@ -3,7 +3,7 @@
 Everything is answered with HTTP 200; whether it worked stands in the JSON.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from aiohttp import web
@@ -15,6 +15,7 @@ from snowcave.api.queries.life import Queries
 from snowcave.api.queries.records import query_id, record_key
 from snowcave.api.queries.results import StoredResults
 from snowcave.api.queries.statement import Seen, Statement
+from snowcave.api.queries.tentative import is_plain
 from snowcave.api.sessions.book import Found, SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
@@ -29,6 +30,15 @@ _TIMEOUT = "STATEMENT_TIMEOUT_IN_SECONDS"
 _NAME = 1024
 _TOKEN = 16384
 _SQL = 4 << 20
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request for a statement: the session's token, the request's id, and its body."""
+
+    token: str
+    request_id: str
+    values: dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -116,50 +126,59 @@ class Front:
     async def _query(self, request: web.Request) -> web.Response:
         values = await self._body(request)
         request_id = request.query.get("requestId", "")[:_NAME] or ids.token(ids.system_random())
-        found = await self.book.find(
-            requests.token(request), lambda session: record_key(session, request_id)
-        )
-        context = await self.directory.context(found.state)
+        asked = _Asked(requests.token(request), request_id, values)
         in_background = values.get("asyncExec") is True
-        statement = self._statement(request_id, values, found, context)
-        if found.beside is not None and self.queries.get(statement.query_id) is None:
-            earlier = await self._ran_elsewhere(statement, in_background=in_background)
-            if earlier is not None:
-                return await self._answer(request, earlier)
+        statement = await self._tentative(asked)
+        if statement is None:
+            found = await self._confirmed(asked)
+            if not isinstance(found, Statement):
+                return await self._answer(request, found)
+            statement = found
         running = await self.queries.submit(statement, recorded=in_background)
         if in_background:
             return self._in_progress(statement.query_id, in_background=True)
         return await self._answer(request, await self.queries.wait(running))
 
-    async def _ran_elsewhere(self, statement: Statement, *, in_background: bool) -> Outcome | None:
-        """What another replica, or this one before it was started again, has made of the same request.
-
-        None where nothing will come of that any more: its replica died, and its record with it.
-        """
-        if in_background:
-            return InProgress(statement.query_id)
-        try:
-            return await self.results.outcome(statement.query_id, statement.context)
-        except StatementNotFound:
+    async def _tentative(self, asked: _Asked) -> Statement | None:
+        """None where it is nothing to run before its session was looked up."""
+        values = asked.values
+        described = values.get("describeOnly") is True or values.get("asyncExec") is True
+        if described or not is_plain(requests.text(values, "sqlText", most=_SQL)):
             return None
+        seen = self.queries.remembered(await self.book.claimed(asked.token))
+        if seen is None:
+            return None
+        statement = self._statement(asked, seen, await self.directory.context(seen.session))
+        return replace(statement, confirm=lambda: self._confirmed(asked, begun=True))
 
-    def _statement(
-        self,
-        request_id: str,
-        values: dict[str, object],
-        found: Found,
-        context: SessionContext,
-    ) -> Statement:
+    async def _confirmed(self, asked: _Asked, *, begun: bool = False) -> Statement | Outcome:
+        """With its session looked up; or what has become of the same request elsewhere.
+
+        `begun`: this replica knows of the statement because it runs it.
+        """
+        found = await self.book.find(
+            asked.token, lambda session: record_key(session, asked.request_id)
+        )
+        context = await self.directory.context(found.state)
+        statement = self._statement(asked, Seen(found.state, found.mod_revision), context)
+        if found.beside is None or not (begun or self.queries.get(statement.query_id) is None):
+            return statement
+        if asked.values.get("asyncExec") is True:
+            return InProgress(statement.query_id)
+        return await self.results.elsewhere(statement.query_id, context) or statement
+
+    def _statement(self, asked: _Asked, seen: Seen, context: SessionContext) -> Statement:
+        values = asked.values
         parameters = requests.table(values, "parameters")
         return Statement(
-            query_id=query_id(context.session_id, request_id),
+            query_id=query_id(context.session_id, asked.request_id),
             sql=requests.text(values, "sqlText", most=_SQL),
             context=context,
             timeout=self._timeout(parameters.get(_TIMEOUT), context),
-            request_id=request_id,
+            request_id=asked.request_id,
             bindings=requests.bindings(values),
             describe_only=values.get("describeOnly") is True,
-            seen=Seen(found.state, found.mod_revision),
+            seen=seen,
         )
 
     def _timeout(self, own: object, context: SessionContext) -> float:

@@ -17,10 +17,12 @@ from snowcave.api.contract import (
 from snowcave.api.queries import dml, encoding, pipes, rows
 from snowcave.api.queries.answer import Answer
 from snowcave.api.queries.statement import Running, Statement
+from snowcave.api.queries.tentative import Outdated
 from snowcave.api.settings import QuerySettings
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit import ids
-from snowcave.model.errors import SnowcaveError, Unsupported
+from snowcave.model.errors import Kind, SnowcaveError, Unsupported
+from snowcave.v1 import warehouse_pb2 as warehouse
 
 log = structlog.get_logger()
 
@@ -41,7 +43,7 @@ class Answering:
         self._rng = rng
 
     async def answer(self, running: Running) -> Answer:
-        """Raises SnowcaveError."""
+        """Raises SnowcaveError, and Outdated where a tentative one is not for running twice."""
         statement = running.statement
         parts = pipes.steps(statement.sql)
         if len(parts) == 1:
@@ -77,6 +79,25 @@ class Answering:
             case ToWarehouse():
                 return await self._ordinary(statement, outcome)
 
+    async def _asked(
+        self, statement: Statement, ordinary: ToWarehouse, binds: int
+    ) -> warehouse.ExecuteReply:
+        if statement.is_tentative and ordinary.functions:
+            raise Outdated
+        try:
+            return await self._warehouse.execute(
+                ordinary,
+                statement.query_id,
+                bindings=ordinary.bindings or dml.unbound(binds),
+                timeout=statement.timeout,
+                describe_only=statement.describe_only,
+                tentative=statement.is_tentative,
+            )
+        except SnowcaveError as error:
+            if statement.is_tentative and error.kind is Kind.CONFLICT:
+                raise Outdated from error
+            raise
+
     async def call_off(self, running: Running) -> None:
         """Of a statement that was cancelled: the warehouse may be at it still."""
         try:
@@ -109,13 +130,7 @@ class Answering:
         if statement.describe_only and (kind := dml.statement_type(ordinary.sql)):
             return _described_dml(statement.query_id, ordinary, kind)
         binds = dml.placeholders(ordinary.sql) if statement.describe_only else 0
-        reply = await self._warehouse.execute(
-            ordinary,
-            statement.query_id,
-            bindings=ordinary.bindings or dml.unbound(binds),
-            timeout=statement.timeout,
-            describe_only=statement.describe_only,
-        )
+        reply = await self._asked(statement, ordinary, binds)
         if reply.made:
             await ordinary.made(reply.made)
         context = ordinary.context

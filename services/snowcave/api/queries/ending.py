@@ -8,6 +8,7 @@ from snowcave.api.contract import SessionContext
 from snowcave.api.queries.answer import Answer, Failure
 from snowcave.api.queries.records import Ending, Records, State
 from snowcave.api.queries.statement import Running
+from snowcave.api.queries.tentative import Outdated
 from snowcave.model.errors import QueryCancelled, SnowcaveError
 
 log = structlog.get_logger()
@@ -21,16 +22,27 @@ async def write_end(
     """What the client is to be told, once the end is written down.
 
     Only what changed the session has not happened before the store knows; another end is waited for no
-    longer than `within`.
+    longer than `within`. Raises Outdated where a tentative one must run again.
     """
-    before = running.statement.context
+    statement = running.statement
+    before = statement.context
     after = found.context if isinstance(found, Answer) else before
     changed = _changed(before, after)
     ending = _ending(found, running.reason)
     try:
         async with asyncio.timeout(None if changed else within):
-            await records.ended(running.record, ending, before, after, running.statement.seen)
+            await records.ended(
+                running.record,
+                ending,
+                before,
+                after,
+                statement.seen,
+                tentative=statement.is_tentative,
+            )
     except (SnowcaveError, TimeoutError) as error:
+        records.remembered.forget(before.session_id)
+        if statement.is_tentative:
+            raise Outdated from error
         log.warning("query_end_not_recorded", error=str(error))
         if changed and isinstance(error, SnowcaveError):
             return Failure(running.id, error)

@@ -19,7 +19,8 @@ from snowcave.api.queries.attending import Attending
 from snowcave.api.queries.ending import write_end
 from snowcave.api.queries.places import Place
 from snowcave.api.queries.records import Records
-from snowcave.api.queries.statement import Running, Statement
+from snowcave.api.queries.statement import Running, Seen, Statement
+from snowcave.api.queries.tentative import Outdated
 from snowcave.api.settings import QuerySettings
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit import ids
@@ -58,6 +59,10 @@ class Queries:
     def get(self, query_id: str) -> Running | None:
         """A statement that this replica runs, or ran a moment ago."""
         return self._running.get(query_id) or self._recent.get(query_id)
+
+    def remembered(self, session: int) -> Seen | None:
+        """The session as this replica wrote it last; another one may have written it since."""
+        return self._records.remembered.get(session)
 
     def running(self) -> list[Running]:
         return list(self._running.values())
@@ -126,12 +131,36 @@ class Queries:
                     running.outcome = await self._outcome(running)
             finally:
                 self._running.pop(running.id, None)
-                self._recent[running.id] = running
+                if isinstance(running.outcome, Answer | Failure):
+                    self._recent[running.id] = running
                 if len(self._recent) > self._settings.recent:
                     self._recent.popitem(last=False)
                 running.finished.set()
 
-    async def _outcome(self, running: Running) -> Answer | Failure:
+    async def _outcome(self, running: Running) -> Outcome:
+        try:
+            return await self._ended(running)
+        except Outdated:
+            return await self._anew(running)
+
+    async def _anew(self, running: Running) -> Outcome:
+        """Of a tentative one, where what it took for granted did not hold."""
+        confirm = running.statement.confirm
+        assert confirm is not None
+        running.ending = True
+        try:
+            found = await confirm()
+        except SnowcaveError as error:
+            return Failure(running.id, error)
+        if (reason := running.reason or running.late) is not None:
+            return Failure(running.id, reason)
+        if not isinstance(found, Statement):
+            return found
+        running.statement = found
+        running.ending = False
+        return await self._outcome(running)
+
+    async def _ended(self, running: Running) -> Answer | Failure:
         found = await self._attempt(running)
         running.ending = True
         if running.reason is not None:
@@ -155,6 +184,8 @@ class Queries:
             return Failure(running.id, running.reason)
         except SnowcaveError as error:
             return Failure(running.id, running.reason or error)
+        except Outdated:
+            raise
         except asyncio.CancelledError:
             if running.reason is None:
                 raise

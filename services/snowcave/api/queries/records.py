@@ -14,10 +14,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from snowcave.api.contract import SessionContext
 from snowcave.api.queries.masking import without_secrets
 from snowcave.api.queries.statement import Seen
+from snowcave.api.queries.tentative import Outdated, Remembered, is_alike
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
 from snowcave.model.errors import Conflict, SnowcaveError
-from snowcave.store.api import Compare, LeaseId, Put, Store, Write
+from snowcave.store.api import Compare, LeaseId, Put, Revision, Store
 from snowcave.v1 import state_pb2 as state
 
 State = state.Query.State
@@ -60,6 +61,7 @@ class Records:
         self._clock = clock
         self._runner = runner
         self._lease = lease
+        self.remembered = Remembered()
 
     def new(self, query: str, context: SessionContext, sql: str, request_id: str) -> state.Query:
         return state.Query(
@@ -107,11 +109,13 @@ class Records:
         before: SessionContext,
         after: SessionContext,
         seen: Seen | None = None,
+        *,
+        tentative: bool = False,
     ) -> None:
         """Writes the end and what the statement changed of its session, in one transaction.
 
         `seen`: the session, where it is likely that nobody has changed it since. Raises Conflict where other
-        statements of the session were faster every time.
+        statements of the session were faster every time, and Outdated where a tentative one must run again.
         """
         record.state = ending.state
         record.ended_on.CopyFrom(self._now())
@@ -123,14 +127,44 @@ class Records:
             record.error_code = ending.error.code
             record.sqlstate = ending.error.sqlstate
             record.error_message = ending.error.message[:_TEXT]
-        put = Put(keys.QUERIES.key(record.id), record.SerializeToString())
+        key = keys.QUERIES.key(record.id)
+        put = Put(key, record.SerializeToString())
+        once = [Compare(key, mod_revision=0)] if tentative else []
         for _ in range(_TRIES):
             seen = seen or await self._session(record.session)
-            compares, writes = _session_change(seen, record.id, before, after)
-            if (await self._store.txn(compares, [put, *writes])).succeeded:
+            if seen is None:
+                await self._store.txn([], [put])
                 return
-            seen = None
+            session = _session_after(seen, record.id, before, after)
+            where = keys.SESSIONS.key(session.id)
+            held = Compare(where, mod_revision=seen.mod_revision)
+            writes = [put, Put(where, session.SerializeToString())]
+            done = await self._store.txn([held, *once], writes)
+            if done.succeeded:
+                self.remembered.put(Seen(session, done.revision))
+                return
+            self.remembered.forget(record.session)
+            if tentative:
+                seen, revision = await self._confirmed(record, seen)
+                once = [Compare(key, mod_revision=revision)]
+            else:
+                seen = None
         raise Conflict("The session changed too often while the statement ended.")
+
+    def runs(self, record: state.Query) -> bool:
+        """Whether a record is that of a statement which this replica runs, or ran and could not end."""
+        return record.state == State.RUNNING and record.runner == self._runner
+
+    async def _confirmed(self, record: state.Query, seen: Seen) -> tuple[Seen, Revision]:
+        """The session and the record's revision as they are now. Raises Outdated."""
+        wanted = [keys.SESSIONS.key(record.session), keys.QUERIES.key(record.id)]
+        kept, beside = await self._store.get_many(wanted)
+        session = state.Session.FromString(kept.value) if kept else None
+        if kept is None or session is None or not is_alike(session, seen.session):
+            raise Outdated
+        if beside and not self.runs(state.Query.FromString(beside.value)):
+            raise Outdated
+        return Seen(session, kept.mod_revision), beside.mod_revision if beside else 0
 
     async def _session(self, session: int) -> Seen | None:
         """None where it was closed meanwhile."""
@@ -143,18 +177,14 @@ class Records:
         return stamp
 
 
-def _session_change(
-    seen: Seen | None, query: str, before: SessionContext, after: SessionContext
-) -> tuple[list[Compare], list[Write]]:
-    if seen is None:
-        return [], []
+def _session_after(
+    seen: Seen, query: str, before: SessionContext, after: SessionContext
+) -> state.Session:
     session = state.Session()
     session.CopyFrom(seen.session)
     apply_changes(session, before, after)
     session.last_query_id = query
-    key = keys.SESSIONS.key(session.id)
-    put = Put(key, session.SerializeToString())
-    return [Compare(key, mod_revision=seen.mod_revision)], [put]
+    return session
 
 
 def apply_changes(session: state.Session, before: SessionContext, after: SessionContext) -> None:

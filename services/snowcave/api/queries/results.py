@@ -66,6 +66,22 @@ class StoredResults:
         running = self._mine(query_id, context)
         if running is not None:
             return await self._queries.wait(running)
+        return await self._of_record(query_id, context)
+
+    async def elsewhere(self, query_id: str, context: SessionContext) -> Outcome | None:
+        """What another replica, or this one before it was started again, has made of a statement.
+
+        None where nothing will come of that any more: its replica died, and its record with it.
+        """
+        record = await self._records.get(query_id)
+        if record is None or self._records.runs(record):
+            return None
+        try:
+            return await self._of_record(query_id, context)
+        except StatementNotFound:
+            return None
+
+    async def _of_record(self, query_id: str, context: SessionContext) -> Outcome:
         record = await self._recorded(query_id, context)
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.hold):

@@ -1,10 +1,11 @@
 """One statement as a client sent it, and one that runs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from snowcave.api.contract import QueryHandle, SessionContext
-from snowcave.api.queries.answer import Answer, Failure
+from snowcave.api.queries.answer import Outcome
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2 as warehouse_v1
@@ -30,6 +31,13 @@ class Statement:
     describe_only: bool = False
     # Spares looking the session up once more where the statement ends.
     seen: Seen | None = None
+    # Of a tentative one, whose `seen` is what this replica remembers: the same with its session looked up, or
+    # what has become of the same request elsewhere.
+    confirm: Callable[[], Awaitable["Statement | Outcome"]] | None = None
+
+    @property
+    def is_tentative(self) -> bool:
+        return self.confirm is not None
 
     def handle(self) -> QueryHandle:
         return QueryHandle(self.query_id, self.timeout, self.bindings, self.describe_only)
@@ -41,7 +49,7 @@ class Running:
     record: state.Query
     handle: QueryHandle
     finished: asyncio.Event = field(default_factory=asyncio.Event)
-    outcome: Answer | Failure | None = None
+    outcome: Outcome | None = None
     # Which of a chain's statements runs now, by its id; empty where there is no chain.
     step: str = ""
     # Why it is being ended, once somebody wants that.
@@ -51,13 +59,18 @@ class Running:
     started: bool = False
     # Set when the end is being written: from then on nothing may interrupt it.
     ending: bool = False
+    # Why it should have been ended, where that came when its end was being written.
+    late: SnowcaveError | None = None
 
     @property
     def id(self) -> str:
         return self.statement.query_id
 
     def interrupt(self, reason: SnowcaveError) -> None:
-        if self.ending or self.reason:
+        if self.ending:
+            self.late = self.late or reason
+            return
+        if self.reason:
             return
         self.reason = reason
         self.handle.cancelled.set()

@@ -110,13 +110,17 @@ class SessionBook:
 
         `beside`: from the session's id to a key that is read along with it.
         """
-        digest = token_key(token)
-        entry = await self._entry(digest)
+        session = await self.claimed(token)
+        return await self.by_id(session, token_key(token), beside(session) if beside else "")
+
+    async def claimed(self, token: str) -> int:
+        """The session that a token is for, which may have been closed. Raises SessionExpired, SessionGone."""
+        entry = await self._entry(token_key(token))
         if entry.kind != Kind.SESSION:
             raise SessionGone
         if self._passed(entry.expires_on):
             raise SessionExpired
-        return await self.by_id(entry.session, digest, beside(entry.session) if beside else "")
+        return entry.session
 
     async def by_id(self, session: int, digest: str = "", beside: str = "") -> Found:
         """Read from the store, for another replica may have changed it a moment ago.
