@@ -73,6 +73,8 @@ def check(statement: Expr, context: Context, look: Look) -> None:
             raise _not_for_all("IDENTIFIER with a binding")
         if _is_named(table, ctes):
             _need_schema(place_of(table, context), context)
+    if (table := _commented(statement)) is not None:
+        _need_schema(place_of(table, context), context)
     for call in statement.find_all(exp.Anonymous):
         if isinstance(call.parent, (exp.Dot, exp.Table)):
             _need_schema(_called(call, context), context)
@@ -142,9 +144,21 @@ def _called_needs(statement: Expr, context: Context) -> Iterator[Need]:
         yield Need(FUNCTION, _called(call, context), "USAGE")
     for column in statement.find_all(exp.Column):
         if column.name.upper() == "NEXTVAL" and column.table:
-            parts = {"this": "table", "db": "db", "catalog": "catalog"}
-            named = {key: column.args.get(part) for key, part in parts.items()}
-            yield Need(SEQUENCE, place_of(exp.Table(**named), context), "USAGE")
+            yield Need(SEQUENCE, place_of(_holder(column), context), "USAGE")
+    if (table := _commented(statement)) is not None:
+        yield Need(RELATION, place_of(table, context), OWNERSHIP, not table.db)
+
+
+def _holder(column: exp.Column) -> exp.Table:
+    """What stands before the last dot."""
+    parts = {"this": "table", "db": "db", "catalog": "catalog"}
+    return exp.Table(**{key: column.args.get(part) for key, part in parts.items()})
+
+
+def _commented(statement: Expr) -> exp.Table | None:
+    """The table of COMMENT ON COLUMN."""
+    column = statement.this if isinstance(statement, exp.Comment) else None
+    return _holder(column) if isinstance(column, exp.Column) and column.table else None
 
 
 def _written(statement: Expr) -> Iterator[tuple[exp.Table, tuple[str, ...]]]:

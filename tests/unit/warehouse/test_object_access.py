@@ -73,6 +73,8 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         owner("ALTER TABLE x ADD COLUMN b INT"),
         owner("ALTER TABLE x RENAME TO y"),
         owner("COMMENT ON TABLE x IS 'c'"),
+        owner("COMMENT ON COLUMN x.a IS 'c'"),
+        owner("COMMENT ON COLUMN DB.S.x.a IS 'c'"),
         owner("CREATE OR REPLACE TABLE x (a INT)"),
         owner("DROP TABLE x"),
         owner("DROP TABLE IF EXISTS x"),

@@ -67,6 +67,7 @@ def sql(engine_sql: Sql) -> Sql:
         "SELECT * FROM IDENTIFIER('HIDDEN.secret')",
         "SELECT * FROM OTHER.INFORMATION_SCHEMA.TABLES",
         "COMMENT ON TABLE HIDDEN.secret IS 'x'",
+        "COMMENT ON COLUMN HIDDEN.secret.a IS 'x'",
     ],
 )
 def test_other_schemas_do_not_exist(sql: Sql, statement: str) -> None:
