@@ -30,8 +30,6 @@ _SHOWN = re.compile(r"\s*(?:VARIABLES|USER\s+FUNCTIONS)\b", re.IGNORECASE)
 
 def refuse(statement: Expr) -> None:
     """Raises Unsupported, or SyntaxInvalid where Snowflake has no such word."""
-    if isinstance(statement, exp.Alter) and statement.find(exp.SwapTable):
-        raise Unsupported("ALTER TABLE SWAP WITH")
     if isinstance(statement, _BY_KIND):
         _refuse_kind(statement)
     if not isinstance(statement, exp.Command):

@@ -11,7 +11,7 @@ from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind, NotAuthorized, RemoteError, SnowcaveError, Unsupported
 from snowcave.model.privileges import EVENT_TABLE
-from snowcave.warehouse import guard
+from snowcave.warehouse import guard, swapping
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.rewrite import place_of
 
@@ -176,6 +176,8 @@ def _written(statement: Expr) -> Iterator[tuple[exp.Table, tuple[str, ...]]]:
             privileges = ("INSERT",)
         case exp.Alter() | exp.Comment():
             privileges = (OWNERSHIP,)
+            if other := swapping.partner(statement):
+                yield other, privileges
         case exp.Describe():
             privileges = ("",)
         case exp.TruncateTable():

@@ -33,6 +33,10 @@ def unmet(statement: Expr, context: Context, duck: duckdb.DuckDBPyConnection) ->
     return f"Drop statement executed successfully ({place[2]} already dropped)."
 
 
+def has_table(place: tuple[str, str, str], duck: duckdb.DuckDBPyConnection) -> bool:
+    return _is_there("TABLE", place, duck, or_temporary=False)
+
+
 def _is_there(
     kind: str,
     place: tuple[str, str, str],

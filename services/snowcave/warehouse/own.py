@@ -9,7 +9,17 @@ from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind, ObjectNotFound, RemoteError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import access, conditions, guard, objects, owners, rewrite, shows, udfs
+from snowcave.warehouse import (
+    access,
+    conditions,
+    guard,
+    objects,
+    owners,
+    rewrite,
+    shows,
+    swapping,
+    udfs,
+)
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.objects import literal, quoted
 from snowcave.warehouse.rewrite import place_of
@@ -42,6 +52,8 @@ class OwnStatements:
             return _DONE  # begun before, by the session
         if isinstance(statement, exp.Comment):
             return self._comment(statement, context)
+        if other := swapping.partner(statement):
+            return self._swap(statement, other, context)
         if status := conditions.unmet(statement, context, self._duck):
             return f"SELECT {literal(status)} AS status"
         if isinstance(statement, exp.TruncateTable) and statement.args.get("exists"):
@@ -80,6 +92,22 @@ class OwnStatements:
             return None
         place = objects.path(place_of(statement.this, context))
         self._duck.execute(f"COMMENT ON {kind} {place} IS {literal(statement.expression.name)}")
+        return _DONE
+
+    def _swap(self, statement: Expr, other: exp.Table, context: Context) -> str:
+        """Nobody sees one name without its table. A definition, so no transaction is open."""
+        assert isinstance(statement, exp.Alter)
+        there = conditions.has_table(place_of(statement.this, context), self._duck)
+        if statement.args.get("exists") and not there:
+            return _DONE
+        self._duck.execute("BEGIN")
+        try:
+            for step in swapping.steps(statement, other, context):
+                self._duck.execute(step)
+        except BaseException:
+            self._duck.execute("ROLLBACK")
+            raise
+        self._duck.execute("COMMIT")
         return _DONE
 
     def _without_condition(self, statement: exp.TruncateTable, context: Context) -> str | None:

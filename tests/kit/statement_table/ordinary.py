@@ -206,7 +206,9 @@ REPORTS = [
     documented("EXECUTE IMMEDIATE $$SELECT 2 AS two$$", Columns("TWO"), Rows([(2,)])),
 ]
 NOT_BUILT = [
-    _later("ALTER TABLE t SWAP WITH u", unsupported("ALTER TABLE SWAP WITH")),
+    _later(
+        "ALTER TABLE t SWAP WITH elsewhere.u", unsupported("SWAP WITH a table of another schema")
+    ),
     _later(
         "EXECUTE IMMEDIATE $$BEGIN RETURN 1; END$$", unsupported("EXECUTE IMMEDIATE of a block")
     ),

@@ -26,7 +26,7 @@ def sql(tmp_path: Path) -> Generator[Sql]:
         ("CREATE TASK IF NOT EXISTS t AS SELECT 1", "CREATE TASK"),
         ("CREATE OR REPLACE PROCEDURE p() RETURNS INT LANGUAGE SQL AS 'x'", "CREATE PROCEDURE"),
         ("ALTER ACCOUNT SET EVENT_TABLE = a.b.c", "ALTER ACCOUNT"),
-        ("ALTER TABLE a SWAP WITH b", "ALTER TABLE SWAP WITH"),
+        ("ALTER TABLE a SWAP WITH other.b", "SWAP WITH a table of another schema"),
         ("CALL p()", "CALL of a procedure"),
         ("EXECUTE IMMEDIATE $$ BEGIN RETURN 1; END $$", "EXECUTE IMMEDIATE of a block"),
         ("SHOW TRANSACTIONS", "SHOW TRANSACTIONS"),
@@ -96,6 +96,33 @@ def test_binary_values_and_types(sql: Sql, expression: str, expected: Any) -> No
     sql.rows("CREATE TABLE t (b BINARY, n NUMBER(10,2))")
     sql.rows("INSERT INTO t SELECT TO_BINARY('ABCD', 'HEX'), 1.5")
     assert sql.value(f"SELECT {expression} FROM t") == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("SELECT CURRENT_DATE", "DATE"),
+        ("SELECT CURRENT_TIMESTAMP", "TIMESTAMP_LTZ"),
+        ("SELECT CURRENT_TIMESTAMP() AS current_timestamp", "TIMESTAMP_LTZ"),
+        ("SELECT 1, CURRENT_DATE FROM (SELECT 1)", "FIXED"),
+        ("SELECT CURRENT_TIME", "TIME"),
+        ("SELECT LOCALTIMESTAMP", "TIMESTAMP_NTZ"),
+    ],
+)
+def test_a_column_may_be_headed_like_the_clock_that_it_shows(
+    sql: Sql, statement: str, kind: str
+) -> None:
+    outcome = sql.outcome(statement)
+    assert outcome.columns[0].type.upper() == kind
+    assert None not in sql.row(statement)
+
+
+def test_quoted_names_of_functions(sql: Sql) -> None:
+    sql.rows("CREATE FUNCTION addone(x INT) RETURNS INT AS 'x + 1'")
+    assert sql.row("""SELECT "ADDONE"(1), "ABS"(-1)""") == (2, 1)
+    for name in ("nosuch", "abs(1), abs", "read_csv"):
+        error = sql.error(f"""SELECT "{name}"(1)""")
+        assert (error.code, error.sqlstate) == (2140, "42601")
 
 
 def test_words_of_duckdb_are_names(sql: Sql) -> None:
