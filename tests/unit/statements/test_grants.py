@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from snowcave.api.catalog.catalog import Catalog
+from snowcave.api.catalog.change import Change
 from snowcave.api.contract import SessionContext
 from snowcave.model.errors import (
     DependentGrant,
@@ -310,3 +312,33 @@ async def test_grants_to_a_user_count_with_the_secondary_roles(account: Account)
         ("USAGE", "SCHEMA", None),
         ("READ", "STAGE", None),
     }
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize(
+    ("grant", "drop"),
+    [
+        ("GRANT ROLE alice TO ROLE bob", "DROP ROLE bob"),
+        ("GRANT ROLE alice TO ROLE bob", "DROP ROLE alice"),
+        ("GRANT READ ON STAGE a TO ROLE bob", "DROP ROLE bob"),
+        ("GRANT READ ON FUTURE STAGES IN SCHEMA s TO ROLE bob", "DROP ROLE bob"),
+    ],
+)
+async def test_nothing_is_granted_to_who_is_dropped_at_that_moment(
+    account: Account, monkeypatch: pytest.MonkeyPatch, grant: str, drop: str
+) -> None:
+    name = drop.rsplit(maxsplit=1)[1].upper()
+    found = account.catalog.named("role", 0, name)
+    assert found is not None
+    commit = Catalog.commit
+
+    async def late(catalog: Catalog, change: Change) -> None:
+        monkeypatch.setattr(Catalog, "commit", commit)
+        await account.sql(drop)
+        await commit(catalog, change)
+
+    monkeypatch.setattr(Catalog, "commit", late)
+    with pytest.raises(ObjectNotFound, match=f"Role '{name}'"):
+        await account.sql(grant)
+    grants = account.catalog.mirrors.grants.values()
+    assert not [one for one in grants if found.message.uid in (one.grantee, one.securable)]

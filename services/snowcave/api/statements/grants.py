@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from snowcave.api.catalog.change import Change
+from snowcave.api.catalog.change import Change, domain_of
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.tree import Grantee, GrantPrivileges
 from snowcave.api.statements.existing import EXECUTED
@@ -30,6 +30,7 @@ async def grant_privileges(statement: GrantPrivileges, work: Work) -> Rows:
     if statement.on.future:
         return await _change_future(statement, to, work)
     change, moved = Change(), list[Target]()
+    hold(to, change, work)
     for target in await targets(statement.on, work):
         if target.entry is not None and statement.on.all_in is None:
             # Nobody drops it meanwhile. Of ALL … IN …, more may be meant than a transaction compares.
@@ -175,6 +176,7 @@ async def _change_future(statement: GrantPrivileges, to: state.Object, work: Wor
         raise NotAuthorized(work.caller.words(entry.message))
     change = Change()
     change.stands(entry)
+    hold(to, change, work)
     for privilege in statement.privileges or PRIVILEGES[domain]:
         grant = new_grant(work, to, domain, uid, privilege)
         grant.future_in = scope.domain
@@ -196,6 +198,13 @@ def about(target: Target, work: Work) -> list[state.Grant]:
         and not one.future_in
         and one.domain != "role"
     ]
+
+
+def hold(found: state.Object, change: Change, work: Work) -> None:
+    """Nobody drops it meanwhile: a grant to what is gone would stay for ever."""
+    entry = work.catalog.entry(domain_of(found), found.uid)
+    if entry is not None:
+        change.stands(entry)
 
 
 def new_grant(work: Work, to: state.Object, domain: str, uid: int, privilege: str) -> state.Grant:

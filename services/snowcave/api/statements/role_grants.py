@@ -4,7 +4,7 @@ from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.tree import GrantRole, GrantServiceRole
 from snowcave.api.statements.existing import EXECUTED
-from snowcave.api.statements.grants import grantee, new_grant, role_or_user
+from snowcave.api.statements.grants import grantee, hold, new_grant, role_or_user
 from snowcave.api.statements.service_shows import ALL_ENDPOINTS
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import NotAuthorized, ObjectNotFound, Unsupported, ValueInvalid
@@ -19,6 +19,8 @@ async def grant_role(statement: GrantRole, work: Work) -> Rows:
     if statement.grantee.kind == "role" and not statement.revoke:
         _refuse_circle(role, to, work)
     change = Change()
+    hold(role, change, work)
+    hold(to, change, work)
     grant = new_grant(work, to, "role", role.uid, "USAGE")
     (change.revoke if statement.revoke else change.grant)(grant)
     await work.catalog.commit(change)
@@ -41,10 +43,12 @@ async def grant_service_role(statement: GrantServiceRole, work: Work) -> Rows:
     service = entry.message
     work.caller.need_ownership(service)
     need_service_role(service, statement.role)
-    grant = new_grant(work, grantee(statement.grantee, work), "service_role", service.uid, "USAGE")
+    to = grantee(statement.grantee, work)
+    grant = new_grant(work, to, "service_role", service.uid, "USAGE")
     grant.service_role = statement.role
     change = Change()
     change.stands(entry)
+    hold(to, change, work)
     (change.revoke if statement.revoke else change.grant)(grant)
     await work.catalog.commit(change)
     return status(EXECUTED)
