@@ -62,7 +62,7 @@ class Mesher:
 
     async def run(self, sql: str, **more: Any) -> pb.ExecuteReply:
         request = pb.ExecuteRequest(
-            session=1,
+            session=more.pop("session", 1),
             query_id=more.pop("query_id", str(uuid.uuid4())),
             sql=sql,
             context=pb.SessionContext(
@@ -185,6 +185,29 @@ async def test_calls_work_wherever_an_expression_may_stand(tmp_path, sql, expect
             "CREATE TABLE m AS SELECT column1 AS id, column2 AS t FROM VALUES (1, 'a'), (2, 'b'), (3, 'c')"
         )
         assert await mesher.rows(sql) == expected
+
+
+async def test_a_role_s_call_goes_on_though_something_was_defined_meanwhile(tmp_path):
+    """Its rights are looked at again then, by the text that it was sent as."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait_first(request: web.Request, rows: list[list[Any]]) -> web.StreamResponse:
+        asked.set()
+        await go_on.wait()
+        return await echo(request, rows)
+
+    async with meshed(tmp_path, wait_first) as mesher:
+        rights = {
+            "restricted": True,
+            "schemas": [pb.SchemaName(database="TUTORIAL_DB", schema="DATA_SCHEMA")],
+            "roles": [7],
+        }
+        calling = asyncio.create_task(mesher.rows("SELECT my_echo_udf('a')", **rights))
+        async with asyncio.timeout(30):
+            await asked.wait()
+            await mesher.run("CREATE TABLE other AS SELECT 1 AS a", session=2)
+            go_on.set()
+            assert await calling == [("Bob said a",)]
 
 
 async def test_only_the_rows_within_the_limit_are_sent(tmp_path):
