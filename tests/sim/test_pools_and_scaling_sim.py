@@ -32,9 +32,12 @@ class Load:
     cores: float = 0.0
     asked: list[str] = field(default_factory=list[str])
     away: bool = False
+    # Seconds that a node takes to answer.
+    slow: float = 0.0
 
     async def measure(self, node: state.Node, instances: Sequence[str]) -> Sequence[v1.DataPoint]:
         del node
+        await asyncio.sleep(self.slow)
         self.asked += instances
         labels = {"snow.service.container.name": "main"}
         return [
@@ -262,6 +265,17 @@ def test_a_busy_service_grows_one_by_one_to_its_most_and_shrinks_when_it_is_quie
         assert world.is_running(1)
 
     scenario(seed, busy, measures=load)
+
+
+def test_nodes_that_take_long_to_answer_do_not_keep_a_service_from_growing():
+    load = Load(cores=0.5, slow=15.0)
+
+    async def busy(world: Ground, _: Scheduler) -> None:
+        await world.catalog.pool(POOL, 1, 3)
+        await world.catalog.service(SERVICE, POOL, 1, cpu_milli=500, most=2)
+        await until(lambda: world.is_running(2), within=600)
+
+    scenario(14, busy, measures=load)
 
 
 def test_a_service_with_as_many_at_most_as_at_least_is_never_measured():

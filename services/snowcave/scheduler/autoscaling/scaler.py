@@ -41,9 +41,11 @@ class Autoscaler:
     _histories: dict[int, History] = field(default_factory=dict[int, History])
 
     async def run(self) -> None:
-        """Endless."""
+        """Endless, from beginning to beginning: what measuring takes must not stretch the windows."""
+        due = self.clock.monotonic()
         while True:
-            await self.clock.sleep(self.pace.period)
+            due = max(due + self.pace.period, self.clock.monotonic())
+            await self.clock.sleep(due - self.clock.monotonic())
             if self.reign.leading:
                 await self.evaluate()
             else:
