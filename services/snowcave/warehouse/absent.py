@@ -54,6 +54,8 @@ def _refuse_kind(statement: Expr) -> None:
     kind = statement.args.get("kind")
     if not isinstance(kind, str) or kind.upper() in _LOOKED_UP or not _names_table(statement):
         return
+    if kind.upper() == "FUNCTION" and isinstance(statement, (exp.Drop, exp.Describe)):
+        return  # those of SQL are ours, and never reach fakesnow
     if kind.upper() in _FOREIGN:
         raise SyntaxInvalid(1, 0, kind)
     verb = "COMMENT ON" if isinstance(statement, exp.Comment) else statement.key.upper()
