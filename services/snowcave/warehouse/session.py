@@ -125,7 +125,8 @@ class _Cursor(FakeSnowflakeCursor):
 
     def _transform(self, expression: Expr, params: Any) -> Expr:
         rows = plain_rows.set_aside(expression)
-        translated = rewrite.quote_reserved(super()._transform(expression, params))
+        translated = super()._transform(rewrite.unquote_calls(expression), params)
+        translated = rewrite.call_the_clock(rewrite.quote_reserved(translated))
         plain_rows.put_back(translated, rows)
         return translated
 

@@ -3,7 +3,13 @@
 A module for each thing that is rewritten; what a session takes a statement through is gathered here.
 """
 
-from snowcave.warehouse.rewrite.dialect import keep_exact, name_positions, quote_reserved
+from snowcave.warehouse.rewrite.dialect import (
+    call_the_clock,
+    keep_exact,
+    name_positions,
+    quote_reserved,
+    unquote_calls,
+)
 from snowcave.warehouse.rewrite.headers import header, name_columns, select_items
 from snowcave.warehouse.rewrite.reading import fill_variables, parse
 from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
@@ -13,6 +19,7 @@ from snowcave.warehouse.rewrite.variants import asks_for_types, compare_variants
 
 __all__ = [
     "asks_for_types",
+    "call_the_clock",
     "compare_variants",
     "fill_context",
     "fill_variables",
@@ -29,4 +36,5 @@ __all__ = [
     "select_items",
     "tables_of",
     "take_result_scans",
+    "unquote_calls",
 ]

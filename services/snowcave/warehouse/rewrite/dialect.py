@@ -1,6 +1,10 @@
 """Words and places that DuckDB or fakesnow would read otherwise. Pure."""
 
+import re
+
 from sqlglot import Expr, exp
+
+from snowcave.warehouse import guard
 
 # Words that DuckDB keeps for itself and Snowflake gives away as names.
 _WORDS = (
@@ -9,6 +13,13 @@ _WORDS = (
     "returning show some summarize symmetric trailing unpivot user using variadic window"
 )
 _RESERVED = frozenset(_WORDS.split())
+_WORD = re.compile(r"\w+")
+_CLOCKS: dict[type[Expr], str] = {
+    exp.CurrentDate: "today",
+    exp.CurrentTimestamp: "now",
+    exp.Localtime: "current_localtime",
+    exp.Localtimestamp: "current_localtimestamp",
+}
 
 
 def quote_reserved(translated: Expr) -> Expr:
@@ -16,6 +27,27 @@ def quote_reserved(translated: Expr) -> Expr:
         if node.name.lower() in _RESERVED:
             node.set("quoted", True)
     return translated
+
+
+def call_the_clock(translated: Expr) -> Expr:
+    """DuckDB takes a bare CURRENT_DATE for a column, where one of the result has that name."""
+    for node in list(translated.find_all(*_CLOCKS)):
+        if not node.this:
+            node.replace(exp.Anonymous(this=_CLOCKS[type(node)]))
+    return translated
+
+
+def unquote_calls(statement: Expr) -> Expr:
+    """`"F"(1)` calls F: fakesnow looks for texts there, and DuckDB does not compare names by case.
+
+    Raises SnowcaveError where the name is none that a function can have here.
+    """
+    for node in statement.find_all(exp.Anonymous):
+        if isinstance(node.this, exp.Identifier):
+            if not _WORD.fullmatch(node.name):
+                raise guard.unknown_function(node.name)
+            node.set("this", node.name)
+    return statement
 
 
 def keep_exact(translated: Expr) -> Expr:
