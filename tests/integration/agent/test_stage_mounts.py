@@ -218,3 +218,18 @@ async def test_the_next_agent_serves_what_the_last_one_mounted(
         await files.do((files.place / "a").read_text)
     await files.mounted.adopt([(want, files.place.parent)])
     assert await files.do((files.place / "a").read_text) == "1"
+
+
+async def test_a_stage_is_served_anew_though_api_is_away_and_only_once(files: Volume) -> None:
+    files.stage.content["a"] = b"1"
+    await files.mount()
+    await files.mounted.close()
+    want = state.Assignment(instance=INSTANCE)
+    want.spec.volumes.append(volume())
+    files.stage.forbidden = True
+    await files.mounted.adopt([(want, files.place.parent)])
+    files.stage.forbidden = False
+    assert await files.do((files.place / "a").read_text) == "1"
+    await asyncio.gather(files.mount(), files.mounted.adopt([(want, files.place.parent)]))
+    # What the last one left, and ours over it.
+    assert [place for _, place in mounts()].count(files.place) == 2

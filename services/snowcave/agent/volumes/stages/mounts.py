@@ -37,16 +37,31 @@ class StageMounts:
     _open: dict[tuple[str, str], tuple[AsyncExitStack, Connection]] = field(
         default_factory=dict[tuple[str, str], tuple[AsyncExitStack, Connection]]
     )
+    # Whoever adopts must not meet whoever prepares or releases.
+    _turns: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
 
     async def prepare(self, instance: str, volume: state.VolumeSpec, target: Path) -> None:
         """Mounted, and read once: raises what api says of the stage."""
+        async with self._turn(instance):
+            await self._prepare(instance, volume, target)
+
+    async def _prepare(self, instance: str, volume: state.VolumeSpec, target: Path) -> None:
+        if not await self._is_served(instance, volume):
+            stage = self.open_stage(instance, volume)
+            await stage.files("", 1)
+            await self._serve(stage, instance, volume, target)
+
+    async def _is_served(self, instance: str, volume: state.VolumeSpec) -> bool:
         found = self._open.get((instance, volume.name))
-        if found is not None:
-            if not found[1].ended.is_set():
-                return
+        if found is not None and found[1].ended.is_set():
+            # Somebody has unmounted it behind our back.
             await self._open.pop((instance, volume.name))[0].aclose()
-        stage = self.open_stage(instance, volume)
-        await stage.files("", 1)
+            return False
+        return found is not None
+
+    async def _serve(
+        self, stage: Stage, instance: str, volume: state.VolumeSpec, target: Path
+    ) -> None:
         tree = StageTree(
             stage,
             self.spool,
@@ -64,19 +79,31 @@ class StageMounts:
 
     async def release(self, instance: str) -> None:
         """Nobody answers any more; the mounts themselves go with the instance's folder."""
-        for key in [key for key in self._open if key[0] == instance]:
-            await self._open.pop(key)[0].aclose()
+        async with self._turn(instance):
+            for key in [key for key in self._open if key[0] == instance]:
+                await self._open.pop(key)[0].aclose()
+        self._turns.pop(instance, None)
+
+    def _turn(self, instance: str) -> asyncio.Lock:
+        return self._turns.setdefault(instance, asyncio.Lock())
 
     async def adopt(self, assigned: Iterable[tuple[state.Assignment, Path]]) -> None:
         """Mount anew what an agent before this one had mounted, for containers that still run."""
         for want, folder in assigned:
             for volume in want.spec.volumes:
-                target = folder / volume.name
-                if volume.HasField("stage") and await asyncio.to_thread(_is_mounted, target):
-                    try:
-                        await self.prepare(want.instance, volume, target)
-                    except SnowcaveError as error:
-                        log.warning("stage_not_mounted", volume=volume.name, error=error.message)
+                if volume.HasField("stage"):
+                    await self._adopt(want.instance, volume, folder / volume.name)
+
+    async def _adopt(self, instance: str, volume: state.VolumeSpec, target: Path) -> None:
+        async with self._turn(instance):
+            mounted = await asyncio.to_thread(_is_mounted, target)
+            if not mounted or await self._is_served(instance, volume):
+                return
+            try:
+                # Whether api answers at this moment or not: each request asks it anew.
+                await self._serve(self.open_stage(instance, volume), instance, volume, target)
+            except SnowcaveError as error:
+                log.warning("stage_not_mounted", volume=volume.name, error=error.message)
 
     async def close(self) -> None:
         for instance in {key[0] for key in self._open}:
