@@ -90,6 +90,8 @@ class WarehouseDdl:
             self.kept[uid].owner = owner
 
     async def inherit(self, role: int, owner: int, name: str) -> None:
+        if self.failing is not None:
+            raise self.failing
         for one in self.kept.values():
             if one.owner == role:
                 one.owner = owner

@@ -13,6 +13,7 @@ from snowcave.model.errors import (
     DependentGrant,
     NotAuthorized,
     ObjectNotFound,
+    Unavailable,
     Unsupported,
     ValueInvalid,
 )
@@ -276,6 +277,16 @@ async def test_what_a_dropped_role_owned_is_not_left_alone(account: Account) -> 
     assert account.ddl.kept[TABLE].owner == account.context.role_uid
     (row,) = await account.sql("SHOW STAGES LIKE 'a'")
     assert row["owner"] == "ACCOUNTADMIN"
+
+
+@pytest.mark.ours
+async def test_a_role_stays_while_nobody_can_take_over_its_tables(account: Account) -> None:
+    account.ddl.failing = Unavailable("away")
+    with pytest.raises(Unavailable):
+        await account.sql("DROP ROLE alice")
+    account.ddl.failing = None
+    await account.sql("DROP ROLE alice")
+    assert account.catalog.named("role", 0, "ALICE") is None
 
 
 async def test_the_event_table_can_be_granted(account: Account) -> None:

@@ -39,10 +39,9 @@ async def create_role(statement: Create, work: Work) -> Rows:
     made.role.SetInParent()
     change = Change()
     if (old := create(work, change, made, statement.existing)) is not None:
-        _inherit(work, change, old.message.uid)
-    await work.catalog.commit(change)
-    if old is not None:
-        await work.ports.ddl.inherit(old.message.uid, work.owner(), work.context.role)
+        await _commit_without(work, change, old.message.uid)
+    else:
+        await work.catalog.commit(change)
     return status(f"Role {name} successfully created.")
 
 
@@ -59,11 +58,22 @@ async def drop(statement: Drop, work: Work) -> Rows:
     change = Change()
     remove(work, change, entry)
     if statement.domain == "role":
-        _inherit(work, change, found.uid)
-    await work.catalog.commit(change)
-    if statement.domain == "role":
-        await work.ports.ddl.inherit(found.uid, work.owner(), work.context.role)
+        await _commit_without(work, change, found.uid)
+    else:
+        await work.catalog.commit(change)
     return status(f"{name} successfully dropped.")
+
+
+async def _commit_without(work: Work, change: Change, role: int) -> None:
+    """The role goes when what it owns is another's. While the warehouse is away it stays, and can be dropped
+    again later; once it is gone, nobody would look after its tables.
+    """
+    _inherit(work, change, role)
+    owner, name = work.owner(), work.context.role
+    await work.ports.ddl.inherit(role, owner, name)
+    await work.catalog.commit(change)
+    # What was made in between.
+    await work.ports.ddl.inherit(role, owner, name)
 
 
 def _inherit(work: Work, change: Change, role: int) -> None:
