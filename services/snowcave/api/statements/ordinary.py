@@ -8,7 +8,7 @@ from snowcave.api.sql.calls import FUNCTIONS, placed_calls
 from snowcave.api.sql.headers import nameless
 from snowcave.api.sql.lexer import literal, tokens
 from snowcave.api.sql.placeholders import Given
-from snowcave.api.statements import system_functions
+from snowcave.api.statements import identifiers, system_functions
 from snowcave.api.statements.function_calls import bindings
 from snowcave.api.statements.rights import rights, settle
 from snowcave.api.statements.service_tables import read_from_events
@@ -25,7 +25,7 @@ async def to_warehouse(sql: str, given: Given, work: Work) -> ToWarehouse:
     given_sql, sql = sql, read_from_events(sql, work)
     # For the caller's own services; who names the event table besides, or may do so, needs rights on it.
     reads_events = sql != given_sql and not _EVENTS.search(given_sql)
-    sql, bound = await _filled_in(sql, given, work)
+    sql, bound = identifiers.written_out(*await _filled_in(sql, given, work))
     functions = await bindings(sql, work, describing=describing)
     stages = stage_bindings(sql, work)
     may = rights(work.caller, reads_events=reads_events)
