@@ -12,10 +12,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
+from snowcave.model.errors import Conflict
 from snowcave.store.api import Compare, KeyValue, Put, Store
 from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
+
+_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,22 @@ class Idle:
         if not done.succeeded:
             return False  # somebody changed it meanwhile: the scheduler looks at it anew
         if is_pool and await self._is_inhabited(found.uid):
-            body.suspended = False
-            held = Compare(kept.key, mod_revision=done.revision)
-            await self.store.txn([held], [Put(kept.key, found.SerializeToString())])
+            await self._wake(kept.key)
             return False
         return True
+
+    async def _wake(self, key: str) -> None:
+        """Whatever else is changed meanwhile: it is in use."""
+        for _ in range(_TRIES):
+            kept = await self.store.get(key)
+            found = state.Object.FromString(kept.value) if kept else state.Object()
+            if kept is None or not found.compute_pool.suspended:
+                return
+            found.compute_pool.suspended = False
+            held = Compare(key, mod_revision=kept.mod_revision)
+            if (await self.store.txn([held], [Put(key, found.SerializeToString())])).succeeded:
+                return
+        raise Conflict("The pool changed too often.")
 
     async def _is_used(self, found: state.Object) -> bool:
         if found.WhichOneof("body") == "compute_pool":

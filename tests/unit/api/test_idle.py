@@ -97,6 +97,26 @@ async def test_a_service_created_at_that_very_moment_keeps_its_pool_awake():
     assert not (await world.found("compute_pool", POOL)).compute_pool.suspended
 
 
+async def test_a_pool_that_is_altered_while_it_is_woken_again_wakes_all_the_same():
+    world = World()
+    await world.pool()
+    plain = world.api.txn
+    meanwhile = [world.service(), world.pool(suspended=True, max_nodes=7)]
+
+    async def txn(*arguments: object) -> TxnResult:
+        world.api.txn = plain
+        if meanwhile:
+            await meanwhile.pop(0)
+            world.api.txn = txn  # type: ignore[method-assign]
+        return await plain(*arguments)  # type: ignore[arg-type]
+
+    world.api.txn = txn  # type: ignore[method-assign]
+    assert not await world.idle.suspend(POOL)
+    pool = (await world.found("compute_pool", POOL)).compute_pool
+    assert not meanwhile
+    assert (pool.suspended, pool.max_nodes) == (False, 7)
+
+
 async def test_a_service_that_was_called_meanwhile_stays_awake():
     world = World()
     await world.service()
