@@ -74,6 +74,11 @@ async def _service_lines(
             names = [column.name for column in shown.columns]
             containers = [row[names.index("container_name")] for row in shown.rows]
             container = next((name for name in containers if name), "")
+            if not container:
+                raise click.ClickException(
+                    f"{service} has no containers now; SHOW SERVICES says why. "
+                    "Name one with --container for what it said before."
+                )
         arguments = ", ".join(_literal(text) for text in (service, instance, container))
         result = await session.execute(f"SELECT SYSTEM$GET_SERVICE_LOGS({arguments}, {lines})")
         return str(result.rows[0][0]).rstrip("\n")

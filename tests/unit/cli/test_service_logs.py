@@ -1,0 +1,32 @@
+"""`snowcave logs` of a service."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from snowcave.cli import logs as command
+from snowcave.cli.session import Result
+
+
+class WithoutContainers:
+    async def execute(self, sql: str) -> Result:
+        assert sql == "SHOW SERVICE CONTAINERS IN SERVICE d.s.x"
+        return Result()
+
+
+@asynccontextmanager
+async def opened(*_: object) -> AsyncGenerator[WithoutContainers]:
+    yield WithoutContainers()
+
+
+def test_a_service_without_containers_is_said_to_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "open_session", opened)
+    arguments = ["--home", str(tmp_path), "--password", "p", "d.s.x"]
+    result = CliRunner().invoke(command.logs, arguments)
+    assert result.exit_code == 1
+    assert "d.s.x has no containers now" in result.output
