@@ -117,6 +117,14 @@ def test_a_column_may_be_headed_like_the_clock_that_it_shows(
     assert None not in sql.row(statement)
 
 
+def test_a_default_is_described_by_the_clock_that_it_was_given(sql: Sql) -> None:
+    sql.rows(
+        "CREATE TABLE t (d DATE DEFAULT CURRENT_DATE, m TIMESTAMP_LTZ DEFAULT CURRENT_TIMESTAMP)"
+    )
+    defaults = [row[4] for row in sql.rows("DESC TABLE t")]
+    assert defaults == ["CURRENT_DATE", "CURRENT_TIMESTAMP"]
+
+
 def test_quoted_names_of_functions(sql: Sql) -> None:
     sql.rows("CREATE FUNCTION addone(x INT) RETURNS INT AS 'x + 1'")
     assert sql.row("""SELECT "ADDONE"(1), "ABS"(-1)""") == (2, 1)

@@ -30,9 +30,12 @@ def quote_reserved(translated: Expr) -> Expr:
 
 
 def call_the_clock(translated: Expr) -> Expr:
-    """DuckDB takes a bare CURRENT_DATE for a column, where one of the result has that name."""
+    """DuckDB takes a bare CURRENT_DATE for a column, where one of the result has that name.
+
+    Defaults of columns, which DESCRIBE shows, stay as they are.
+    """
     for node in list(translated.find_all(*_CLOCKS)):
-        if not node.this:
+        if not node.this and node.find_ancestor(exp.Select):
             node.replace(exp.Anonymous(this=_CLOCKS[type(node)]))
     return translated
 
