@@ -42,9 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def answered(
-    connector: Connector, cave: Snowcave, families: list[Family], files: Path
-) -> Answers:
+def answered(connector: Connector, cave: Snowcave, families: list[Family], files: Path) -> Answers:
     order = {
         "connect": cave.api(),
         "families": [
