@@ -45,6 +45,13 @@ class Kept:
     ran: bool | None = None
 
 
+def _checked(query_id: str) -> str:
+    """As the name of a file."""
+    if not _ID.match(query_id):
+        raise rewrite.missing_result(query_id)
+    return query_id
+
+
 class ResultStore:
     """Blocking and safe from several threads."""
 
@@ -73,7 +80,7 @@ class ResultStore:
 
         `owner`: uid of the user whose result it is. `tentative`: `answered` shall not know of it.
         """
-        path = self._path(query_id)
+        name = _checked(query_id)
         if table.nbytes <= self._settings.small_bytes:
             small = reply or pb.ExecuteReply(columns=columns)
             if not small.arrow_stream:
@@ -86,6 +93,7 @@ class ResultStore:
         if reply is not None and not tentative:
             metadata[_REPLY] = base64.b64encode(reply.SerializeToString())
         schema = table.schema.with_metadata(metadata)
+        path = self._folder / (name + _SUFFIX)
         temporary = path.with_suffix(".part")
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             writer.write_table(table.cast(schema), max_chunksize=self._settings.batch_rows)
@@ -194,9 +202,7 @@ class ResultStore:
         return self._clock.now().timestamp()
 
     def _path(self, query_id: str) -> Path:
-        if not _ID.match(query_id):
-            raise rewrite.missing_result(query_id)
-        return self._folder / (query_id + _SUFFIX)
+        return self._folder / (_checked(query_id) + _SUFFIX)
 
     def _remember(self, query_id: str, kept: Kept) -> None:
         """With the lock held."""

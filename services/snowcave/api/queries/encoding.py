@@ -24,6 +24,8 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _TIMESTAMPS = ("timestamp_ntz", "timestamp_ltz", "timestamp_tz")
 # timestamp_tz carries minutes east of UTC, shifted so that they are never negative.
 _OFFSET_BASE = 1440
+# Values that are sooner written one by one.
+_FEW = 50
 
 
 def read_stream(stream: bytes) -> pa.Table:
@@ -73,6 +75,8 @@ def column_texts(values: pa.ChunkedArray, column: warehouse.ColumnType) -> list[
 
 
 def _plain(values: pa.ChunkedArray) -> list[Cell]:
+    if len(values) <= _FEW and pa.types.is_integer(values.type):
+        return [None if v is None else str(v) for v in values.to_pylist()]
     if not pa.types.is_string(values.type):
         values = _compute.cast(values, pa.string())
     return values.to_pylist()
