@@ -39,7 +39,8 @@ def mounts(**places: str) -> str:
 
 
 def sql_with(name: str, container: str, volumes: str) -> str:
-    return service_sql(name, container, f"{PUBLIC}  volumes:\n{volumes}")
+    sql = service_sql(name, container, f"{PUBLIC}  volumes:\n{volumes}")
+    return sql.replace("wide_pool", "storage_pool")
 
 
 def check(session: Any, service: str, *checks: list[Any]) -> list[Any]:
@@ -59,9 +60,23 @@ def execute(session: Any, sql: str) -> Any:
     return session.cursor().execute(sql).fetchall()
 
 
+@pytest.fixture(scope="module")
+def storage_pool(tutorial: Snowcave, session: Any) -> Generator[None]:
+    """Two nodes with room: what is on one of them can move to the other."""
+    with tutorial.connect() as admin:
+        pool = "MIN_NODES=2 MAX_NODES=2 INSTANCE_FAMILY=CPU_X64_S"
+        execute(admin, f"CREATE COMPUTE POOL storage_pool {pool}")
+        execute(admin, "GRANT USAGE, MONITOR ON COMPUTE POOL storage_pool TO ROLE test_role")
+        try:
+            yield
+        finally:
+            execute(admin, "ALTER COMPUTE POOL storage_pool STOP ALL")
+            execute(admin, "DROP COMPUTE POOL storage_pool")
+
+
 @pytest.fixture
-def dropped(session: Any, others: Any) -> Generator[list[str]]:
-    """Services to drop afterwards. WIDE_POOL is there."""
+def dropped(session: Any, storage_pool: None) -> Generator[list[str]]:
+    """Services to drop afterwards."""
     made: list[str] = []
     yield made
     for name in made:
@@ -193,7 +208,7 @@ def test_a_block_volume_moves_from_a_node_that_is_cut_off(
     finally:
         asyncio.run(healed(heal))
     assert fault.happened(view)
-    until(lambda: len(rows(session, "SHOW NODES IN COMPUTE POOL wide_pool")) == 2, SETTLED)
+    until(lambda: len(rows(session, "SHOW NODES IN COMPUTE POOL storage_pool")) == 2, SETTLED)
 
 
 def containers_of(cave: Snowcave, instance: str) -> list[str]:
