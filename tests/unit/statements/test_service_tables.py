@@ -17,7 +17,6 @@ from tests.kit.sql_engine import HERE, sql_session
 from tests.kit.statements import Account, open_account
 
 SPEC = "spec: {containers: [{name: main, image: /d/public/r/echo}]}"
-NOW = datetime.now(UTC).replace(tzinfo=None)
 
 
 @pytest_asyncio.fixture
@@ -47,7 +46,7 @@ def event(
         "snow.service.container.name": "main",
     }
     return {
-        "timestamp": NOW - age,
+        "timestamp": datetime.now(UTC).replace(tzinfo=None) - age,
         "service": service,
         "instance_id": 0,
         "record_type": kind,

@@ -32,10 +32,11 @@ def quote_reserved(translated: Expr) -> Expr:
 def call_the_clock(translated: Expr) -> Expr:
     """DuckDB takes a bare CURRENT_DATE for a column, where one of the result has that name.
 
-    Defaults of columns, which DESCRIBE shows, stay as they are.
+    Defaults of columns, which DESCRIBE shows, stay as they are; so does SYSDATE, which is the time in UTC.
     """
     for node in list(translated.find_all(*_CLOCKS)):
-        if not node.this and node.find_ancestor(exp.Select):
+        plain = not node.this and not node.args.get("sysdate")
+        if plain and node.find_ancestor(exp.Select):
             node.replace(exp.Anonymous(this=_CLOCKS[type(node)]))
     return translated
 
