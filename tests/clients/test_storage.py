@@ -70,8 +70,12 @@ def storage_pool(tutorial: Snowcave, session: Any) -> Generator[None]:
         try:
             yield
         finally:
+            nodes = rows(admin, "SHOW NODES IN COMPUTE POOL storage_pool")
             execute(admin, "ALTER COMPUTE POOL storage_pool STOP ALL")
             execute(admin, "DROP COMPUTE POOL storage_pool")
+            # Other tests take note of every process.
+            agents = {f"agent-{node['name']}" for node in nodes}
+            until(lambda: not agents & tutorial.pids().keys(), SETTLED)
 
 
 @pytest.fixture
