@@ -19,6 +19,7 @@ from tests.kit.clients import (
     PLACE,
     SETUP,
     Fleet,
+    call,
     endpoint,
     ingress_host,
     probe_container,
@@ -35,6 +36,7 @@ from tests.kit.mesh import (
     clean_environment,
     leftovers,
     running_mesh,
+    until,
 )
 from tests.kit.strange_input import HALF, Outcome, send_everywhere
 
@@ -132,10 +134,13 @@ def fleet(tutorial: Snowcave, session: Any, others: Any) -> Fleet:
     others.cursor().execute(strange)
     wait_ready(session, "probe", "twins")
     wait_ready(others, "stranger")
-    return Fleet(
+    made = Fleet(
         cave=tutorial,
         session=session,
         token=session.rest.token,
         probe=ingress_host(session, "probe"),
         stranger=ingress_host(others, "stranger"),
     )
+    # Without a probe a container is READY when it runs, which is before its program listens.
+    until(lambda: call(made.probe, token=made.token).status == 200, 30)
+    return made

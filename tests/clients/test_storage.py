@@ -39,7 +39,10 @@ def mounts(**places: str) -> str:
 
 
 def sql_with(name: str, container: str, volumes: str) -> str:
-    sql = service_sql(name, container, f"{PUBLIC}  volumes:\n{volumes}")
+    return in_pool(service_sql(name, container, f"{PUBLIC}  volumes:\n{volumes}"))
+
+
+def in_pool(sql: str) -> str:
     return sql.replace("wide_pool", "storage_pool")
 
 
@@ -292,7 +295,8 @@ def test_secrets_are_files_that_follow_and_variables_that_stay(session: Any, dro
         "      envVarName: API_KEY\n"
         "      secretKeyRef: secret_string\n"
     )
-    execute(session, service_sql("confidant", probe_container(more=PROBE + secrets), PUBLIC))
+    made = service_sql("confidant", probe_container(more=PROBE + secrets), PUBLIC)
+    execute(session, in_pool(made))
     wait_settled(session, "confidant")
     user, password, environment = check(
         session,
