@@ -84,8 +84,16 @@ def _run(seed: int, scenario: Callable[[random.Random], Awaitable[T]]) -> T:
     except BaseExceptionGroup as group:
         raise _first(group) from None
     finally:
+        # First the tasks: a generator that one of them is inside of cannot be closed by anyone else.
+        loop.run_until_complete(_end(asyncio.all_tasks(loop)))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _first(error: BaseException) -> BaseException:
