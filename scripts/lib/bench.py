@@ -9,6 +9,7 @@ import ast
 import asyncio
 import importlib
 import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("name", nargs="?")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--rounds", type=int, default=_LEAST_ROUNDS)
+    parser.add_argument("--long", action="store_true", help="also what takes minutes")
     options = parser.parse_args()
     known = names()
     if options.list or not options.name:
@@ -61,6 +63,8 @@ def main() -> None:
     if options.name not in known:
         sys.exit(f"There is no benchmark {options.name}. There are: {', '.join(known)}")
     module = importlib.import_module(f"scripts.bench_parts.{options.name}")
+    if options.long:
+        os.environ["SNOWCAVE_BENCH_LONG"] = "1"
     print(
         f"Python {platform.python_version()}, {platform.system()} {platform.release()}", flush=True
     )

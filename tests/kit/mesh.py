@@ -144,22 +144,22 @@ CONNECTOR_PACKAGES = ROOT / ".venvs/connector4/lib/python3.11/site-packages"
 ECHO_COMMAND = 'CMD ["/usr/bin/python3", "/app/echo_service.py"]'
 
 
-def build_echo(folder: Path, *files: str, packages: Sequence[str] = ()) -> Path:
-    """The tutorial's image as a root file system, of Debian `packages`; more `files` as LOCAL:/inside."""
-    tar = folder / "echo.tar"
-    service = ROOT / "deploy/images/echo/echo_service.py"
+def build_image(tar: Path, packages: Sequence[str], files: Sequence[str]) -> Path:
+    """A root file system of Debian packages and of files, as LOCAL:/inside."""
     run(
         sys.executable,
         str(ROOT / "deploy/images/rootfs.py"),
         str(tar),
-        *(word for package in ("python3", *packages) for word in ("--package", package)),
-        *(
-            word
-            for file in (f"{service}:/app/echo_service.py", *files)
-            for word in ("--file", file)
-        ),
+        *(word for package in packages for word in ("--package", package)),
+        *(word for file in files for word in ("--file", file)),
     )
     return tar
+
+
+def build_echo(folder: Path, *files: str, packages: Sequence[str] = ()) -> Path:
+    """The tutorial's image as a root file system, of Debian `packages`; more `files` as LOCAL:/inside."""
+    service = f"{ROOT / 'deploy/images/echo/echo_service.py'}:/app/echo_service.py"
+    return build_image(folder / "echo.tar", ["python3", *packages], [service, *files])
 
 
 def until(look: Any, seconds: float = 60.0) -> Any:
