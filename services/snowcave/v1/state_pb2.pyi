@@ -714,7 +714,7 @@ class Grant(_message.Message):
     def __init__(self, grantee_kind: _Optional[str] = ..., grantee: _Optional[int] = ..., domain: _Optional[str] = ..., securable: _Optional[int] = ..., privilege: _Optional[str] = ..., grant_option: _Optional[bool] = ..., granted_by: _Optional[int] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service_role: _Optional[str] = ..., future_in: _Optional[str] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("id", "user", "user_name", "role", "warehouse", "database", "schema", "parameters", "client_app", "client_version", "created_on", "expires_on", "last_query_id", "secondary_roles", "role_restriction")
+    __slots__ = ("id", "user", "user_name", "role", "warehouse", "database", "schema", "parameters", "client_app", "client_version", "created_on", "expires_on", "last_query_id", "secondary_roles", "role_restriction", "called_service")
     class ParametersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -737,6 +737,7 @@ class Session(_message.Message):
     LAST_QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     SECONDARY_ROLES_FIELD_NUMBER: _ClassVar[int]
     ROLE_RESTRICTION_FIELD_NUMBER: _ClassVar[int]
+    CALLED_SERVICE_FIELD_NUMBER: _ClassVar[int]
     id: int
     user: int
     user_name: str
@@ -752,10 +753,11 @@ class Session(_message.Message):
     last_query_id: str
     secondary_roles: str
     role_restriction: int
-    def __init__(self, id: _Optional[int] = ..., user: _Optional[int] = ..., user_name: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_query_id: _Optional[str] = ..., secondary_roles: _Optional[str] = ..., role_restriction: _Optional[int] = ...) -> None: ...
+    called_service: int
+    def __init__(self, id: _Optional[int] = ..., user: _Optional[int] = ..., user_name: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_query_id: _Optional[str] = ..., secondary_roles: _Optional[str] = ..., role_restriction: _Optional[int] = ..., called_service: _Optional[int] = ...) -> None: ...
 
 class SessionToken(_message.Message):
-    __slots__ = ("kind", "session", "user", "expires_on", "transfer")
+    __slots__ = ("kind", "session", "user", "expires_on", "transfer", "host", "role", "service")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[SessionToken.Kind]
@@ -764,23 +766,37 @@ class SessionToken(_message.Message):
         ISSUED: _ClassVar[SessionToken.Kind]
         SERVICE: _ClassVar[SessionToken.Kind]
         TRANSFER: _ClassVar[SessionToken.Kind]
+        OAUTH: _ClassVar[SessionToken.Kind]
+        BROWSER: _ClassVar[SessionToken.Kind]
+        CALLER: _ClassVar[SessionToken.Kind]
+        SPENT: _ClassVar[SessionToken.Kind]
     KIND_UNSPECIFIED: SessionToken.Kind
     SESSION: SessionToken.Kind
     MASTER: SessionToken.Kind
     ISSUED: SessionToken.Kind
     SERVICE: SessionToken.Kind
     TRANSFER: SessionToken.Kind
+    OAUTH: SessionToken.Kind
+    BROWSER: SessionToken.Kind
+    CALLER: SessionToken.Kind
+    SPENT: SessionToken.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_ON_FIELD_NUMBER: _ClassVar[int]
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
     kind: SessionToken.Kind
     session: int
     user: int
     expires_on: _timestamp_pb2.Timestamp
     transfer: Transfer
-    def __init__(self, kind: _Optional[_Union[SessionToken.Kind, str]] = ..., session: _Optional[int] = ..., user: _Optional[int] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, _Mapping]] = ...) -> None: ...
+    host: str
+    role: int
+    service: int
+    def __init__(self, kind: _Optional[_Union[SessionToken.Kind, str]] = ..., session: _Optional[int] = ..., user: _Optional[int] = ..., expires_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, _Mapping]] = ..., host: _Optional[str] = ..., role: _Optional[int] = ..., service: _Optional[int] = ...) -> None: ...
 
 class Transfer(_message.Message):
     __slots__ = ("stage", "prefix", "upload", "overwrite")
