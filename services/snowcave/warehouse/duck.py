@@ -51,7 +51,7 @@ class DuckEngine:
         self._duck = self._snow.duck_conn
         self._tune(settings, folder)
         macros.create(self._duck)
-        self._rooms = Rooms(self._duck, databases, graves)
+        self._rooms = Rooms(self._duck, databases, graves, patience=settings.move_patience)
         self._rooms.open()
         event_table.create_views(self._duck, folder)
         self._lock_down([databases, graves, stages, folder / "spill", folder / "events", *folders])

@@ -6,6 +6,8 @@ comes back. Every call may be repeated, also after a crash between two of its st
 """
 
 import os
+import shutil
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,13 +31,19 @@ _MARKS = "_fs_information_schema._sc_rooms"
 _KEPT = "KEPT"
 # fakesnow's and our own.
 _OURS = "_fs_information_schema"
+# Seconds between two looks at who still uses a database that is to move.
+_LOOK_AGAIN = 0.002
 
 
 class Rooms:
     """Blocks; belongs on the engine's threads, one call at a time."""
 
-    def __init__(self, duck: duckdb.DuckDBPyConnection, databases: Path, graves: Path) -> None:
+    def __init__(
+        self, duck: duckdb.DuckDBPyConnection, databases: Path, graves: Path, *, patience: float
+    ) -> None:
+        """`patience`: seconds that what uses a database has to let go of it when it moves."""
         self._duck = duck
+        self._patience = patience
         self._databases = databases
         self._graves = graves
 
@@ -223,6 +231,9 @@ class Rooms:
                 duck.execute(f"ATTACH {literal(str(self._file(name)))} AS {quoted(name)}")
             except duckdb.BinderException as error:
                 raise ObjectExists(name) from error
+            except duckdb.ResourceInUseException as error:
+                # A transaction reads what stood under the name before.
+                raise Unavailable(f"Database {name} is in use by a transaction.") from error
             self._forget_views(duck, name)
             duck.execute(for_database(info_schema.per_db_creation_sql(MARK), name))
             duck.execute(for_database(fakesnow_macros.creation_sql(MARK), name))
@@ -244,25 +255,45 @@ class Rooms:
             duck.execute(f"DROP VIEW IF EXISTS {quoted(name)}.{_OURS}.{quoted(view)} CASCADE")
 
     def _detach(self, name: str) -> None:
-        """Everything is in the file itself then. Raises Unavailable while a transaction uses it."""
-        file = self._file(name)
+        """Everything is in the file itself then. Raises Unavailable while a transaction has changed it.
+
+        Statements that were under way have ended, too. What has it open for longer is a transaction that
+        only reads: it keeps what it has (see `_move`).
+        """
+        file, deadline = self._file(name), time.monotonic() + self._patience
         with self._duck.cursor() as duck:
+            self._checkpoint(duck, name, deadline)
+            duck.execute(f"DETACH {quoted(name)}")
+        # DuckDB tells nobody when the last reader of what is detached has gone, and attaches no file twice.
+        while _is_open(file) and time.monotonic() < deadline:
+            time.sleep(_LOOK_AGAIN)
+
+    def _checkpoint(self, duck: duckdb.DuckDBPyConnection, name: str, deadline: float) -> None:
+        """Raises Unavailable where a transaction keeps it from that until the deadline."""
+        while True:
             try:
                 duck.execute(f"CHECKPOINT {quoted(name)}")
+                return
             except duckdb.TransactionException as error:
-                raise Unavailable(f"Database {name} is in use by a transaction.") from error
-            duck.execute(f"DETACH {quoted(name)}")
-            # A transaction that is under way keeps the file, and would write to it wherever it is by then.
-            if _is_open(file):
-                duck.execute(f"ATTACH {literal(str(file))} AS {quoted(name)}")
-                raise Unavailable(f"Database {name} is in use by a transaction.")
+                if time.monotonic() >= deadline:
+                    raise Unavailable(f"Database {name} is in use by a transaction.") from error
+            time.sleep(_LOOK_AGAIN)
 
     def _move(self, old: Path, new: Path) -> None:
-        """The log is empty after a checkpoint; one of an earlier file must not stay beside the new one."""
+        """The log is empty after a checkpoint; one of an earlier file must not stay beside the new one.
+
+        A transaction that still reads the old file keeps it to itself: nobody will write to what it reads.
+        """
         _log_of(new).unlink(missing_ok=True)
         if _log_of(old).exists():
             _log_of(old).rename(_log_of(new))
-        old.rename(new)
+        if _is_open(old):
+            copy = new.with_name(f".{new.name}")
+            shutil.copyfile(old, copy)
+            copy.rename(new)
+            old.unlink()
+        else:
+            old.rename(new)
 
     @contextmanager
     def _opened(self, file: Path) -> Generator[Place]:

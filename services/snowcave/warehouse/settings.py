@@ -19,6 +19,8 @@ class EngineSettings:
     spill_limit: str = "20GB"
     # How often a write that lost to another one is run again before the client is told.
     conflict_retries: int = 20
+    # How long a DROP or RENAME of a database waits for the statements that use it.
+    move_patience: float = 2.0
     # Pause between two attempts to interrupt a statement that was cancelled.
     interrupt_every: float = 0.05
 

@@ -1,7 +1,9 @@
 """Rooms of databases and schemas: renamed, set aside, brought back, and told apart by their objects' uids."""
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -19,8 +21,10 @@ class Home:
         self.folder = folder
         self.open()
 
-    def open(self) -> None:
-        self.engine = DuckEngine(self.folder, self.folder / "stages", EngineSettings())
+    def open(self, patience: float = 0.2) -> None:
+        self.engine = DuckEngine(
+            self.folder, self.folder / "stages", EngineSettings(move_patience=patience)
+        )
 
     def again(self) -> None:
         self.engine.close()
@@ -196,3 +200,50 @@ def test_a_database_that_a_transaction_uses_moves_when_it_has_ended(
     move()
     home.engine.create_database("E", replace=False, uid=D)
     assert home.sql("SELECT count(*) FROM E.S.t") == [(3,)]
+
+
+@pytest.mark.parametrize("change", ["rename", "drop"])
+def test_a_database_moves_from_under_a_transaction_that_only_reads(
+    home: Home, change: str
+) -> None:
+    reader = home.engine._duck.cursor()  # pyright: ignore[reportPrivateUsage]
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM D.S.t").fetchall() == [(2,)]
+    if change == "drop":
+        home.engine.drop_database("D", uid=D)
+    home.engine.create_database("E", replace=False, uid=D)
+    home.sql("INSERT INTO E.S.t (x) VALUES (9)")
+    # What is new under the old name waits for the reader, and then comes.
+    with pytest.raises(Unavailable):
+        home.engine.create_database("D", replace=False, uid=OTHER)
+    reader.execute("COMMIT")
+    reader.close()
+    home.engine.create_database("D", replace=False, uid=OTHER)
+    home.again()
+    assert home.sql("SELECT count(*) FROM E.S.t") == [(3,)]
+    assert home.sql(
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'D' AND table_name = 't'"
+    ) == [(0,)]
+
+
+def test_a_database_moves_while_statements_that_read_it_come_and_go(home: Home) -> None:
+    home.engine.close()
+    home.open(patience=60)
+    ended = Event()
+
+    def read() -> None:
+        with home.engine._duck.cursor() as duck:  # pyright: ignore[reportPrivateUsage]
+            while not ended.is_set():
+                duck.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
+
+    with ThreadPoolExecutor() as threads:
+        readers = [threads.submit(read) for _ in range(2)]
+        try:
+            for _ in range(8):
+                home.engine.drop_database("D", uid=D)
+                home.engine.create_database("D", replace=False, uid=D)
+        finally:
+            ended.set()
+        for reader in readers:
+            reader.result(timeout=30)
+    holds_everything(home, "D.S")
