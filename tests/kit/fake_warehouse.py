@@ -25,6 +25,7 @@ from snowcave.api.contract import (
     status,
 )
 from snowcave.api.queries.encoding import read_stream, write_stream
+from snowcave.api.sql import tree
 from snowcave.model.errors import Conflict, ObjectNotFound, QueryCancelled
 from snowcave.model.keys import Role
 from snowcave.runtime.grpc import serve
@@ -217,3 +218,8 @@ class FakeRunner:
                 raise ZeroDivisionError
             case _:
                 return ToWarehouse(sql, context, bindings=query.bindings)
+
+    async def perform(
+        self, statement: tree.Statement, context: SessionContext, query: QueryHandle
+    ) -> Done:
+        return Done(status(type(statement).__name__), context)

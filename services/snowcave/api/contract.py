@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from snowcave.api.sql import tree
 from snowcave.v1 import stages_pb2, state_pb2, warehouse_pb2
 
 Cell = str | int | float | bool | datetime | None
@@ -159,6 +160,12 @@ Outcome = Done | ToWarehouse
 class StatementRunner(Protocol):
     async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
         """Raises SnowcaveError."""
+        ...
+
+    async def perform(
+        self, statement: tree.Statement, context: SessionContext, query: QueryHandle
+    ) -> Done:
+        """A statement that came as a value, not as a text. Raises SnowcaveError."""
         ...
 
 

@@ -45,6 +45,8 @@ class Answering:
     async def answer(self, running: Running) -> Answer:
         """Raises SnowcaveError, and Outdated where a tentative one is not for running twice."""
         statement = running.statement
+        if statement.parsed is not None:
+            return await self._step(statement, running.handle)
         parts = pipes.steps(statement.sql)
         if len(parts) == 1:
             return await self._step(statement, running.handle)
@@ -72,7 +74,11 @@ class Answering:
         )
 
     async def _step(self, statement: Statement, handle: QueryHandle) -> Answer:
-        outcome = await self._runner.run(statement.sql, statement.context.copy(), handle)
+        context = statement.context.copy()
+        if statement.parsed is not None:
+            done = await self._runner.perform(statement.parsed, context, handle)
+            return await self._own(statement, done)
+        outcome = await self._runner.run(statement.sql, context, handle)
         match outcome:
             case Done():
                 return await self._own(statement, outcome)
@@ -118,7 +124,7 @@ class Answering:
                 log.info("result_not_kept", error=error.message)
         return Answer(
             query_id=statement.query_id,
-            context=done.context,
+            context=statement.context if statement.apart else done.context,
             columns=columns,
             table=table,
             total=table.num_rows,

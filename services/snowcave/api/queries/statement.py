@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from snowcave.api.contract import QueryHandle, SessionContext
 from snowcave.api.queries.answer import Outcome
+from snowcave.api.sql import tree
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2 as warehouse_v1
@@ -29,6 +30,10 @@ class Statement:
     request_id: str = ""
     bindings: tuple[warehouse_v1.Binding, ...] = ()
     describe_only: bool = False
+    # Came as a value; `sql` is how it is recorded.
+    parsed: tree.Statement | None = None
+    # Leaves the session's role, database and the like as they were.
+    apart: bool = False
     # Spares looking the session up once more where the statement ends.
     seen: Seen | None = None
     # Of a tentative one, whose `seen` is what this replica remembers: the same with its session looked up, or

@@ -239,6 +239,11 @@ class Runner:
         if query.describe_only and not isinstance(statement, (tree.Show, tree.Describe)):
             # Nothing is done for a client that only asks what the columns would be.
             return Done(Rows(()), context)
+        return await self.perform(statement, context, query)
+
+    async def perform(
+        self, statement: tree.Statement, context: SessionContext, query: QueryHandle
+    ) -> Done:
         kind = SELECT_STATEMENT if isinstance(statement, _QUERIES) else 0
         handler = handler_of(statement)
 
