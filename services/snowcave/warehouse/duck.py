@@ -17,6 +17,7 @@ from fakesnow.instance import FakeSnow
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import event_table, macros, owners
 from snowcave.warehouse.plans import Definitions, Plans
+from snowcave.warehouse.room_files import RoomFiles
 from snowcave.warehouse.rooms import Rooms
 from snowcave.warehouse.session import DuckSession
 from snowcave.warehouse.settings import EngineSettings
@@ -51,7 +52,8 @@ class DuckEngine:
         self._duck = self._snow.duck_conn
         self._tune(settings, folder)
         macros.create(self._duck)
-        self._rooms = Rooms(self._duck, databases, graves, patience=settings.move_patience)
+        files = RoomFiles(self._duck, databases, graves, patience=settings.move_patience)
+        self._rooms = Rooms(self._duck, files)
         self._rooms.open()
         event_table.create_views(self._duck, folder)
         self._lock_down([databases, graves, stages, folder / "spill", folder / "events", *folders])

@@ -5,52 +5,40 @@ wanted under another name moves, one that is dropped is set aside under its uid,
 comes back. Every call may be repeated, also after a crash between two of its steps.
 """
 
-import os
-import shutil
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 import duckdb
 from fakesnow import info_schema
 from fakesnow import macros as fakesnow_macros
 
-from snowcave.model.errors import ObjectExists, ObjectNotFound, Unavailable
+from snowcave.model.errors import ObjectNotFound
 from snowcave.warehouse import information_schema, objects
 from snowcave.warehouse.copying import Place, copy_schema, repoint_defaults
 from snowcave.warehouse.naming import MARK, for_database
-from snowcave.warehouse.objects import literal, quoted
+from snowcave.warehouse.objects import quoted
+from snowcave.warehouse.room_files import RoomFiles
 
-_SUFFIX = ".db"
-_LOG = ".wal"
 _MARKS = "_fs_information_schema._sc_rooms"
 # The one schema of a file that a schema is set aside in.
 _KEPT = "KEPT"
 # fakesnow's and our own.
 _OURS = "_fs_information_schema"
-# Seconds between two looks at who still uses a database that is to move.
-_LOOK_AGAIN = 0.002
 
 
 class Rooms:
     """Blocks; belongs on the engine's threads, one call at a time."""
 
-    def __init__(
-        self, duck: duckdb.DuckDBPyConnection, databases: Path, graves: Path, *, patience: float
-    ) -> None:
-        """`patience`: seconds that what uses a database has to let go of it when it moves."""
+    def __init__(self, duck: duckdb.DuckDBPyConnection, files: RoomFiles) -> None:
         self._duck = duck
-        self._patience = patience
-        self._databases = databases
-        self._graves = graves
+        self._files = files
 
     def open(self) -> None:
         """Attach every database that has a file."""
-        for file in sorted(self._databases.glob("*" + _SUFFIX)):
-            self._attach(unquote(file.name.removesuffix(_SUFFIX)))
+        for name in self._files.names():
+            self._attach(name)
 
     # ------------------------------------------------------------ databases
 
@@ -75,12 +63,12 @@ class Rooms:
     def _bring_database(self, name: str, uid: int) -> None:
         """From another name, from where it was set aside, or new."""
         now = self._database_of(uid) if uid else None
-        grave = self._grave("database", uid)
+        grave = self._files.grave("database", uid)
         if now is not None:
-            self._detach(now)
-            self._move(self._file(now), self._file(name))
+            self._files.detach(now)
+            self._files.move(self._files.of(now), self._files.of(name))
         elif uid and grave.exists():
-            self._move(grave, self._file(name))
+            self._files.move(grave, self._files.of(name))
         self._attach(name)
 
     def drop_database(self, name: str, *, uid: int) -> None:
@@ -93,13 +81,13 @@ class Rooms:
             self._put_away(name, uid)
 
     def _put_away(self, name: str, uid: int) -> None:
-        self._detach(name)
-        self._move(self._file(name), self._grave("database", uid))
+        self._files.detach(name)
+        self._files.move(self._files.of(name), self._files.grave("database", uid))
 
     def _delete(self, name: str) -> None:
         with self._duck.cursor() as duck:
             duck.execute(f"DETACH {quoted(name)}")
-        _unlink(self._file(name))
+        self._files.unlink(self._files.of(name))
 
     # ------------------------------------------------------------ schemas
 
@@ -121,7 +109,7 @@ class Rooms:
 
     def _bring_schema(self, place: Place, uid: int) -> None:
         now = self._schema_of(uid) if uid else None
-        grave = self._grave("schema", uid)
+        grave = self._files.grave("schema", uid)
         if now is not None:
             with self._transaction() as duck:
                 duck.execute(f"CREATE SCHEMA {place.sql}")
@@ -132,11 +120,11 @@ class Rooms:
             if now.database != place.database:
                 self._drop_schema(now)
         elif uid and grave.exists():
-            with self._opened(grave) as kept, self._transaction() as duck:
+            with self._kept(grave) as kept, self._transaction() as duck:
                 duck.execute(f"CREATE SCHEMA {place.sql}")
                 copy_schema(duck, kept, place)
                 self._write_mark(duck, place, uid)
-            _unlink(grave)
+            self._files.unlink(grave)
         else:
             with self._transaction() as duck:
                 duck.execute(f"CREATE SCHEMA IF NOT EXISTS {place.sql}")
@@ -154,15 +142,15 @@ class Rooms:
 
     def _put_schema_away(self, place: Place, uid: int) -> None:
         """The copy is whole before it has its name, and has its name before the schema goes."""
-        grave = self._grave("schema", uid)
+        grave = self._files.grave("schema", uid)
         unready = grave.with_name(f".{grave.name}")
-        _unlink(unready)
-        with self._opened(unready) as kept, self._transaction() as duck:
+        self._files.unlink(unready)
+        with self._kept(unready) as kept, self._transaction() as duck:
             duck.execute(f"CREATE SCHEMA {kept.sql}")
             duck.execute(f"CREATE SCHEMA {quoted(kept.database)}.{_OURS}")
             duck.execute(objects.creation_sql(quoted(kept.database)))
             copy_schema(duck, place, kept)
-        self._move(unready, grave)
+        self._files.move(unready, grave)
         self._drop_schema(place)
 
     def _drop_schema(self, place: Place) -> None:
@@ -181,7 +169,7 @@ class Rooms:
     def forget(self, uid: int) -> None:
         """What was set aside will not come back."""
         for kind in ("database", "schema"):
-            _unlink(self._grave(kind, uid))
+            self._files.unlink(self._files.grave(kind, uid))
 
     # ------------------------------------------------------------ marks
 
@@ -217,23 +205,11 @@ class Rooms:
                 return Place(database, schema)
         return None
 
-    # ------------------------------------------------------------ files
-
-    def _file(self, name: str) -> Path:
-        return self._databases / (quote(name, safe="") + _SUFFIX)
-
-    def _grave(self, kind: str, uid: int) -> Path:
-        return self._graves / f"{kind}-{uid}{_SUFFIX}"
+    # ------------------------------------------------------------ inside
 
     def _attach(self, name: str) -> None:
+        self._files.attach(name)
         with self._duck.cursor() as duck:
-            try:
-                duck.execute(f"ATTACH {literal(str(self._file(name)))} AS {quoted(name)}")
-            except duckdb.BinderException as error:
-                raise ObjectExists(name) from error
-            except duckdb.ResourceInUseException as error:
-                # A transaction reads what stood under the name before.
-                raise Unavailable(f"Database {name} is in use by a transaction.") from error
             self._forget_views(duck, name)
             duck.execute(for_database(info_schema.per_db_creation_sql(MARK), name))
             duck.execute(for_database(fakesnow_macros.creation_sql(MARK), name))
@@ -254,56 +230,11 @@ class Rooms:
         for (view,) in found:
             duck.execute(f"DROP VIEW IF EXISTS {quoted(name)}.{_OURS}.{quoted(view)} CASCADE")
 
-    def _detach(self, name: str) -> None:
-        """Everything is in the file itself then. Raises Unavailable while a transaction has changed it.
-
-        Statements that were under way have ended, too. What has it open for longer is a transaction that
-        only reads: it keeps what it has (see `_move`).
-        """
-        file, deadline = self._file(name), time.monotonic() + self._patience
-        with self._duck.cursor() as duck:
-            self._checkpoint(duck, name, deadline)
-            duck.execute(f"DETACH {quoted(name)}")
-        # DuckDB tells nobody when the last reader of what is detached has gone, and attaches no file twice.
-        while _is_open(file) and time.monotonic() < deadline:
-            time.sleep(_LOOK_AGAIN)
-
-    def _checkpoint(self, duck: duckdb.DuckDBPyConnection, name: str, deadline: float) -> None:
-        """Raises Unavailable where a transaction keeps it from that until the deadline."""
-        while True:
-            try:
-                duck.execute(f"CHECKPOINT {quoted(name)}")
-                return
-            except duckdb.TransactionException as error:
-                if time.monotonic() >= deadline:
-                    raise Unavailable(f"Database {name} is in use by a transaction.") from error
-            time.sleep(_LOOK_AGAIN)
-
-    def _move(self, old: Path, new: Path) -> None:
-        """The log is empty after a checkpoint; one of an earlier file must not stay beside the new one.
-
-        A transaction that still reads the old file keeps it to itself: nobody will write to what it reads.
-        """
-        _log_of(new).unlink(missing_ok=True)
-        if _log_of(old).exists():
-            _log_of(old).rename(_log_of(new))
-        if _is_open(old):
-            copy = new.with_name(f".{new.name}")
-            shutil.copyfile(old, copy)
-            copy.rename(new)
-            old.unlink()
-        else:
-            old.rename(new)
-
     @contextmanager
-    def _opened(self, file: Path) -> Generator[Place]:
-        name = f"_sc_{file.stem.lstrip('.').replace('-', '_')}"
-        with self._duck.cursor() as duck:
-            duck.execute(f"ATTACH {literal(str(file))} AS {quoted(name)}")
-            try:
-                yield Place(name, _KEPT)
-            finally:
-                duck.execute(f"DETACH {quoted(name)}")
+    def _kept(self, file: Path) -> Generator[Place]:
+        """Where a schema is set aside."""
+        with self._files.opened(file) as name:
+            yield Place(name, _KEPT)
 
     @contextmanager
     def _transaction(self) -> Generator[duckdb.DuckDBPyConnection]:
@@ -337,26 +268,3 @@ class Rooms:
     def _query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with self._duck.cursor() as duck:
             return duck.execute(sql, list(values)).fetchall()
-
-
-def _is_open(file: Path) -> bool:
-    """Whether this process has it open."""
-    wanted = os.path.realpath(file)
-    return any(_target(link) == wanted for link in Path("/proc/self/fd").iterdir())
-
-
-def _target(link: Path) -> str:
-    try:
-        return os.readlink(link)
-    except FileNotFoundError:
-        return ""
-
-
-def _log_of(file: Path) -> Path:
-    return file.with_name(file.name + _LOG)
-
-
-def _unlink(file: Path) -> None:
-    """The log first: a file without its log opens, a log without its file would spoil the next one."""
-    _log_of(file).unlink(missing_ok=True)
-    file.unlink(missing_ok=True)
