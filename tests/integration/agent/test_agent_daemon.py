@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -25,11 +24,13 @@ from snowcave.v1 import nodes_pb2 as nodes
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1.nodes_pb2_grpc import AgentServiceStub
 from tests.kit.agent_node import NODE, assignment, spec
+from tests.kit.daemons import free_port_base
 from tests.kit.docker_engine import PrivateDocker, private_docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-_SECOND = os.getpid() % 200
+# Below what meshes and other tests choose from, which may be running beside this one.
+_SECOND = os.getpid() % 100
 PLAN = AddressPlan(
     underlay=f"10.{20 + _SECOND}.0.0/16",
     instances="10.244.0.0/16",
@@ -88,12 +89,6 @@ class Place:
         return daemon.wait(30)
 
 
-def _free_port_base() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1] // 2 + 10_000
-
-
 def _link(namespace: str) -> str:
     name = f"sct{os.getpid()}"
     for command in (
@@ -112,7 +107,7 @@ def _link(namespace: str) -> str:
 def place(tmp_path: Path) -> Generator[Place]:
     with private_docker("agent") as docker:
         link = _link(docker.namespace)
-        mesh = Mesh(home=tmp_path / "home", port_base=_free_port_base(), plan=PLAN)
+        mesh = Mesh(home=tmp_path / "home", port_base=free_port_base(), plan=PLAN)
         tls.ensure(mesh.folder("tls"))
         registry = docker.start_registry(mesh.port("registry"))
         digest = docker.push_busybox("shop/web", registry)
