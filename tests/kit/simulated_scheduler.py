@@ -89,6 +89,12 @@ class Catalog:
         schema.schema.dns_hash = "k3m6"
         await self.put("schema", schema)
 
+    async def level(self, events: str) -> None:
+        """LOG_EVENT_LEVEL of the account."""
+        account = state.Object(name="SNOWCAVE", parameters={"LOG_EVENT_LEVEL": events})
+        account.account.SetInParent()
+        await self.put("account", account)
+
     async def pool(
         self,
         uid: int,

@@ -2,9 +2,9 @@
 
 from functools import partial
 
+from snowcave.events.disk_store import open_disk_store
 from snowcave.events.service import EventService
 from snowcave.events.settings import EventsSettings
-from snowcave.events.writer import open_writer
 from snowcave.kit.clock import LoopClock
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Daemon, Parts
@@ -12,13 +12,16 @@ from snowcave.runtime.grpc import serve
 from snowcave.runtime.listen import node_addresses
 from snowcave.v1 import events_pb2_grpc
 
-CALLERS = (Role.AGENT, Role.API, Role.WAREHOUSE, Role.ADMIN)
+CALLERS = (Role.AGENT, Role.API, Role.SCHEDULER, Role.WAREHOUSE, Role.ADMIN)
 
 
 async def build(settings: EventsSettings, parts: Parts) -> None:
     mesh = settings.mesh
-    writer = await parts.enter("segments", open_writer(settings, LoopClock()))
-    add = partial(events_pb2_grpc.add_EventServiceServicer_to_server, EventService(writer))
+    store = await parts.enter("segments", open_disk_store(settings, LoopClock()))
+    add = partial(
+        events_pb2_grpc.add_EventServiceServicer_to_server,
+        EventService(store, settings.appends_ahead),
+    )
     port = mesh.grpc_port(Role.EVENTS)
     await parts.enter(
         "grpc",

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from google.protobuf.message import Message
 
+from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import state_pb2 as state
 
 M = TypeVar("M", bound=Message)
@@ -230,6 +231,20 @@ SERVICE_USE = KeySpace(
     state.ServiceUse,
     "when a service's functions were called last",
 )
+SCHEDULER_EVENTS = KeySpace(
+    "event/scheduler/",
+    ("number",),
+    Role.SCHEDULER,
+    events.AppendRequest,
+    "platform events of the scheduler's, on their way to the event table",
+)
+API_EVENTS = KeySpace(
+    "event/api/",
+    ("id",),
+    Role.API,
+    events.AppendRequest,
+    "platform events of api's, on their way to the event table",
+)
 IMAGES = KeySpace(
     "image/",
     ("repository", "image_name", "tag"),
@@ -264,6 +279,8 @@ TABLE: tuple[KeySpace[Message], ...] = (  # type: ignore[assignment]
     NODES,
     REPORTS,
     SERVICE_USE,
+    SCHEDULER_EVENTS,
+    API_EVENTS,
     IMAGES,
 )
 

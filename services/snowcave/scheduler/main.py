@@ -1,6 +1,7 @@
 """Puts instances on nodes, and nodes on machines. One leads; the others keep their mirrors warm."""
 
 import os
+import random
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +14,7 @@ from snowcave.model import keys
 from snowcave.model.keys import KeySpace, M, Role
 from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.grpc import connect, serve, translated
+from snowcave.runtime.outbox import EventTable, open_outbox
 from snowcave.runtime.state import open_state
 from snowcave.scheduler.autoscaling.measures import AgentMeasures, Collector
 from snowcave.scheduler.autoscaling.scaler import Autoscaler
@@ -54,6 +56,7 @@ async def build(settings: SchedulerSettings, parts: Parts) -> None:
         settings.idle_node,
         settings.job_linger,
         mesh.strict_capacity,
+        mesh.account,
     )
     placing = Placing(
         views,
@@ -64,6 +67,7 @@ async def build(settings: SchedulerSettings, parts: Parts) -> None:
     _measure(placing, reign)
     await parts.enter("listening", placing.listening(reign))
     await parts.enter("placing", background(placing.reconciler.run()))
+    await _tell_events(settings, parts, store, mirrors, reign)
     collector = Collector(AgentMeasures(tls, settings.measure))
     scaler = Autoscaler(views, placing, reign, collector, LoopClock(), settings.autoscaling)
     await parts.enter("autoscaling", background(scaler.run()))
@@ -78,6 +82,27 @@ async def build(settings: SchedulerSettings, parts: Parts) -> None:
             callers={Role.ADMIN, Role.API},
         ),
     )
+
+
+async def _tell_events(
+    settings: SchedulerSettings, parts: Parts, store: Store, mirrors: Mirrors, reign: Reign
+) -> None:
+    mesh = settings.mesh
+    address, tls = mesh.grpc_address(Role.EVENTS), mesh.folder("tls")
+    channel = await parts.enter("events", connect(address, tls, me=Role.SCHEDULER, to=Role.EVENTS))
+    outbox = await parts.enter(
+        "platform_events",
+        open_outbox(
+            store,
+            keys.SCHEDULER_EVENTS,
+            mirrors.events,
+            EventTable(channel, settings.append).append,
+            lambda: reign.leading,
+            LoopClock(),
+            random.Random(),
+        ),
+    )
+    reign.subscribe(outbox.wake)
 
 
 async def follow_all(store: Store, parts: Parts) -> Mirrors:
@@ -97,6 +122,8 @@ async def follow_all(store: Store, parts: Parts) -> Mirrors:
         reports=await mirror("reports", keys.REPORTS),
         uses=await mirror("uses", keys.SERVICE_USE),
         blocks=await mirror("blocks", keys.BLOCKS),
+        accounts=await mirror("accounts", keys.catalog("account")),
+        events=await mirror("events", keys.SCHEDULER_EVENTS),
         pool_statuses=await mirror("pool_statuses", keys.POOL_STATUS),
         statuses=await mirror("statuses", keys.SERVICE_STATUS),
         vms=await mirror("vms", keys.VMS),

@@ -7,6 +7,7 @@ from snowcave.model import keys
 from snowcave.scheduler import addresses, rollout, status
 from snowcave.scheduler.endpoints import endpoints
 from snowcave.scheduler.placement import PROVISIONING, Placed, place_all, place_at_home
+from snowcave.scheduler.service_events import event_writes
 from snowcave.scheduler.service_status import status_of
 from snowcave.scheduler.service_view import (
     ServiceView,
@@ -22,7 +23,7 @@ from snowcave.store.api import Delete, Put, Write
 from snowcave.v1 import state_pb2 as state
 
 # A transaction of etcd holds 128 writes; an instance takes at most two of them: its assignment and its
-# endpoint, which have to change together.
+# endpoint, which have to change together. Status, events and the ledger take six more.
 MOST_AT_ONCE = 60
 
 
@@ -47,6 +48,7 @@ def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
         writes += [Delete(keys.SERVICE_STATUS.key(view.uid))] if view.before.status else []
     elif told != view.before:
         writes.append(Put(keys.SERVICE_STATUS.key(view.uid), told.SerializeToString()))
+        writes += event_writes(view, told, book)
     forgotten = view.service is not None and told.status == status.DELETED
     rest = until_suspended(view, told)
     return Step(

@@ -47,6 +47,11 @@ class ServiceView:
     called_on: datetime | None
     # By instance id: the machine that has its block volumes.
     homes: Mapping[int, str]
+    # Which platform events are wanted: INFO, ERROR or OFF.
+    event_level: str
+    account: str
+    # A node's instance family.
+    family_of: Callable[[str], str]
 
 
 def want_of(view: ServiceView) -> rollout.Want:

@@ -25,4 +25,6 @@ class SchedulerSettings:
     forget: float = 5.0
     # One node's data points: each of its containers is asked for what it uses.
     measure: float = 10.0
+    # Until platform events are on the event table's disk.
+    append: float = 30.0
     autoscaling: Pace = field(default_factory=Pace)

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from snowcave.kit.clock import Clock
+from snowcave.model import platform_events
 from snowcave.model.families import FAMILIES
 from snowcave.model.spec import Need, need_of
 from snowcave.runtime.mesh import AddressPlan
+from snowcave.runtime.outbox import MOST_WAITING
 from snowcave.scheduler import hosts
 from snowcave.scheduler.placement import Room
 from snowcave.scheduler.pool_step import PoolView
@@ -28,6 +30,8 @@ class Views:
     idle_node: float
     job_linger: float
     strict_capacity: bool = False
+    # In the attributes of events.
+    account: str = ""
     # What autoscaling has just decided, by service.
     scales: dict[int, int] = field(default_factory=dict[int, int])
 
@@ -66,7 +70,23 @@ class Views:
             scale_to=self.scales.get(uid),
             called_on=self._called_on(uid),
             homes=world.homes_of(uid),
+            event_level=self._event_level(service),
+            account=self.account,
+            family_of=self._family_of,
         )
+
+    def _event_level(self, service: state.Object | None) -> str:
+        """Where events wait in great numbers, what happens now is not told."""
+        if service is None or len(self.world.mirrors.events) >= MOST_WAITING:
+            return platform_events.OFF
+        mirrors = self.world.mirrors
+        schema = mirrors.schemas.get(service.parent)
+        database = mirrors.databases.get(schema.parent) if schema else None
+        return platform_events.level(service, schema, database, mirrors.accounts.get(0))
+
+    def _family_of(self, node: str) -> str:
+        vm = self.world.vm(node)
+        return vm.instance_family if vm else ""
 
     def _called_on(self, uid: int) -> datetime | None:
         use = self.world.mirrors.uses.get(uid)

@@ -11,6 +11,7 @@ from snowcave.model.spec import Need, need_of, node_size
 from snowcave.scheduler.placement import Room, less
 from snowcave.scheduler.rollout import FINISHED
 from snowcave.store.mirror import Mirror
+from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import state_pb2 as state
 
 Key = tuple[str, ...]
@@ -29,6 +30,10 @@ class Mirrors:
     reports: Mirror[state.InstanceReport]
     uses: Mirror[state.ServiceUse]
     blocks: Mirror[state.BlockSet]
+    # One object, uid 0.
+    accounts: Mirror[state.Object]
+    # Platform events that the event table does not have yet.
+    events: Mirror[events.AppendRequest]
     # What we write ourselves.
     pool_statuses: Mirror[state.PoolStatus]
     statuses: Mirror[state.ServiceStatus]

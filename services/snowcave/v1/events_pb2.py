@@ -25,25 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18snowcave/v1/events.proto\x12\x0bsnowcave.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"p\n\rAppendRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\tresources\x18\x02 \x03(\x0b\x32\x15.snowcave.v1.Resource\x12#\n\x04rows\x18\x03 \x03(\x0b\x32\x15.snowcave.v1.EventRow\"\x1f\n\x0b\x41ppendReply\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\xca\x02\n\x08Resource\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x01 \x01(\t\x12\x14\n\x0c\x63ompute_pool\x18\x02 \x01(\x03\x12\x19\n\x11\x63ompute_pool_name\x18\x03 \x01(\t\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x17\n\x0finstance_family\x18\x05 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x06 \x01(\x03\x12\x15\n\rdatabase_name\x18\x07 \x01(\t\x12\x0e\n\x06schema\x18\x08 \x01(\x03\x12\x13\n\x0bschema_name\x18\t \x01(\t\x12\x0f\n\x07service\x18\n \x01(\x03\x12\x14\n\x0cservice_name\x18\x0b \x01(\t\x12\x14\n\x0cservice_type\x18\x0c \x01(\t\x12\x13\n\x0binstance_id\x18\r \x01(\x05\x12\x16\n\x0e\x63ontainer_name\x18\x0e \x01(\t\x12\x18\n\x10\x63ontainer_run_id\x18\x0f \x01(\t\"\xe1\x01\n\x08\x45ventRow\x12\x10\n\x08resource\x18\x01 \x01(\x05\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0brecord_type\x18\x03 \x01(\t\x12\x0e\n\x06record\x18\x04 \x01(\t\x12\x19\n\x11record_attributes\x18\x05 \x01(\t\x12\r\n\x05scope\x18\x06 \x01(\t\x12\r\n\x05value\x18\x07 \x01(\t\x12\x17\n\x0f\x66ile_generation\x18\x08 \x01(\x03\x12\x0e\n\x06offset\x18\t \x01(\x03\x12\r\n\x05trace\x18\n \x01(\t\"\xc1\x01\n\x0bScanRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07service\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x14\n\x0cnewest_first\x18\x05 \x01(\x08\x12\x13\n\x0brecord_type\x18\x06 \x01(\t\x12\x11\n\ttail_only\x18\x07 \x01(\x08\"Q\n\tScanReply\x12\x14\n\x0c\x61rrow_stream\x18\x01 \x01(\x0c\x12\x14\n\x0crolled_files\x18\x02 \x03(\t\x12\x18\n\x10has_rolled_files\x18\x03 \x01(\x08\x32\x8e\x01\n\x0c\x45ventService\x12\x42\n\x06\x41ppend\x12\x1a.snowcave.v1.AppendRequest\x1a\x18.snowcave.v1.AppendReply(\x01\x30\x01\x12:\n\x04Scan\x12\x18.snowcave.v1.ScanRequest\x1a\x16.snowcave.v1.ScanReply0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18snowcave/v1/events.proto\x12\x0bsnowcave.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x01\n\rAppendRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\tresources\x18\x02 \x03(\x0b\x32\x15.snowcave.v1.Resource\x12#\n\x04rows\x18\x03 \x03(\x0b\x32\x15.snowcave.v1.EventRow\x12$\n\x05lines\x18\x04 \x01(\x0b\x32\x15.snowcave.v1.LogLines\"\x1f\n\x0b\x41ppendReply\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\xad\x03\n\x08Resource\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x01 \x01(\t\x12\x14\n\x0c\x63ompute_pool\x18\x02 \x01(\x03\x12\x19\n\x11\x63ompute_pool_name\x18\x03 \x01(\t\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x17\n\x0finstance_family\x18\x05 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x06 \x01(\x03\x12\x15\n\rdatabase_name\x18\x07 \x01(\t\x12\x0e\n\x06schema\x18\x08 \x01(\x03\x12\x13\n\x0bschema_name\x18\t \x01(\t\x12\x0f\n\x07service\x18\n \x01(\x03\x12\x14\n\x0cservice_name\x18\x0b \x01(\t\x12\x14\n\x0cservice_type\x18\x0c \x01(\t\x12\x13\n\x0binstance_id\x18\r \x01(\x05\x12\x16\n\x0e\x63ontainer_name\x18\x0e \x01(\t\x12\x18\n\x10\x63ontainer_run_id\x18\x0f \x01(\t\x12\x10\n\x08query_id\x18\x10 \x01(\t\x12\x15\n\rendpoint_name\x18\x11 \x01(\t\x12\x12\n\nattributes\x18\x12 \x01(\t\x12\x0e\n\x06source\x18\x13 \x01(\t\x12\x14\n\x0chas_instance\x18\x14 \x01(\x08\"p\n\x08LogLines\x12$\n\x05kinds\x18\x01 \x03(\x0b\x32\x15.snowcave.v1.LineKind\x12\x0c\n\x04kind\x18\x02 \x03(\x05\x12\x11\n\ttimestamp\x18\x03 \x03(\x03\x12\x0e\n\x06offset\x18\x04 \x03(\x03\x12\r\n\x05value\x18\x05 \x03(\t\"\x84\x01\n\x08LineKind\x12\x10\n\x08resource\x18\x01 \x01(\x05\x12\x17\n\x0f\x66ile_generation\x18\x02 \x01(\x03\x12\x13\n\x0brecord_type\x18\x03 \x01(\t\x12\x0e\n\x06record\x18\x04 \x01(\t\x12\x19\n\x11record_attributes\x18\x05 \x01(\t\x12\r\n\x05scope\x18\x06 \x01(\t\"\xfb\x02\n\x08\x45ventRow\x12\x10\n\x08resource\x18\x01 \x01(\x05\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0brecord_type\x18\x03 \x01(\t\x12\x0e\n\x06record\x18\x04 \x01(\t\x12\x19\n\x11record_attributes\x18\x05 \x01(\t\x12\r\n\x05scope\x18\x06 \x01(\t\x12\r\n\x05value\x18\x07 \x01(\t\x12\x17\n\x0f\x66ile_generation\x18\x08 \x01(\x03\x12\x0e\n\x06offset\x18\t \x01(\x03\x12\r\n\x05trace\x18\n \x01(\t\x12\x33\n\x0fstart_timestamp\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12observed_timestamp\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10scope_attributes\x18\r \x01(\t\x12\x11\n\texemplars\x18\x0e \x01(\t\"\xa3\x02\n\x0bScanRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07service\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x14\n\x0cnewest_first\x18\x05 \x01(\x08\x12\x13\n\x0brecord_type\x18\x06 \x01(\t\x12\x11\n\ttail_only\x18\x07 \x01(\x08\x12\x32\n\x05known\x18\x08 \x03(\x0b\x32#.snowcave.v1.ScanRequest.KnownEntry\x1a,\n\nKnownEntry\x12\x0b\n\x03key\x18\x01 \x01(\x03\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xbf\x01\n\tScanReply\x12\x14\n\x0c\x61rrow_stream\x18\x01 \x01(\x0c\x12\x14\n\x0crolled_files\x18\x02 \x03(\t\x12\x18\n\x10has_rolled_files\x18\x03 \x01(\x08\x12.\n\x04held\x18\x04 \x03(\x0b\x32 .snowcave.v1.ScanReply.HeldEntry\x12\x0f\n\x07segment\x18\x05 \x01(\x03\x1a+\n\tHeldEntry\x12\x0b\n\x03key\x18\x01 \x01(\x03\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x32\x8e\x01\n\x0c\x45ventService\x12\x42\n\x06\x41ppend\x12\x1a.snowcave.v1.AppendRequest\x1a\x18.snowcave.v1.AppendReply(\x01\x30\x01\x12:\n\x04Scan\x12\x18.snowcave.v1.ScanRequest\x1a\x16.snowcave.v1.ScanReply0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'snowcave.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_APPENDREQUEST']._serialized_start=74
-  _globals['_APPENDREQUEST']._serialized_end=186
-  _globals['_APPENDREPLY']._serialized_start=188
-  _globals['_APPENDREPLY']._serialized_end=219
-  _globals['_RESOURCE']._serialized_start=222
-  _globals['_RESOURCE']._serialized_end=552
-  _globals['_EVENTROW']._serialized_start=555
-  _globals['_EVENTROW']._serialized_end=780
-  _globals['_SCANREQUEST']._serialized_start=783
-  _globals['_SCANREQUEST']._serialized_end=976
-  _globals['_SCANREPLY']._serialized_start=978
-  _globals['_SCANREPLY']._serialized_end=1059
-  _globals['_EVENTSERVICE']._serialized_start=1062
-  _globals['_EVENTSERVICE']._serialized_end=1204
+  _globals['_SCANREQUEST_KNOWNENTRY']._loaded_options = None
+  _globals['_SCANREQUEST_KNOWNENTRY']._serialized_options = b'8\001'
+  _globals['_SCANREPLY_HELDENTRY']._loaded_options = None
+  _globals['_SCANREPLY_HELDENTRY']._serialized_options = b'8\001'
+  _globals['_APPENDREQUEST']._serialized_start=75
+  _globals['_APPENDREQUEST']._serialized_end=225
+  _globals['_APPENDREPLY']._serialized_start=227
+  _globals['_APPENDREPLY']._serialized_end=258
+  _globals['_RESOURCE']._serialized_start=261
+  _globals['_RESOURCE']._serialized_end=690
+  _globals['_LOGLINES']._serialized_start=692
+  _globals['_LOGLINES']._serialized_end=804
+  _globals['_LINEKIND']._serialized_start=807
+  _globals['_LINEKIND']._serialized_end=939
+  _globals['_EVENTROW']._serialized_start=942
+  _globals['_EVENTROW']._serialized_end=1321
+  _globals['_SCANREQUEST']._serialized_start=1324
+  _globals['_SCANREQUEST']._serialized_end=1615
+  _globals['_SCANREQUEST_KNOWNENTRY']._serialized_start=1571
+  _globals['_SCANREQUEST_KNOWNENTRY']._serialized_end=1615
+  _globals['_SCANREPLY']._serialized_start=1618
+  _globals['_SCANREPLY']._serialized_end=1809
+  _globals['_SCANREPLY_HELDENTRY']._serialized_start=1766
+  _globals['_SCANREPLY_HELDENTRY']._serialized_end=1809
+  _globals['_EVENTSERVICE']._serialized_start=1812
+  _globals['_EVENTSERVICE']._serialized_end=1954
 # @@protoc_insertion_point(module_scope)

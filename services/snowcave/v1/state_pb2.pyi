@@ -959,14 +959,16 @@ class ContainerStatus(_message.Message):
     def __init__(self, name: _Optional[str] = ..., status: _Optional[str] = ..., message: _Optional[str] = ..., image: _Optional[str] = ..., image_digest: _Optional[str] = ..., restart_count: _Optional[int] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., has_exit_code: _Optional[bool] = ..., last_exit_code: _Optional[int] = ..., last_restart_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., container_id: _Optional[str] = ...) -> None: ...
 
 class SchedulerLedger(_message.Message):
-    __slots__ = ("last_incarnation", "last_node", "last_service_address")
+    __slots__ = ("last_incarnation", "last_node", "last_service_address", "last_event")
     LAST_INCARNATION_FIELD_NUMBER: _ClassVar[int]
     LAST_NODE_FIELD_NUMBER: _ClassVar[int]
     LAST_SERVICE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    LAST_EVENT_FIELD_NUMBER: _ClassVar[int]
     last_incarnation: int
     last_node: int
     last_service_address: int
-    def __init__(self, last_incarnation: _Optional[int] = ..., last_node: _Optional[int] = ..., last_service_address: _Optional[int] = ...) -> None: ...
+    last_event: int
+    def __init__(self, last_incarnation: _Optional[int] = ..., last_node: _Optional[int] = ..., last_service_address: _Optional[int] = ..., last_event: _Optional[int] = ...) -> None: ...
 
 class SnapshotStatus(_message.Message):
     __slots__ = ("state", "host", "message")
