@@ -70,6 +70,8 @@ class SessionContext:
     client_version: str = ""
     # uid of the only role that counts, where an access token says so; 0: any.
     role_restriction: int = 0
+    # uid of the service whose container acts for the user, within its owner's caller grants; 0: none.
+    called_service: int = 0
 
     def copy(self) -> "SessionContext":
         return replace(self, parameters=dict(self.parameters))

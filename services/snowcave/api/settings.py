@@ -48,6 +48,12 @@ class SessionSettings:
     transfer: float = 900.0
     # Life of a token with which a container logs in; its agent asks for another one long before.
     service_token: float = 3600.0
+    # Life of an access token from /oauth/token.
+    endpoint_token: float = 3600.0
+    # Life of a browser's session at an endpoint.
+    browser_token: float = 14400.0
+    # Life of the token with which a service may log in for its caller; ingress renews it at half of it.
+    caller_token: float = 600.0
     # How often expired sessions and old query records are removed.
     sweep: float = 60.0
     # Tokens remembered by this replica.

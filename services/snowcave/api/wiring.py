@@ -18,10 +18,12 @@ from snowcave.api.catalog.stage_rooms import StageRooms
 from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
 from snowcave.api.event_logs import EventLogs, Logs
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
+from snowcave.api.grpc.identity import IDENTITY_SERVICE, IdentityServicer
 from snowcave.api.grpc.node_stages import STAGE_SERVICE, NodeStageServicer
 from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
 from snowcave.api.http import server
 from snowcave.api.http.front import Front
+from snowcave.api.http.oauth import OAuth
 from snowcave.api.http.transfers import Transfers
 from snowcave.api.logs import AgentLogs
 from snowcave.api.queries.lease import ReplicaLease
@@ -37,7 +39,10 @@ from snowcave.api.secrets.sealing import Sealer, read_key
 from snowcave.api.sessions.book import SessionBook
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
+from snowcave.api.sessions.endpoint_tokens import EndpointTokens
 from snowcave.api.sessions.login import Login
+from snowcave.api.sessions.oauth import TokenExchange
+from snowcave.api.sessions.proof import Proof
 from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.api.sessions.sweep import Sweep
 from snowcave.api.settings import ApiSettings, StatementSettings
@@ -55,7 +60,7 @@ from snowcave.runtime.listen import node_addresses
 from snowcave.runtime.mesh import Mesh
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
-from snowcave.v1 import sql_pb2_grpc, stages_pb2_grpc
+from snowcave.v1 import identity_pb2_grpc, sql_pb2_grpc, stages_pb2_grpc
 from snowcave.v1 import state_pb2 as state
 
 
@@ -146,6 +151,8 @@ class _Answers:
     results: StoredResults
     directory: Directory
     tokens: ServiceTokens
+    ends: EndpointTokens
+    proof: Proof
     login: Login
     ending: SessionEnding
 
@@ -219,13 +226,19 @@ async def _open_answers(
         ground.rng,
         settings.sessions.service_token,
     )
+    ends = EndpointTokens(
+        store, catalog.objects, ground.identity, clock, ground.rng, settings.sessions
+    )
+    proof = Proof(ground.identity, store, clock, settings.login)
     return _Answers(
         book=book,
         queries=queries,
         results=StoredResults(queries, records, warehouse, settings.queries, clock),
         directory=directory,
         tokens=tokens,
-        login=Login(directory, tokens, book, clock, settings.login),
+        ends=ends,
+        proof=proof,
+        login=Login(directory, proof, tokens, ends, book),
         ending=SessionEnding(book, queries, warehouse),
     )
 
@@ -285,7 +298,9 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
     backups = _backups(ground)
     errands = CatalogServicer(ground.store, answers.tokens, secrets, backups, ground.clock)
     of_nodes = NodeStageServicer(catalog, answers.tokens, neighbours.stages)
+    people = IdentityServicer(answers.proof, answers.ends, ground.settings.sessions)
     mesh = ground.mesh
+    add_people = partial(identity_pb2_grpc.add_IdentityServiceServicer_to_server, people)
     add_sql = partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)
     add_stages = partial(stages_pb2_grpc.add_StageServiceServicer_to_server, of_nodes)
     add_errands = partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands)
@@ -299,6 +314,7 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
                 (SQL_SERVICE, add_sql),
                 (CATALOG_SERVICE, add_errands),
                 (STAGE_SERVICE, add_stages),
+                (IDENTITY_SERVICE, add_people),
             ],
             callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER, Role.AGENT],
         ),
@@ -317,12 +333,14 @@ async def _serve_http(ground: _Ground, neighbours: _Neighbours, answers: _Answer
         answers.results,
     )
     transfers = Transfers(settings.http, book, ground.mirrors.catalog.objects, neighbours.stages)
+    exchange = TokenExchange(answers.proof, answers.ends, settings.sessions.endpoint_token)
+    oauth = OAuth(exchange, settings.http)
     plain, encrypted = addresses(mesh)
     tls = mesh.folder("tls")
     await ground.parts.enter(
         "http",
         server.serve(
-            [*front.routes(), *transfers.routes()],
+            [*front.routes(), *oauth.routes(), *transfers.routes()],
             settings.http,
             plain=plain,
             encrypted=encrypted,

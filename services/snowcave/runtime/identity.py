@@ -34,6 +34,10 @@ from snowcave.v1 import state_pb2 as state
 _HASHING_AT_ONCE = 4
 _REMEMBERED = 256
 
+# Tokens of a session, and those that are good at one endpoint.
+_OF_SESSIONS = (state.SessionToken.SESSION, state.SessionToken.ISSUED)
+_OF_ONE_HOST = (state.SessionToken.OAUTH, state.SessionToken.BROWSER)
+
 # Verified against where there is no such user, so that the answer takes as long.
 _NOBODY = PasswordHasher().hash(secrets.token_hex(8))
 
@@ -51,6 +55,7 @@ class Principal:
     session: int = 0
     # The only role that counts, where an access token says so; 0: any.
     role_restriction: int = 0
+    email: str = ""
 
 
 def token_key(token: str) -> str:
@@ -82,8 +87,9 @@ class Identity:
         self._salt = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._view: tuple[int, int, AccessView] | None = None
-        # Access tokens by their hash, as of a revision of the catalog.
+        # Access tokens by their hash, and roles by their name, as of a revision of the catalog.
         self._access_tokens: tuple[int, dict[str, tuple[int, state.AccessToken]]] = (-1, {})
+        self._roles: tuple[int, dict[str, state.Object]] = (-1, {})
 
     @property
     def access(self) -> AccessView:
@@ -159,10 +165,11 @@ class Identity:
             self._access_tokens = (self._catalog.revision, found)
         return self._access_tokens[1]
 
-    async def by_token(self, token: str) -> Principal:
+    async def by_token(self, token: str, host: str = "") -> Principal:
         """A session token, one made for the registry, or a programmatic access token.
 
-        Raises SessionGone for a token that is not known, SessionExpired for one that was.
+        At the endpoint of `host` also a token that was made for it, which counts nowhere else. Raises
+        SessionGone for a token that is not known, SessionExpired for one that was.
         """
         digest = token_key(token)
         if digest in self._tokens_by_hash():
@@ -174,15 +181,33 @@ class Identity:
             if kept is None:
                 raise SessionGone
             entry = state.SessionToken.FromString(kept.value)
-        if entry.kind not in (state.SessionToken.SESSION, state.SessionToken.ISSUED):
+        of_host = entry.kind in _OF_ONE_HOST and bool(host) and entry.host == host
+        if entry.kind not in _OF_SESSIONS and not of_host:
             raise SessionGone
-        if entry.expires_on.ToDatetime(self._clock.now().tzinfo) <= self._clock.now():
+        if self._passed(entry.expires_on):
             raise SessionExpired
-        user = self._catalog.get("user", str(entry.user))
-        if user is None or user.user.disabled or user.HasField("dropped_on"):
-            raise SessionGone
+        if of_host:
+            return self.of_user(entry.user, entry.role)
+        user = self._who_may_log_in(entry.user)
         session = await self._session(entry.session)
         return self._principal(user, session.role, entry.session, session.role_restriction)
+
+    def of_user(self, uid: int, restriction: int = 0) -> Principal:
+        """Whom a token of ours was made for, in the one role that it counts for, if it does for one only.
+
+        Raises SessionGone where they may not log in any more, or have lost that role.
+        """
+        user = self._who_may_log_in(uid)
+        principal = self._principal(user, user.user.default_role, 0, restriction)
+        if restriction and principal.role is None:
+            raise SessionGone
+        return principal
+
+    def _who_may_log_in(self, uid: int) -> state.Object:
+        user = self._catalog.get("user", str(uid))
+        if user is None or not self._may_log_in(user):
+            raise SessionGone
+        return user
 
     async def _session(self, session: int) -> state.Session:
         """What the session may is not known without it: the one that its token left of the roles, say.
@@ -200,9 +225,10 @@ class Identity:
 
     def role_named(self, name: str) -> state.Object | None:
         """The role stored under exactly this name."""
-        return next(
-            (o for _, o in self._catalog.items("role") if o.name == name and _alive(o)), None
-        )
+        if self._roles[0] != self._catalog.revision:
+            found = {one.name: one for _, one in self._catalog.items("role") if _alive(one)}
+            self._roles = (self._catalog.revision, found)
+        return self._roles[1].get(name)
 
     def user_named(self, name: str) -> state.Object | None:
         """The user who logs in with this name, as typed."""
@@ -214,11 +240,13 @@ class Identity:
     def _principal(
         self, user: state.Object, role_name: str, session: int = 0, restriction: int = 0
     ) -> Principal:
-        roles = self.access.all_roles_of(user.uid)
+        roles = self.access.all_roles_of(user.uid) | self._everybodys()
         role = self.role_named(role_name) if role_name else None
         if restriction:
             role = self._catalog.get("role", str(restriction)) if restriction in roles else None
-            roles = self.access.closure(restriction) if role else frozenset[int]()
+            roles = (
+                self.access.closure(restriction) | self._everybodys() if role else frozenset[int]()
+            )
         return Principal(
             user=user.uid,
             user_name=user.name,
@@ -227,7 +255,13 @@ class Identity:
             roles=roles,
             session=session,
             role_restriction=restriction,
+            email=user.user.email,
         )
+
+    def _everybodys(self) -> frozenset[int]:
+        """What PUBLIC has, every user and every role has."""
+        public = self.role_named("PUBLIC")
+        return self.access.closure(public.uid) if public else frozenset[int]()
 
     async def _verify(self, user: str, stored: str, password: str) -> bool:
         parts = [user.encode(), stored.encode(), password.encode()]

@@ -32,14 +32,32 @@ def subject(token: str) -> str:
     """The login name that an unverified token claims. Raises JwtInvalid."""
     if len(token) > _LONGEST:
         raise JwtInvalid
-    try:
-        claims = jwt.decode(token, options=cast(Any, {**_OPTIONS, "verify_signature": False}))
-    except jwt.InvalidTokenError:
-        raise JwtInvalid from None
+    claims = _claims(token)
     account, _, user = str(claims.get("sub", "")).partition(".")
     if not account or not user:
         raise JwtInvalid
     return user
+
+
+def once(token: str) -> tuple[str, datetime] | None:
+    """The name (`jti`) under which a verified token counts once, and until when that must be remembered.
+
+    None where it has no name: then it counts as often as it is shown while it lives, as those of
+    Snowflake's own clients do.
+    """
+    claims = _claims(token)
+    name = claims.get("jti")
+    if not isinstance(name, str) or not name:
+        return None
+    return name, datetime.fromtimestamp(float(claims["iat"]), UTC) + _LIFE + _LEEWAY
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Unverified."""
+    try:
+        return jwt.decode(token, options=cast(Any, {**_OPTIONS, "verify_signature": False}))
+    except jwt.InvalidTokenError:
+        raise JwtInvalid from None
 
 
 def verify(token: str, user: state.User, now: datetime) -> None:
@@ -50,11 +68,12 @@ def verify(token: str, user: state.User, now: datetime) -> None:
 
 
 def _signed(token: str, key: str, now: datetime) -> bool:
+    held = public_keys.key_of(key)
     try:
         claims = jwt.decode(
             token,
-            public_keys.key_of(key),
-            algorithms=["RS256", "RS384", "RS512"],
+            held,
+            algorithms=public_keys.algorithms(held),
             options=cast(Any, {**_OPTIONS, "require": ["iss", "sub", "iat", "exp"]}),
         )
     except jwt.InvalidTokenError:
@@ -70,6 +89,7 @@ def _counts(claims: dict[str, Any], now: datetime) -> bool:
     try:
         issued = datetime.fromtimestamp(float(claims["iat"]), UTC)
         expires = datetime.fromtimestamp(float(claims["exp"]), UTC)
+        begins = datetime.fromtimestamp(float(claims.get("nbf", claims["iat"])), UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return False
-    return issued - _LEEWAY <= now < min(expires, issued + _LIFE) + _LEEWAY
+    return max(issued, begins) - _LEEWAY <= now < min(expires, issued + _LIFE) + _LEEWAY

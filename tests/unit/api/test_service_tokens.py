@@ -16,7 +16,9 @@ from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.secrets.sealing import Sealer, read_key
 from snowcave.api.sessions.book import SessionBook
 from snowcave.api.sessions.directory import Directory
+from snowcave.api.sessions.endpoint_tokens import EndpointTokens
 from snowcave.api.sessions.login import Login, Wish
+from snowcave.api.sessions.proof import Proof
 from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.api.settings import LoginSettings, SessionSettings
 from snowcave.kit.clock import LoopClock
@@ -121,7 +123,11 @@ async def inside(tmp_path: Path) -> AsyncGenerator[Inside]:
         )
         directory = Directory(Mesh(home=tmp_path), store, identity, catalog.objects, catalog.names)
         book = SessionBook(store, sessions, clock, random.Random(4), SessionSettings())
-        login = Login(directory, tokens, book, clock, LoginSettings())
+        ends = EndpointTokens(
+            store, catalog.objects, identity, clock, random.Random(5), SessionSettings()
+        )
+        proof = Proof(identity, store, clock, LoginSettings())
+        login = Login(directory, proof, tokens, ends, book)
         uid = next(one.uid for one in account.catalog.all("service"))
         made = Inside(account, tokens, login, directory, clock, uid)
         await made.assign()

@@ -87,6 +87,7 @@ class Front:
             secondary_roles=requests.text(data, "SECONDARY_ROLES", most=_NAME),
             client_app=str(environment.get("APPLICATION") or data.get("CLIENT_APP_ID") or ""),
             client_version=str(data.get("CLIENT_APP_VERSION") or ""),
+            peer=request.remote or "",
             parameters=requests.table(data, "SESSION_PARAMETERS"),
         )
         tokens, session = await self.login.open(wish)

@@ -38,6 +38,8 @@ class Opening:
     schema: str = ""
     secondary_roles: str = ""
     role_restriction: int = 0
+    # uid of the service whose container acts for its caller; 0: none.
+    called_service: int = 0
     client_app: str = ""
     client_version: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -94,6 +96,7 @@ class SessionBook:
             schema=opening.schema,
             secondary_roles=opening.secondary_roles,
             role_restriction=opening.role_restriction,
+            called_service=opening.called_service,
             client_app=opening.client_app,
             client_version=opening.client_version,
             parameters=dict(opening.parameters),

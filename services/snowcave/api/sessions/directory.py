@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snowcave.api.contract import SessionContext
+from snowcave.api.sessions.endpoint_tokens import executes_as_caller
 from snowcave.model import keys
 from snowcave.model.errors import SessionGone
 from snowcave.model.names import fold
@@ -30,6 +31,8 @@ class Directory:
     async def context(self, session: state.Session) -> SessionContext:
         """The session as statements see it. Raises SessionGone where its user may not go on."""
         user = self._user(session.user)
+        if session.called_service and not self._still_calls(session.called_service):
+            raise SessionGone
         return SessionContext(
             session_id=session.id,
             user_uid=session.user,
@@ -47,7 +50,12 @@ class Directory:
             client_app=session.client_app,
             client_version=session.client_version,
             role_restriction=session.role_restriction,
+            called_service=session.called_service,
         )
+
+    def _still_calls(self, service: int) -> bool:
+        found = self.catalog.get("service", str(service))
+        return found is not None and executes_as_caller(found)
 
     def _inherited(self, user: state.Object) -> dict[str, str]:
         """Parameters that a session has without having set them."""

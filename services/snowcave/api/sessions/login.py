@@ -1,23 +1,18 @@
 """Login: who is it, may they, and in which context does their session begin."""
 
-import asyncio
 from dataclasses import dataclass, field
 
 import structlog
 
 from snowcave.api.sessions.book import Opening, SessionBook, Tokens
 from snowcave.api.sessions.directory import Directory, bounded
-from snowcave.api.sessions.lockout import Lockout
+from snowcave.api.sessions.endpoint_tokens import EndpointTokens
+from snowcave.api.sessions.proof import Proof
 from snowcave.api.sessions.service_tokens import ServiceTokens
-from snowcave.api.settings import LoginSettings
-from snowcave.kit.clock import Clock
 from snowcave.model.errors import (
-    DeadlinePassed,
-    Exhausted,
-    LoginFailed,
     LoginMethodUnsupported,
     RoleNotGranted,
-    UserLocked,
+    TokenInvalid,
 )
 from snowcave.model.names import fold
 from snowcave.runtime.identity import Principal
@@ -54,6 +49,8 @@ class Wish:
     secondary_roles: str = ""
     client_app: str = ""
     client_version: str = ""
+    # The client's address, for the audit.
+    peer: str = ""
     parameters: dict[str, object] = field(default_factory=dict[str, object])
 
 
@@ -61,67 +58,71 @@ class Login:
     def __init__(
         self,
         directory: Directory,
+        proof: Proof,
         service_tokens: ServiceTokens,
+        endpoint_tokens: EndpointTokens,
         book: SessionBook,
-        clock: Clock,
-        settings: LoginSettings,
     ) -> None:
         self._directory = directory
+        self._proof = proof
         self._service_tokens = service_tokens
+        self._endpoint_tokens = endpoint_tokens
         self._book = book
-        self._clock = clock
-        self._settings = settings
-        self._lockout = Lockout(settings)
-        self._waiting = 0
 
     async def open(self, wish: Wish) -> tuple[Tokens, state.Session]:
         """Raises LoginFailed and its kin."""
         method = wish.method.upper()
+        called = 0
         if method == "OAUTH":
             # Only containers have such tokens. The login name says nothing that the token does not.
-            principal = await self._service_tokens.verify(wish.token)
-            defaults = self._service_tokens.defaults(principal.user)
+            principal, defaults, called = await self._contained(wish.token)
         else:
             principal = await self._principal(method, wish)
-            found = self._directory.catalog.get("user", str(principal.user))
-            defaults = found.user if found else state.User()
-        opened = await self._book.open(self._opening(wish, principal, defaults))
-        log.info("session_opened", user=principal.user_name, session=opened[0].session_id)
+            defaults = self._defaults(principal)
+        opening = self._opening(wish, principal, defaults, called)
+        opened = await self._book.open(opening)
+        log.info(
+            "session_opened",
+            user=principal.user_name,
+            session=opened[0].session_id,
+            method=method or "PASSWORD",
+            peer=wish.peer,
+            **({"called_service": called} if called else {}),
+        )
         return opened
+
+    async def _contained(self, token: str) -> tuple[Principal, state.User, int]:
+        """A container shows its service's token: it is the service. With a caller's token behind a dot it
+        acts for them, as long as the service executes as its caller, which the last element then names.
+        """
+        own, _, callers = token.partition(".")
+        service = await self._service_tokens.verify(own)
+        if not callers:
+            return service, self._service_tokens.defaults(service.user), 0
+        entry = await self._endpoint_tokens.caller(callers, service.user)
+        principal = self._directory.identity.of_user(entry.user, entry.role)
+        if not self._service_tokens.executes_as_caller(service.user):
+            raise TokenInvalid
+        return principal, self._defaults(principal), service.user
+
+    def _defaults(self, principal: Principal) -> state.User:
+        found = self._directory.catalog.get("user", str(principal.user))
+        return found.user if found else state.User()
 
     async def _principal(self, method: str, wish: Wish) -> Principal:
         match method:
             case "" | "SNOWFLAKE" | "DEFAULT":
-                return await self._verified(wish.user, wish.password)
+                return await self._proof.by_password(wish.user, wish.password, wish.peer)
             case "SNOWFLAKE_JWT":
-                return self._directory.identity.by_jwt(wish.token)
+                return await self._proof.by_jwt(wish.token)
             case "PROGRAMMATIC_ACCESS_TOKEN":
-                token = wish.token or wish.password
-                return self._directory.identity.by_access_token(token, wish.user)
+                return self._proof.by_access_token(wish.token or wish.password, wish.user)
             case _:
                 raise LoginMethodUnsupported(*_METHODS.get(method, _OTHER_METHOD))
 
-    async def _verified(self, user: str, password: str) -> Principal:
-        if wait := self._lockout.locked(user, self._clock.monotonic()):
-            raise UserLocked(wait)
-        if self._waiting >= self._settings.waiting:
-            raise Exhausted("Too many logins at once. Try again later.")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._settings.deadline):
-                principal = await self._directory.identity.by_password(user, password)
-        except LoginFailed:
-            self._lockout.failed(user, self._clock.monotonic())
-            log.info("login_failed", user=user[:64])
-            raise
-        except TimeoutError:
-            raise DeadlinePassed("The login took too long.") from None
-        finally:
-            self._waiting -= 1
-        self._lockout.succeeded(user)
-        return principal
-
-    def _opening(self, wish: Wish, principal: Principal, defaults: state.User) -> Opening:
+    def _opening(
+        self, wish: Wish, principal: Principal, defaults: state.User, called: int
+    ) -> Opening:
         user = principal.user
         database, _, schema = defaults.default_namespace.partition(".")
         if wish.database:
@@ -137,6 +138,7 @@ class Login:
             schema=self._directory.schema(user, asked, wish.schema or schema),
             secondary_roles=self._secondary(wish, principal, defaults),
             role_restriction=principal.role_restriction,
+            called_service=called,
             client_app=wish.client_app[:128],
             client_version=wish.client_version[:64],
             parameters=bounded(wish.parameters, count=_PARAMETERS, length=_PARAMETER_LENGTH),

@@ -11,6 +11,7 @@ from datetime import UTC, timedelta
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from snowcave.api.sessions.endpoint_tokens import executes_as_caller
 from snowcave.kit import ids
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
@@ -95,6 +96,10 @@ class ServiceTokens:
             role_name=role.name if role else "",
             roles=self.identity.access.all_roles_of(service.uid),
         )
+
+    def executes_as_caller(self, service: int) -> bool:
+        found = self.objects.get("service", service)
+        return found is not None and executes_as_caller(found)
 
     def defaults(self, service: int) -> state.User:
         """Where a service's sessions begin, unless they ask for something else."""
