@@ -33,7 +33,7 @@ LANES = {
     "mesh": (Run(("tests/clients",), 2400.0),),
     "rest": (
         Run(DAEMONS, 2400.0),
-        Run(("tests", *(f"--ignore={path}" for path in ("tests/clients", *DAEMONS))), 2400.0, 5),
+        Run(("tests", *(f"--ignore={path}" for path in ("tests/clients", *DAEMONS))), 2400.0, 10),
     ),
 }
 

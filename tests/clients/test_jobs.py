@@ -188,7 +188,8 @@ def test_a_statement_that_runs_out_of_time_takes_its_job_along(jobs: Any):
 def test_a_dropped_job_is_gone_with_its_containers_token(jobs: Any, tutorial: Snowcave):
     before = token_folders(tutorial)
     run(jobs, job_sql("dropped", container("wait"), clauses="ASYNC=TRUE"))
-    until(lambda: status(jobs, "dropped") == "RUNNING", SETTLED)
+    # It listens for its end by now, and does not have to be killed after the grace.
+    until(lambda: logs(jobs, "dropped") == ["job-tutorial - waiting"], SETTLED)
     (folder,) = token_folders(tutorial) - before
     token = (folder / "token").read_text()
     with login(tutorial, token) as connection:
