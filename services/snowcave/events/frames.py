@@ -1,4 +1,4 @@
-"""The log's frames on disk: length, CRC-32, payload. A torn or zeroed tail ends a file, nothing more."""
+"""The log's frames on disk: lengths, CRC-32, payload. A torn or zeroed tail ends a file, nothing more."""
 
 import struct
 import zlib
@@ -8,19 +8,22 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from snowcave.events.rows import LOGGED, RESOURCES
+from snowcave.events.rows import KINDS, LOGGED, RESOURCES, Frame
 
-_HEAD = struct.Struct("<4sIII")
-_MAGIC = b"SNEV"
+# Magic, lengths of the three parts, CRC of all of it.
+_HEAD = struct.Struct("<4sIIII")
+MAGIC = b"SNE2"
+_LARGEST = 1 << 30
 
-Frame = tuple[pa.RecordBatch, pa.RecordBatch]
+_Parts = tuple[bytes, bytes, bytes]
 
 
 def encode(frame: Frame) -> bytes:
-    """Resources and rows of one append."""
-    resources, rows = (batch.serialize().to_pybytes() for batch in frame)
-    payload = resources + rows
-    return _HEAD.pack(_MAGIC, len(payload), len(resources), zlib.crc32(payload)) + payload
+    parts = [
+        batch.serialize().to_pybytes() for batch in (frame.resources, frame.kinds, frame.rows)
+    ]
+    lengths = struct.pack("<III", *map(len, parts))
+    return b"".join([MAGIC, lengths, struct.pack("<I", _crc(lengths, parts)), *parts])
 
 
 def read(path: Path) -> tuple[list[Frame], int]:
@@ -28,26 +31,33 @@ def read(path: Path) -> tuple[list[Frame], int]:
     frames: list[Frame] = []
     end = 0
     with path.open("rb") as file:
-        for payload, split in _payloads(file):
-            frames.append(_decode(payload, split))
+        for resources, kinds, rows in _payloads(file):
+            frames.append(
+                Frame(_batch(resources, RESOURCES), _batch(kinds, KINDS), _batch(rows, LOGGED))
+            )
             end = file.tell()
     return frames, end
 
 
-def _payloads(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+def _payloads(file: BinaryIO) -> Iterator[_Parts]:
     while len(head := file.read(_HEAD.size)) == _HEAD.size:
-        magic, length, split, crc = _HEAD.unpack(head)
-        if magic != _MAGIC or split > length:
+        magic, *lengths, crc = _HEAD.unpack(head)
+        if magic != MAGIC or sum(lengths) > _LARGEST:
             return
-        payload = file.read(length)
-        if len(payload) < length or zlib.crc32(payload) != crc:
+        parts = [file.read(length) for length in lengths]
+        if [len(part) for part in parts] != lengths:
             return
-        yield payload, split
+        if _crc(struct.pack("<III", *lengths), parts) != crc:
+            return
+        yield parts[0], parts[1], parts[2]
 
 
-def _decode(payload: bytes, split: int) -> Frame:
-    view = memoryview(payload)
-    return (
-        pa.ipc.read_record_batch(pa.py_buffer(view[:split]), RESOURCES),
-        pa.ipc.read_record_batch(pa.py_buffer(view[split:]), LOGGED),
-    )
+def _crc(lengths: bytes, parts: list[bytes]) -> int:
+    crc = zlib.crc32(lengths)
+    for part in parts:
+        crc = zlib.crc32(part, crc)
+    return crc
+
+
+def _batch(part: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    return pa.ipc.read_record_batch(pa.py_buffer(part), schema)

@@ -1,183 +1,310 @@
-"""Rows as they are stored: one Arrow schema for the log, the Parquet files and Scan. Pure."""
+"""Rows as they are stored: Arrow schemas for the log, the Parquet files and Scan. Pure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute
 
+from snowcave.events.attributes import attributes
+from snowcave.model.errors import ValueInvalid
 from snowcave.v1 import events_pb2 as v1
 
 # Its functions are made at run time, so type checkers do not know them.
 compute: Any = pyarrow.compute
 
 _HOUR_MICROS = 3_600_000_000
-_LAST_SECOND = 253_402_300_800  # the year 10000
+_LAST_MICRO = 253_402_300_800_000_000  # the year 10000
 
-# Stored columns of the event table; the warehouse makes the documented ones of them.
+_TIME = pa.timestamp("us")
+_SHARED = pa.dictionary(pa.int32(), pa.string())
+
+# Stored columns of the event table; the warehouse makes the documented ones of them. Texts that many rows
+# have in common are kept once.
 STORED = pa.schema(
     [
-        pa.field("timestamp", pa.timestamp("us")),
-        pa.field("service", pa.int64()),
-        pa.field("instance_id", pa.int32()),
-        pa.field("record_type", pa.string()),
-        pa.field("record", pa.string()),
-        pa.field("record_attributes", pa.string()),
-        pa.field("scope", pa.string()),
-        pa.field("value", pa.string()),
-        pa.field("trace", pa.string()),
-        pa.field("resource_attributes", pa.dictionary(pa.int32(), pa.string())),
+        ("timestamp", _TIME),
+        ("service", pa.int64()),
+        ("instance_id", pa.int32()),
+        ("record_type", _SHARED),
+        ("record", _SHARED),
+        ("record_attributes", _SHARED),
+        ("scope", _SHARED),
+        ("value", pa.string()),
+        ("trace", pa.string()),
+        ("resource_attributes", _SHARED),
+        ("start_timestamp", _TIME),
+        ("observed_timestamp", _TIME),
+        ("scope_attributes", _SHARED),
+        ("exemplars", pa.string()),
     ]
 )
 
-# The same rows in the log, where a frame holds its few resources once and rows point to them.
-LOGGED = pa.schema(
-    [
-        *(field for field in STORED if field.name != "resource_attributes"),
-        pa.field("resource", pa.int32()),
-    ]
-)
-
+# A frame of the log holds its few resources, what many of its rows have in common, and the rows.
 RESOURCES = pa.schema(
     [
-        pa.field("run", pa.string()),
-        pa.field("generation", pa.int64()),
-        pa.field("offset", pa.int64()),
-        pa.field("attributes", pa.string()),
+        ("source", pa.string()),
+        # The mark that the frame's rows reach; offset -1: none.
+        ("generation", pa.int64()),
+        ("offset", pa.int64()),
+        ("service", pa.int64()),
+        ("instance_id", pa.int32()),
+        ("attributes", pa.string()),
+    ]
+)
+_KIND_TEXTS = ("record_type", "record", "record_attributes", "scope", "scope_attributes")
+KINDS = pa.schema([("resource", pa.int32()), *((name, pa.string()) for name in _KIND_TEXTS)])
+_ROW_TEXTS = ("value", "trace", "exemplars")
+LOGGED = pa.schema(
+    [
+        ("kind", pa.int32()),
+        ("timestamp", _TIME),
+        ("start_timestamp", _TIME),
+        ("observed_timestamp", _TIME),
+        *((name, pa.string()) for name in _ROW_TEXTS),
     ]
 )
 
-# How far one container run is stored: (file generation, offset of its last row).
+# How far one source is stored: (file generation, offset of its last row).
 Mark = tuple[int, int]
 Marks = dict[str, Mark]
+_NO_MARK: Mark = (0, -1)
+
+# What rows have in common: index of the resource, and the texts of _KIND_TEXTS.
+_Kind = tuple[int, tuple[str, ...]]
 
 
-def attributes(resource: v1.Resource) -> str:
-    """RESOURCE_ATTRIBUTES as JSON: today's names and those of the generations before.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One append, as it goes into the log."""
 
-    Source: facts on the event table (S1-S4); older names kept because published queries use them.
+    resources: pa.RecordBatch
+    kinds: pa.RecordBatch
+    rows: pa.RecordBatch
+
+
+@dataclass(slots=True)
+class _Columns:
+    """An append's rows, column by column."""
+
+    kinds: list[_Kind]
+    kind: list[int]
+    keys: list[Mark]
+    times: dict[str, list[int | None]]
+    texts: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What of an append is not stored yet; no frame where there is nothing."""
+
+    frame: Frame | None
+    marks: Marks
+    doubled: int
+
+
+def source_of(resource: v1.Resource) -> str:
+    """Whose generations and offsets the rows' are. Empty: its rows have no key."""
+    return resource.source or resource.container_run_id
+
+
+def check(request: v1.AppendRequest) -> None:
+    """Raises ValueInvalid. A moment of no calendar has no hour folder: it would stop the log for ever."""
+    resources, lines = len(request.resources), request.lines
+    named = [row.resource for row in request.rows] + [kind.resource for kind in lines.kinds]
+    if named and not (min(named) >= 0 and max(named) < resources):
+        raise ValueInvalid("A row names a resource that the append does not hold.")
+    length = len(lines.kind)
+    if not (length == len(lines.timestamp) == len(lines.offset) == len(lines.value)):
+        raise ValueInvalid("The columns of an append are not of one length.")
+    if length and not (min(lines.kind) >= 0 and max(lines.kind) < len(lines.kinds)):
+        raise ValueInvalid("A line names a kind that the append does not hold.")
+    times = [_micros(row.timestamp) for row in request.rows] + list(lines.timestamp)
+    if times and not (min(times) >= 0 and max(times) < _LAST_MICRO):
+        raise ValueInvalid("A row has a timestamp that no calendar has.")
+
+
+def count(request: v1.AppendRequest) -> int:
+    return len(request.rows) + len(request.lines.kind)
+
+
+def select_new(request: v1.AppendRequest, marks: Marks) -> Fresh:
+    """The rows not stored yet, and the marks that storing them moves.
+
+    Senders send a source's rows in order: what is not past the mark was stored before.
     """
-    values: dict[str, object] = {
-        "snow.account.name": resource.account_name,
-        "snow.compute_pool.id": resource.compute_pool,
-        "snow.compute_pool.name": resource.compute_pool_name,
-        "snow.compute_pool.node.id": resource.node,
-        "snow.compute_pool.node.instance_family": resource.instance_family,
-        "snow.database.id": resource.database,
-        "snow.database.name": resource.database_name,
-        "snow.schema.id": resource.schema,
-        "snow.schema.name": resource.schema_name,
-        "snow.service.id": resource.service,
-        "snow.service.name": resource.service_name,
-        "snow.service.type": resource.service_type,
-        "snow.service.instance": str(resource.instance_id),
-        "snow.service.container.instance": str(resource.instance_id),
-        "snow.container.instance": str(resource.instance_id),
-        "snow.service.container.name": resource.container_name,
-        "snow.service.container.run.id": resource.container_run_id,
-        "snow.executable.id": resource.service,
-        "snow.executable.name": resource.service_name,
-        "snow.executable.type": "SnowparkContainers",
-        "snow.containers.name": resource.container_name,
-        "snow.containers.instance.id": str(resource.instance_id),
-    }
-    return orjson.dumps({k: v for k, v in values.items() if v not in ("", 0)}).decode()
-
-
-def is_storable(row: v1.EventRow) -> bool:
-    """A moment outside these has no hour folder, and would stop the log from ever being rolled."""
-    return 0 <= row.timestamp.seconds < _LAST_SECOND and 0 <= row.timestamp.nanos < 10**9
-
-
-def is_new(mark: Mark | None, row: v1.EventRow) -> bool:
-    """Agents send a container's rows in order: what is not past the mark was stored before."""
-    return mark is None or (row.file_generation, row.offset) > mark
-
-
-def select_new(request: v1.AppendRequest, marks: Marks) -> tuple[list[v1.EventRow], Marks]:
-    """The rows not stored yet, and the marks that storing them moves."""
+    columns = _columns(request)
+    sources = [source_of(one) for one in request.resources]
     moved: Marks = {}
-    fresh: list[v1.EventRow] = []
-    runs = [resource.container_run_id for resource in request.resources]
-    for row in request.rows:
-        run = runs[row.resource]
-        if is_new(moved.get(run, marks.get(run)), row):
-            moved[run] = (row.file_generation, row.offset)
-            fresh.append(row)
-    return fresh, moved
+    fresh: list[int] = []
+    for index, (kind, key) in enumerate(zip(columns.kind, columns.keys, strict=True)):
+        source = sources[columns.kinds[kind][0]]
+        if source:
+            mark = moved.get(source) or marks.get(source)
+            if mark is not None and key <= mark:
+                continue
+            moved[source] = key
+        fresh.append(index)
+    frame = _frame(request.resources, columns, moved, fresh) if fresh else None
+    return Fresh(frame, moved, len(columns.kind) - len(fresh))
 
 
-def to_batches(
-    resources: Sequence[v1.Resource], rows: Sequence[v1.EventRow], moved: Marks
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """One frame: its resources with the marks they reach, and its rows."""
-    none: Mark = (0, -1)
-    table = pa.record_batch(
-        [
-            [one.container_run_id for one in resources],
-            [moved.get(one.container_run_id, none)[0] for one in resources],
-            [moved.get(one.container_run_id, none)[1] for one in resources],
-            [attributes(one) for one in resources],
-        ],
-        schema=RESOURCES,
+def _columns(request: v1.AppendRequest) -> _Columns:
+    """Of the lines where there are only lines, as agents send them: that path has to be quick."""
+    lines = request.lines
+    kinds: list[_Kind] = [
+        (one.resource, (one.record_type, one.record, one.record_attributes, one.scope, ""))
+        for one in lines.kinds
+    ]
+    generations = [one.file_generation for one in lines.kinds]
+    kind = list(lines.kind)
+    keys = [(generations[k], offset) for k, offset in zip(kind, lines.offset, strict=True)]
+    columns = _Columns(
+        kinds, kind, keys, {"timestamp": list(lines.timestamp)}, {"value": list(lines.value)}
     )
-    logged = pa.record_batch(
-        [
-            pa.array([_micros(row) for row in rows], pa.timestamp("us")),
-            [resources[row.resource].service for row in rows],
-            pa.array([resources[row.resource].instance_id for row in rows], pa.int32()),
-            [row.record_type for row in rows],
-            [row.record or None for row in rows],
-            [row.record_attributes or None for row in rows],
-            [row.scope or None for row in rows],
-            [row.value or None for row in rows],
-            [row.trace or None for row in rows],
-            pa.array([row.resource for row in rows], pa.int32()),
-        ],
-        schema=LOGGED,
-    )
-    return table, logged
+    if request.rows:
+        _add_rows(columns, request.rows)
+    return columns
 
 
-def stored(resources: pa.RecordBatch, rows: pa.RecordBatch) -> pa.RecordBatch:
-    """A frame's rows with their attributes, sharing one copy of each text."""
-    dictionary = pa.DictionaryArray.from_arrays(
-        rows.column("resource"), resources.column("attributes")
+def _add_rows(columns: _Columns, rows: Sequence[v1.EventRow]) -> None:
+    before = len(columns.kind)
+    known: dict[_Kind, int] = {}
+    times, texts = columns.times, columns.texts
+    for name in ("start_timestamp", "observed_timestamp"):
+        times[name] = [None] * before
+    for name in ("trace", "exemplars"):
+        texts[name] = [""] * before
+    for row in rows:
+        kind = (row.resource, tuple(str(getattr(row, name)) for name in _KIND_TEXTS))
+        if kind not in known:
+            known[kind] = len(columns.kinds)
+            columns.kinds.append(kind)
+        columns.kind.append(known[kind])
+        columns.keys.append((row.file_generation, row.offset))
+        times["timestamp"].append(_micros(row.timestamp))
+        for name in ("start_timestamp", "observed_timestamp"):
+            times[name].append(_micros(getattr(row, name)) if row.HasField(name) else None)
+        for name in _ROW_TEXTS:
+            texts[name].append(getattr(row, name))
+
+
+def _frame(
+    resources: Sequence[v1.Resource], columns: _Columns, moved: Marks, fresh: list[int]
+) -> Frame:
+    logged = _logged(columns)
+    if len(fresh) < logged.num_rows:
+        logged = logged.take(pa.array(fresh, pa.int32()))
+    marks = [moved.get(source_of(one), _NO_MARK) for one in resources]
+    return Frame(
+        pa.record_batch(
+            [
+                [source_of(one) for one in resources],
+                [mark[0] for mark in marks],
+                [mark[1] for mark in marks],
+                [one.service for one in resources],
+                pa.array([one.instance_id for one in resources], pa.int32()),
+                [attributes(one) for one in resources],
+            ],
+            schema=RESOURCES,
+        ),
+        pa.record_batch(
+            [
+                pa.array([resource for resource, _ in columns.kinds], pa.int32()),
+                *(
+                    pa.array([texts[at] or None for _, texts in columns.kinds], pa.string())
+                    for at in range(len(_KIND_TEXTS))
+                ),
+            ],
+            schema=KINDS,
+        ),
+        logged,
     )
-    columns = [rows.column(name) for name in STORED.names[:-1]]
-    return pa.record_batch([*columns, dictionary], schema=STORED)
+
+
+def _logged(columns: _Columns) -> pa.RecordBatch:
+    length = len(columns.kind)
+    arrays: list[pa.Array] = []
+    for field in LOGGED:
+        if field.name == "kind":
+            arrays.append(pa.array(columns.kind, pa.int32()))
+        elif field.type == _TIME:
+            found = columns.times.get(field.name)
+            arrays.append(pa.array(found, _TIME) if found else pa.nulls(length, _TIME))
+        else:
+            texts = columns.texts.get(field.name)
+            whole = texts is not None and "" not in texts
+            given = texts if whole else [text or None for text in texts or ()]
+            arrays.append(pa.array(given, pa.string()) if given else pa.nulls(length, pa.string()))
+    return pa.record_batch(arrays, schema=LOGGED)
+
+
+def stored(frame: Frame) -> pa.RecordBatch:
+    """A frame's rows, sharing one copy of what they have in common."""
+    kind, kinds, resources = frame.rows.column("kind"), frame.kinds, frame.resources
+    resource = kinds.column("resource").take(kind)
+    made: dict[str, pa.Array] = {
+        "service": resources.column("service").take(resource),
+        "instance_id": resources.column("instance_id").take(resource),
+        "resource_attributes": pa.DictionaryArray.from_arrays(
+            resource, resources.column("attributes")
+        ),
+    }
+    for name in _KIND_TEXTS:
+        made[name] = _shared(kind, kinds.column(name))
+    for name in LOGGED.names[1:]:
+        made[name] = frame.rows.column(name)
+    return pa.record_batch([made[name] for name in STORED.names], schema=STORED)
+
+
+def _shared(index: pa.Array, texts: pa.Array) -> pa.Array:
+    """NULL is an index that is NULL, never an entry of the dictionary: Parquet has none there."""
+    if texts.null_count == 0:
+        return pa.DictionaryArray.from_arrays(index, texts)
+    return texts.take(index).dictionary_encode()
 
 
 def marks_of(resources: pa.RecordBatch) -> Marks:
     """How far a frame's rows reach."""
-    runs = resources.to_pydict()
+    found = resources.to_pydict()
     return {
-        run: (generation, offset)
-        for run, generation, offset in zip(
-            runs["run"], runs["generation"], runs["offset"], strict=True
+        source: (generation, offset)
+        for source, generation, offset in zip(
+            found["source"], found["generation"], found["offset"], strict=True
         )
-        if offset >= 0
+        if source and offset >= 0
     }
 
 
 def concat(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     """All of a segment, sorted as its file will be: by service, then time."""
-    table = pa.Table.from_batches(list(batches), schema=STORED).unify_dictionaries()
-    return table.sort_by([("service", "ascending"), ("timestamp", "ascending")])
+    return in_order(pa.Table.from_batches(list(batches), schema=STORED))
+
+
+def in_order(table: pa.Table) -> pa.Table:
+    """As files are sorted. Rows of one moment keep their order."""
+    table = table.unify_dictionaries()
+    order = compute.sort_indices(
+        table.select(["service", "timestamp"]),
+        sort_keys=[("service", "ascending"), ("timestamp", "ascending")],
+    )
+    return table.take(order)
 
 
 def by_hour(table: pa.Table) -> dict[str, pa.Table]:
     """Hour folder (UTC, `2026-11-22T13`) → its rows."""
-    micros = table.column("timestamp").cast(pa.int64())
-    hours = compute.divide(micros, _HOUR_MICROS)
-    found: dict[str, pa.Table] = {}
-    for hour in sorted(hours.unique().to_pylist()):
-        name = datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%dT%H")
-        found[name] = table.filter(compute.equal(hours, hour))
-    return found
+    hours = compute.divide(table.column("timestamp").cast(pa.int64()), _HOUR_MICROS)
+    distinct = sorted(hours.unique().to_pylist())
+    if len(distinct) == 1:
+        return {_folder(distinct[0]): table}
+    return {_folder(hour): table.filter(compute.equal(hours, hour)) for hour in distinct}
 
 
-def _micros(row: v1.EventRow) -> int:
-    return row.timestamp.seconds * 1_000_000 + row.timestamp.nanos // 1000
+def _folder(hour: int) -> str:
+    return datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%dT%H")
+
+
+def _micros(moment: Any) -> int:
+    return moment.seconds * 1_000_000 + moment.nanos // 1000

@@ -16,6 +16,17 @@ class EventsSettings:
     queued_appends: int = 256
     # Rows of one append.
     largest_append: int = 20_000
+    # Appends of one stream that are on their way to the disk together.
+    appends_ahead: int = 32
+    # Files of an hour are merged as long as the result is no larger than this, in bytes …
+    compact_bytes: int = 32 << 20
+    # … when so many can be, or, in an hour that is over, as soon as two can.
+    compact_files: int = 10
+    compact_check: float = 30.0
+    # An hour is over this long after its end: late rows still come.
+    hour_settles: float = 300.0
+    # How long files that no longer count stay readable, for queries that began before.
+    file_grace: float = 600.0
     # Whole hours older than this are deleted.
     retention: float = 14 * 86_400.0
     retention_check: float = 600.0

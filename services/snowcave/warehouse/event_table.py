@@ -12,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from snowcave.model import event_files
+
 DATABASE = "SNOWFLAKE"
 SCHEMA = "TELEMETRY"
 TABLE = "EVENTS"
@@ -31,24 +33,28 @@ STORED = pa.schema(
         ("value", pa.string()),
         ("trace", pa.string()),
         ("resource_attributes", pa.string()),
+        ("start_timestamp", pa.timestamp("us")),
+        ("observed_timestamp", pa.timestamp("us")),
+        ("scope_attributes", pa.string()),
+        ("exemplars", pa.string()),
     ]
 )
 
 # The filter on TIMESTAMP reaches the files only because the column stands there as it is.
 _COLUMNS = """
     "timestamp" AS "TIMESTAMP",
-    NULL::TIMESTAMP AS START_TIMESTAMP,
-    NULL::TIMESTAMP AS OBSERVED_TIMESTAMP,
+    start_timestamp AS START_TIMESTAMP,
+    observed_timestamp AS OBSERVED_TIMESTAMP,
     trace::JSON AS TRACE,
     NULL::JSON AS RESOURCE,
     resource_attributes::JSON AS RESOURCE_ATTRIBUTES,
     "scope"::JSON AS SCOPE,
-    NULL::JSON AS SCOPE_ATTRIBUTES,
+    scope_attributes::JSON AS SCOPE_ATTRIBUTES,
     record_type AS RECORD_TYPE,
     record::JSON AS RECORD,
     record_attributes::JSON AS RECORD_ATTRIBUTES,
     "value"::JSON AS VALUE,
-    NULL::JSON AS EXEMPLARS
+    exemplars::JSON AS EXEMPLARS
 """
 
 
@@ -94,7 +100,11 @@ def may_read(sql: str) -> bool:
 
 def rolled(folder: Path) -> list[Path]:
     """The Parquet files that `events` has finished, hour by hour."""
-    return sorted(folder.glob("*/*.parquet"))
+    return [
+        hour / event_files.name_of(span)
+        for hour in sorted(folder.glob("*"))
+        for span in event_files.current(path.name for path in hour.iterdir())
+    ]
 
 
 def _empty(own: Path) -> Path:

@@ -15,6 +15,9 @@ from snowcave.warehouse import columns, event_table
 
 log = structlog.get_logger()
 
+# Many small pieces take longer to read than one copy takes to make.
+_MOST_CHUNKS = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -38,21 +41,53 @@ class EventTail:
         self._stub: Any = events_pb2_grpc.EventServiceStub(channel)
         self._folder = folder
         self._timeout = timeout
+        # What the last look brought: segment → its frames so far. One look at a time adds to it.
+        self._known: dict[int, _Piece] = {}
+        self._looking = asyncio.Lock()
 
     async def now(self) -> Moment:
-        tables: list[pa.Table] = []
-        files: list[str] | None = None
         try:
-            async with asyncio.timeout(self._timeout):
-                async for reply in self._stub.Scan(events_pb2.ScanRequest(tail_only=True)):
-                    if reply.has_rolled_files:
-                        files = list(reply.rolled_files)
-                    if reply.arrow_stream:
-                        tables.append(event_table.conform(columns.from_stream(reply.arrow_stream)))
+            async with asyncio.timeout(self._timeout), self._looking:
+                files = await self._look()
         except (grpc.aio.AioRpcError, TimeoutError, pa.ArrowInvalid) as error:
             log.warning("event_tail_missing", reason=type(error).__name__)
-            tables = []
-        found = [self._folder / f for f in files] if files is not None else None
-        if found is None:
-            found = await asyncio.to_thread(event_table.rolled, self._folder)
+            return Moment(await asyncio.to_thread(event_table.rolled, self._folder), None)
+        tables = [piece.table for _, piece in sorted(self._known.items())]
+        found = [self._folder / name for name in files]
         return Moment(found, pa.concat_tables(tables) if tables else None)
+
+    async def _look(self) -> list[str]:
+        """Bring what is known up to date; returns the names of the finished files of the same moment."""
+        known = {segment: piece.frames for segment, piece in self._known.items()}
+        request = events_pb2.ScanRequest(tail_only=True, known=known)
+        files: list[str] = []
+        held: dict[int, int] = {}
+        new: dict[int, pa.Table] = {}
+        async for reply in self._stub.Scan(request):
+            if reply.has_rolled_files:
+                files, held = list(reply.rolled_files), dict(reply.held)
+            if reply.segment:
+                new[reply.segment] = event_table.conform(columns.from_stream(reply.arrow_stream))
+        # All of it or nothing: an answer that broke off leaves what was known before.
+        self._known = {
+            segment: _grown(self._known.get(segment), new.get(segment), frames)
+            for segment, frames in held.items()
+            if segment in new or segment in self._known
+        }
+        return files
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Of one segment what is known, and how many frames that is."""
+
+    frames: int
+    table: pa.Table
+
+
+def _grown(before: _Piece | None, new: pa.Table | None, frames: int) -> _Piece:
+    tables = [table for table in (before.table if before else None, new) if table is not None]
+    table = pa.concat_tables(tables)
+    if table.column(0).num_chunks > _MOST_CHUNKS:
+        table = table.combine_chunks()
+    return _Piece(frames, table)

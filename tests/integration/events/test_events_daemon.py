@@ -41,7 +41,8 @@ async def stored(mesh: Mesh) -> list[str]:
     async with connect(address, mesh.folder("tls"), me=Role.WAREHOUSE, to=Role.EVENTS) as channel:
         stub = events_pb2_grpc.EventServiceStub(channel)
         async for reply in stub.Scan(v1.ScanRequest(tail_only=True), timeout=20):
-            values += pa.ipc.open_stream(reply.arrow_stream).read_all()["value"].to_pylist()
+            if reply.arrow_stream:
+                values += pa.ipc.open_stream(reply.arrow_stream).read_all()["value"].to_pylist()
             for name in reply.rolled_files:
                 path = mesh.folder("events") / "parquet" / name
                 values += pq.read_table(path)["value"].to_pylist()

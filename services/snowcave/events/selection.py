@@ -1,0 +1,77 @@
+"""The rows that a scan asks for, out of files and tail. Blocking, otherwise pure."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from snowcave.events import parquet
+from snowcave.events.rows import STORED, compute
+from snowcave.events.store import Scan, Tail
+
+
+def select(whole: Tail, folder: Path, wish: Scan) -> pa.Table:
+    """Hour by hour, so that a limit ends the search once no other hour could matter."""
+    logged = [batch for piece in whole.pieces.values() for batch in piece]
+    found = [matching(pa.Table.from_batches(logged, schema=STORED), wish)]
+    for hour, files in _hours(whole, wish):
+        for name in files:
+            read = parquet.read_of(folder / name, wish.service)
+            found.extend(matching(table, wish) for table in read)
+        if wish.limit and wish.newest_first and _beyond(found, hour) >= wish.limit:
+            break
+    table = pa.concat_tables(found).unify_dictionaries()
+    if wish.newest_first:
+        table = table.take(
+            compute.sort_indices(table.column("timestamp"), sort_keys=[("", "descending")])
+        )
+    return table.slice(0, wish.limit) if wish.limit else table
+
+
+def matching(table: pa.Table, wish: Scan) -> pa.Table:
+    conditions: list[pa.ChunkedArray] = []
+    stamp = table.column("timestamp")
+    if wish.since:
+        conditions.append(compute.greater_equal(stamp, _scalar(wish.since)))
+    if wish.until:
+        conditions.append(compute.less(stamp, _scalar(wish.until)))
+    if wish.service:
+        conditions.append(compute.equal(table.column("service"), wish.service))
+    if wish.record_type:
+        kinds = table.column("record_type").cast(pa.string())
+        conditions.append(compute.equal(kinds, wish.record_type))
+    for condition in conditions[1:]:
+        conditions[0] = compute.and_(conditions[0], condition)
+    return table.filter(conditions[0]) if conditions else table
+
+
+def _hours(whole: Tail, wish: Scan) -> Iterator[tuple[str, list[str]]]:
+    """Those that the wish's times touch, newest first where the wish is."""
+    by_hour: dict[str, list[str]] = {}
+    for name in whole.files:
+        by_hour.setdefault(name.partition("/")[0], []).append(name)
+    for hour in sorted(by_hour, reverse=wish.newest_first):
+        if wish.since and hour < _folder(wish.since):
+            continue
+        if wish.until and hour > _folder(wish.until):
+            continue
+        yield hour, by_hour[hour]
+
+
+def _beyond(found: list[pa.Table], hour: str) -> int:
+    """How many rows are as young as the hour."""
+    start = _scalar(datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=UTC))
+    return sum(
+        table.num_rows
+        and int(compute.sum(compute.greater_equal(table.column("timestamp"), start)).as_py() or 0)
+        for table in found
+    )
+
+
+def _folder(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H")
+
+
+def _scalar(moment: datetime) -> pa.Scalar:
+    return pa.scalar(moment.astimezone(UTC).replace(tzinfo=None), pa.timestamp("us"))
