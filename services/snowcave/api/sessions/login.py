@@ -54,6 +54,15 @@ class Wish:
     parameters: dict[str, object] = field(default_factory=dict[str, object])
 
 
+@dataclass(frozen=True)
+class Known:
+    """Who a client has shown to be, where their sessions begin, and the service that acts for them, or 0."""
+
+    principal: Principal
+    defaults: state.User
+    called: int = 0
+
+
 class Login:
     def __init__(
         self,
@@ -71,21 +80,27 @@ class Login:
 
     async def open(self, wish: Wish) -> tuple[Tokens, state.Session]:
         """Raises LoginFailed and its kin."""
+        return await self.begin(wish, await self.who(wish))
+
+    async def who(self, wish: Wish) -> Known:
+        """Raises LoginFailed and its kin."""
         method = wish.method.upper()
-        called = 0
         if method == "OAUTH":
             # Only containers have such tokens. The login name says nothing that the token does not.
-            principal, defaults, called = await self._contained(wish.token)
-        else:
-            principal = await self._principal(method, wish)
-            defaults = self._defaults(principal)
-        opening = self._opening(wish, principal, defaults, called)
+            return Known(*await self._contained(wish.token))
+        principal = await self._principal(method, wish)
+        return Known(principal, self._defaults(principal))
+
+    async def begin(self, wish: Wish, known: Known) -> tuple[Tokens, state.Session]:
+        """A session of somebody who has shown who they are. Raises RoleNotGranted."""
+        called = known.called
+        opening = self._opening(wish, known.principal, known.defaults, called)
         opened = await self._book.open(opening)
         log.info(
             "session_opened",
-            user=principal.user_name,
+            user=known.principal.user_name,
             session=opened[0].session_id,
-            method=method or "PASSWORD",
+            method=wish.method.upper() or "PASSWORD",
             peer=wish.peer,
             **({"called_service": called} if called else {}),
         )
