@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from snowcave.api.rendering.render import RenderSettings
+from snowcave.api.rest.settings import RestSettings
 from snowcave.runtime.mesh import Mesh
 
 
@@ -125,6 +126,8 @@ class CallSettings:
     fetch: float = 30.0
     registry: float = 15.0
     agent: float = 20.0
+    # Until platform events are on the disk of the event table.
+    events: float = 30.0
     # A stage file altogether, up or down.
     transfer: float = 3600.0
     # Bytes of log that are read for one answer.
@@ -140,6 +143,7 @@ class ApiSettings:
     admin_host: str = "127.0.0.1"
     admin_port: int = 0
     http: HttpSettings = field(default_factory=HttpSettings)
+    rest: RestSettings = field(default_factory=RestSettings)
     login: LoginSettings = field(default_factory=LoginSettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     queries: QuerySettings = field(default_factory=QuerySettings)

@@ -33,6 +33,11 @@ from snowcave.api.queries.results import StatementResults, StoredResults
 from snowcave.api.queries.variables import SessionVariables
 from snowcave.api.registry import open_registry
 from snowcave.api.rendering.render import RenderSettings
+from snowcave.api.rest.catalog import OPERATIONS
+from snowcave.api.rest.operations import Routes
+from snowcave.api.rest.results import Results as RestResults
+from snowcave.api.rest.server import RestApi
+from snowcave.api.rest.sessions import Sessions
 from snowcave.api.retention import JobRetention
 from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.secrets.sealing import Sealer, read_key
@@ -58,6 +63,7 @@ from snowcave.runtime.grpc import connect, serve
 from snowcave.runtime.identity import Identity
 from snowcave.runtime.listen import node_addresses
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outbox import EventTable, open_outbox
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import identity_pb2_grpc, sql_pb2_grpc, stages_pb2_grpc
@@ -140,6 +146,7 @@ class _Neighbours:
     resolver: Resolver
     stages: Stages
     logs: LogReader
+    event_table: EventTable
 
 
 @dataclass(frozen=True)
@@ -155,6 +162,7 @@ class _Answers:
     proof: Proof
     login: Login
     ending: SessionEnding
+    runner: StatementRunner
 
 
 async def build_front(
@@ -182,7 +190,8 @@ async def _open_neighbours(ground: _Ground) -> _Neighbours:
     stages = await parts.enter("stages", open_stages(mesh, calls))
     events = await parts.enter("events", connect(events_at, tls, me=Role.API, to=Role.EVENTS))
     of_agents = AgentLogs(mesh, calls, ground.mirrors.assignments, ground.mirrors.nodes)
-    return _Neighbours(warehouse, resolver, stages, Logs(of_agents, EventLogs(events, calls)))
+    logs = Logs(of_agents, EventLogs(events, calls))
+    return _Neighbours(warehouse, resolver, stages, logs, EventTable(events, calls.events))
 
 
 async def _open_answers(
@@ -274,6 +283,24 @@ async def _keep_house(ground: _Ground, neighbours: _Neighbours, answers: _Answer
         ("old backups", _backups(ground).run()),
     ):
         await ground.parts.enter(name, background(loop))
+    await _tell_events(ground, neighbours.event_table)
+
+
+async def _tell_events(ground: _Ground, table: EventTable) -> None:
+    """Every replica tells of what any of them did: the table knows what it has."""
+    waiting = await ground.parts.enter("events", follow(ground.store, keys.API_EVENTS))
+    await ground.parts.enter(
+        "platform events",
+        open_outbox(
+            ground.store,
+            keys.API_EVENTS,
+            waiting,
+            table.append,
+            lambda: True,
+            ground.clock,
+            ground.rng,
+        ),
+    )
 
 
 def _backups(ground: _Ground) -> Backups:

@@ -171,6 +171,10 @@ class Change:
                 part,
             )
 
+    def put(self, key: str, value: bytes) -> None:
+        """A key beside the catalog's, which nobody else can have written."""
+        self._put(key, value)
+
     def _put(self, key: str, value: bytes) -> None:
         self.writes[key] = Put(key, value)
 

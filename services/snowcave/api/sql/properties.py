@@ -35,6 +35,7 @@ SERVICE: dict[str, Reader] = {
     "AUTO_SUSPEND_SECS": read_integer,
     "AUTO_RESUME": read_boolean,
     "LOG_LEVEL": read_upper,
+    "LOG_EVENT_LEVEL": read_upper,
     "QUERY_WAREHOUSE": read_name,
     "EXTERNAL_ACCESS_INTEGRATIONS": read_names,
     **_COMMENT,

@@ -242,7 +242,7 @@ def _levels(scope: Scope, work: Work) -> Iterator[Level]:
         case "service":
             found = work.caller.find("service", scope.name or ObjectName("")).message
             own = {"LOG_LEVEL": found.service.log_level} if found.service.log_level else {}
-            yield Level("SERVICE", own)
+            yield Level("SERVICE", {**own, **found.parameters})
             schema = work.catalog.get("schema", found.parent)
             yield from _of_schema(schema, work) if schema else ()
         case other:

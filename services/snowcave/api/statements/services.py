@@ -7,6 +7,7 @@ from snowcave.api.sql.tree import Action, Alter, CreateService, Drop, Existing, 
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, retire, sought, taken
 from snowcave.api.statements.external_access import need_external_access
 from snowcave.api.statements.images import pin_images
+from snowcave.api.statements.service_events import tell
 from snowcave.api.statements.service_places import check_name, check_place
 from snowcave.api.statements.spec_source import spec_text
 from snowcave.api.statements.volumes import (
@@ -17,19 +18,21 @@ from snowcave.api.statements.volumes import (
 )
 from snowcave.api.statements.work import Work
 from snowcave.kit import ids
-from snowcave.model import names, spec
+from snowcave.model import names, platform_events, spec
 from snowcave.model.errors import (
     SpecInvalid,
     Unsupported,
     ValueInvalid,
 )
 from snowcave.model.families import FAMILIES
+from snowcave.model.platform_events import PlatformEvent
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
 
 _MOST_INSTANCES = 1000
 _LEAST_AUTO_SUSPEND = 300
 _LABEL_LENGTH = 8
+_EVENT_LEVELS = ("INFO", "ERROR", "OFF")
 _LOG_LEVELS = ("INFO", "ERROR", "WARN", "DEBUG", "TRACE", "FATAL", "OFF")
 
 
@@ -50,6 +53,7 @@ async def create_service(statement: CreateService, work: Work) -> Rows:
     least = _count(statement.options, "MIN_INSTANCES", 1, 1)
     service.min_instances = service.max_instances = service.min_ready_instances = least
     _apply(service, statement.options)
+    _set_event_level(made, statement.options)
     set_external_access(work, service, statement.options)
     await specify(work, made, statement.source)
     service.resumed_on.CopyFrom(made.created_on)
@@ -140,6 +144,14 @@ def _apply(service: state.Service, options: Options) -> None:
         service.log_level = level
 
 
+def _set_event_level(changed: state.Object, options: Options) -> None:
+    if "LOG_EVENT_LEVEL" in options:
+        level = options.text("LOG_EVENT_LEVEL")
+        if level not in _EVENT_LEVELS:
+            raise invalid_value(level, "LOG_EVENT_LEVEL")
+        changed.parameters["LOG_EVENT_LEVEL"] = level
+
+
 def set_external_access(work: Work, service: state.Service, options: Options) -> None:
     """Replaces the list. Raises where one of them is not to be had."""
     if "EXTERNAL_ACCESS_INTEGRATIONS" in options:
@@ -189,11 +201,21 @@ async def alter_service(statement: Alter, work: Work) -> Rows:
             _set(changed, statement)
             set_external_access(work, changed.service, statement.options)
             check_same_count(found, changed)
+            _tell_properties(work, change, changed, statement)
         case _:
             raise Unsupported(f"ALTER SERVICE {statement.action.name}")
     change.update(entry, changed)
     await work.catalog.commit(change)
     return status(EXECUTED)
+
+
+def _tell_properties(work: Work, change: Change, changed: state.Object, said: Alter) -> None:
+    told: list[PlatformEvent] = []
+    if said.options:
+        told.append(platform_events.of_properties("Set", said.options))
+    if said.unset:
+        told.append(platform_events.of_properties("Unset", said.unset))
+    tell(work, change, changed, *told)
 
 
 def resume(work: Work, change: Change, changed: state.Object) -> None:
@@ -229,11 +251,14 @@ def _set(changed: state.Object, statement: Alter) -> None:
                 service.max_instances = service.min_instances
             case "MIN_READY_INSTANCES":
                 service.min_ready_instances = service.min_instances
+            case "LOG_EVENT_LEVEL":
+                changed.parameters.pop(key, None)
             case "EXTERNAL_ACCESS_INTEGRATIONS":
                 service.ClearField("external_access_integrations")
             case _:
                 setattr(service, key.lower(), _UNSET[key])
     _apply(service, statement.options)
+    _set_event_level(changed, statement.options)
     if "COMMENT" in statement.options:
         changed.comment = statement.options.text("COMMENT")
 

@@ -19,8 +19,10 @@ from snowcave.api.sql.tree import (
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, sought, taken
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.scopes import within
+from snowcave.api.statements.service_events import tell
 from snowcave.api.statements.volumes import blocks_of, usable_snapshot
 from snowcave.api.statements.work import Work, moment
+from snowcave.model import platform_events
 from snowcave.model.errors import ObjectNotFound, Unsupported, ValueInvalid
 from snowcave.v1 import state_pb2 as state
 
@@ -154,6 +156,9 @@ async def restore_volume(statement: RestoreVolume, work: Work) -> Rows:
     changed, change = work.changed(found), Change()
     _restore(changed.service, volume.name, statement.instances, snapshot.uid)
     change.update(entry, changed)
+    instances = sorted(set(statement.instances))
+    restoring = platform_events.of_restore(snapshot.name, volume.name, instances)
+    tell(work, change, changed, restoring)
     await work.catalog.commit(change)
     return status(EXECUTED)
 

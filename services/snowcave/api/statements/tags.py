@@ -12,8 +12,9 @@ from snowcave.api.statements.existing import EXECUTED, create, drop, kept, sough
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.functions import find_function
 from snowcave.api.statements.scopes import within
+from snowcave.api.statements.service_events import tell
 from snowcave.api.statements.work import Work, moment
-from snowcave.model import keys
+from snowcave.model import keys, platform_events
 from snowcave.model.errors import NotAuthorized, Unsupported, ValueInvalid
 from snowcave.model.names import ObjectName
 from snowcave.store.mirror import Entry
@@ -151,14 +152,21 @@ async def alter_tags_of(statement: Alter, work: Work) -> Rows:
     if not work.caller.may_in_account("APPLY TAG"):
         work.caller.need_ownership(entry.message)
     changed = work.changed(entry.message)
-    if statement.action is Action.SET_TAG:
-        changed.tags.update(resolved(work, statement.options.tags))
+    given = resolved(work, statement.options.tags) if statement.action is Action.SET_TAG else {}
+    changed.tags.update(given)
+    gone: list[str] = []
     for name in statement.unset_tags:
         tag = work.caller.find("tag", name).message
         _need_apply(work, tag)
         changed.tags.pop(tag.uid, None)
+        gone.append(tag.name)
     change = Change()
     change.update(entry, changed)
+    if statement.domain == "service":
+        names = [work.catalog.name("tag", uid) for uid in given]
+        told = [platform_events.of_tags("Set", names)] if names else []
+        told += [platform_events.of_tags("Unset", gone)] if gone else []
+        tell(work, change, changed, *told)
     await work.catalog.commit(change)
     return status(EXECUTED)
 
