@@ -219,9 +219,10 @@ async def _open_answers(
         sealer=ground.sealer,
         variables=SessionVariables(warehouse, ground.rng, settings.calls.warehouse),
     )
+    runner = make_runner(surroundings)
     queries = await ground.parts.enter(
         "queries",
-        open_queries(make_runner(surroundings), warehouse, records, settings.queries, ground.rng),
+        open_queries(runner, warehouse, records, settings.queries, ground.rng),
     )
     catalog = mirrors.catalog
     directory = Directory(ground.mesh, store, ground.identity, catalog.objects, catalog.names)
@@ -249,6 +250,7 @@ async def _open_answers(
         proof=proof,
         login=Login(directory, proof, tokens, ends, book),
         ending=SessionEnding(book, queries, warehouse),
+        runner=runner,
     )
 
 
@@ -362,17 +364,32 @@ async def _serve_http(ground: _Ground, neighbours: _Neighbours, answers: _Answer
     transfers = Transfers(settings.http, book, ground.mirrors.catalog.objects, neighbours.stages)
     exchange = TokenExchange(answers.proof, answers.ends, settings.sessions.endpoint_token)
     oauth = OAuth(exchange, settings.http)
+    rest = _rest(ground, neighbours, answers)
     plain, encrypted = addresses(mesh)
     tls = mesh.folder("tls")
     await ground.parts.enter(
         "http",
         server.serve(
-            [*front.routes(), *oauth.routes(), *transfers.routes()],
+            [*front.routes(), *oauth.routes(), *transfers.routes(), *rest.routes()],
             settings.http,
             plain=plain,
             encrypted=encrypted,
             certificate=(tls / "api.pem", tls / "api.key"),
         ),
+    )
+
+
+def _rest(ground: _Ground, neighbours: _Neighbours, answers: _Answers) -> RestApi:
+    settings = ground.settings
+    most = settings.rest.sessions
+    return RestApi(
+        sessions=Sessions(answers.book, answers.directory, answers.login, most),
+        runner=answers.runner,
+        queries=answers.queries,
+        results=RestResults(answers.results, neighbours.warehouse, settings.rest),
+        settings=settings.rest,
+        http=settings.http,
+        routes_of=Routes(OPERATIONS),
     )
 
 

@@ -31,6 +31,16 @@ class RequestTooLarge(RequestInvalid):
 
 async def body(request: web.Request, *, limit: int, within: float) -> dict[str, Any]:
     """The JSON object of the body; an empty body is an empty object."""
+    parsed = await anything(request, limit=limit, within=within)
+    if parsed is None:
+        return {}
+    if not isinstance(parsed, dict):
+        raise RequestInvalid("The request's body is not a JSON object.")
+    return cast("dict[str, Any]", parsed)
+
+
+async def anything(request: web.Request, *, limit: int, within: float) -> Any:
+    """The JSON of the body, whatever it is; None where there is no body."""
     try:
         async with asyncio.timeout(within):
             data = await request.read()
@@ -44,14 +54,11 @@ async def body(request: web.Request, *, limit: int, within: float) -> dict[str, 
     if data.startswith(_GZIP):
         data = _unpacked(data, limit)
     if not data.strip():
-        return {}
+        return None
     try:
-        parsed = orjson.loads(data)
+        return orjson.loads(data)
     except orjson.JSONDecodeError:
         raise RequestInvalid("The request's body is not JSON.") from None
-    if not isinstance(parsed, dict):
-        raise RequestInvalid("The request's body is not a JSON object.")
-    return cast("dict[str, Any]", parsed)
 
 
 def _unpacked(data: bytes, limit: int) -> bytes:

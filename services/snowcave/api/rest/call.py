@@ -1,0 +1,167 @@
+"""One request as an operation sees it: what was asked for, and statements to answer it with.
+
+Reads run at once and leave no trace; what changes something runs as any statement does: under a query id,
+with a record, bounded by the session's timeout, and to be asked for again where it takes long.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from snowcave.api.contract import QueryHandle, Rows, SessionContext, StatementRunner
+from snowcave.api.queries import rows as row_values
+from snowcave.api.queries.answer import Answer, Failure, InProgress, Outcome
+from snowcave.api.queries.life import Queries
+from snowcave.api.queries.records import query_id
+from snowcave.api.queries.statement import Seen, Statement
+from snowcave.api.rest.models import Json, Row
+from snowcave.api.rest.names import identifier
+from snowcave.api.rest.settings import RestSettings
+from snowcave.api.sql import tree
+from snowcave.api.sql.printing import text_of
+from snowcave.kit import ids
+from snowcave.model.names import ObjectName
+
+
+class StillRunning(Exception):
+    """Not an error: the answer is to be asked for by the statement's id."""
+
+    def __init__(self, query: str) -> None:
+        super().__init__(query)
+        self.query = query
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Rows for an answer that may be too long for one page, and the statement that gives them again."""
+
+    statement: tree.Statement
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class Call:
+    context: SessionContext
+    seen: Seen | None
+    names: Mapping[str, str]
+    query: Mapping[str, Any]
+    body: Any
+    runner: StatementRunner
+    queries: Queries
+    settings: RestSettings
+    request_id: str
+    # Statements that this call has run.
+    _count: list[None] = field(default_factory=list[None])
+
+    # ------------------------------------------------------------ what was asked for
+
+    def name(self, part: str = "name") -> str:
+        """A part of the path as a folded name. Raises RequestInvalid."""
+        return identifier(self.names[part])
+
+    def schema(self) -> ObjectName:
+        """As statements name a schema."""
+        return ObjectName(self.name("schema"), database=self.name("database"))
+
+    def within(self, name: str) -> ObjectName:
+        """An object of the path's schema, or of the account."""
+        if "schema" in self.names:
+            return ObjectName(name, self.name("schema"), self.name("database"))
+        if "database" in self.names:
+            return ObjectName(name, database=self.name("database"))
+        return ObjectName(name)
+
+    def target(self) -> ObjectName:
+        return self.within(self.name())
+
+    # ------------------------------------------------------------ statements
+
+    async def rows(self, statement: tree.Statement) -> Rows:
+        """Of a statement that only looks. Raises SnowcaveError."""
+        handle = QueryHandle(ids.query_id(ids.system_random()), self.settings.read)
+        async with asyncio.timeout(self.settings.read):
+            done = await self.runner.perform(statement, self.context.copy(), handle)
+        return done.rows
+
+    async def look(self, statement: tree.Statement) -> list[Row]:
+        return named(await self.rows(statement))
+
+    async def change(self, statement: tree.Statement, *, apart: bool = True) -> Json:
+        """`apart`: the session's role, database and the like stay as they are.
+
+        Raises SnowcaveError, StillRunning.
+        """
+        return await self._run(text_of(statement), statement, apart=apart)
+
+    async def ordinary(self, sql: str) -> Json:
+        """SQL for the warehouse. Its one row is the answer. Raises SnowcaveError, StillRunning."""
+        return await self._run(sql, None, apart=True)
+
+    async def answered(self, sql: str) -> list[Row]:
+        """The rows that the warehouse has for it, as many as fit a first answer."""
+        match await self._outcome(sql, None, apart=True):
+            case Answer() as answer:
+                return named(row_values.rows_of(answer.table, answer.columns))
+            case Failure(error=error):
+                raise error
+            case InProgress(query):
+                raise StillRunning(query)
+
+    async def listing(self, statement: tree.Statement) -> Listing:
+        return Listing(statement, await self.rows(statement))
+
+    async def kept(self, statement: tree.Statement) -> Answer:
+        """Its rows, which can be read again under the answer's query id."""
+        match await self._outcome(text_of(statement), statement, apart=True):
+            case Answer() as answer:
+                return answer
+            case Failure(error=error):
+                raise error
+            case InProgress(query):
+                raise StillRunning(query)
+
+    async def _run(self, sql: str, parsed: tree.Statement | None, *, apart: bool) -> Json:
+        return said(await self._outcome(sql, parsed, apart=apart))
+
+    async def _outcome(self, sql: str, parsed: tree.Statement | None, *, apart: bool) -> Outcome:
+        request_id = f"{self.request_id}/{len(self._count)}"
+        seen = None if self._count else self.seen
+        self._count.append(None)
+        statement = Statement(
+            query_id=query_id(self.context.session_id, request_id),
+            sql=sql,
+            context=self.context,
+            timeout=self.settings.statement,
+            request_id=request_id,
+            parsed=parsed,
+            apart=apart,
+            seen=seen,
+        )
+        running = await self.queries.submit(statement)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.hold):
+                await running.finished.wait()
+        return running.outcome or InProgress(running.id)
+
+
+def named(found: Rows) -> list[Row]:
+    columns = [column.name for column in found.columns]
+    return [dict(zip(columns, row, strict=True)) for row in found.rows]
+
+
+def said(outcome: Outcome) -> Json:
+    """What a statement says when it has ended: its status, or its one row. Raises what it failed with."""
+    match outcome:
+        case Failure(error=error):
+            raise error
+        case InProgress(query):
+            raise StillRunning(query)
+        case Answer():
+            found = named(row_values.rows_of(outcome.table, outcome.columns))
+            return dict(found[0]) if found else {"status": "Statement executed successfully."}
+
+
+def only(found: Sequence[Row]) -> Row | None:
+    return found[0] if found else None

@@ -1,0 +1,17 @@
+"""Settings of the REST API."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RestSettings:
+    # What takes longer is answered with 202 and asked for again.
+    hold: float = 4.0
+    # Statements that only look have no longer than this.
+    read: float = 30.0
+    # Elements of one page of a list.
+    page: int = 2000
+    # Used where a statement changes something; as of any other statement.
+    statement: float = 172800.0
+    # Sessions kept for callers who come with a token that is no session's.
+    sessions: int = 1024
