@@ -11,6 +11,7 @@ import structlog
 import uvloop
 from google.protobuf.json_format import ParseDict
 
+from snowcave.agent.network.hosts import HostSettings
 from snowcave.agent.network.network import Network, open_network
 from snowcave.model import keys
 from snowcave.model.keys import Role
@@ -20,26 +21,34 @@ from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import state_pb2 as state
 from tests.kit.memory_store import MemoryBackend, MemoryStore
 
+_QUICK = HostSettings(deadline=1.0, grace=0.5, soonest=0.1, latest=0.2)
+
 
 async def main(home: str, port_base: str, plan: str, node_network: str) -> None:
     mesh = Mesh(home=Path(home), port_base=int(port_base), plan=AddressPlan(*plan.split(",")))
-    store = MemoryStore(Role.SCHEDULER, MemoryBackend())
+    backend = MemoryBackend()
+    stores = {role: MemoryStore(role, backend) for role in (Role.SCHEDULER, Role.API)}
+    store = stores[Role.SCHEDULER]
     async with (
         follow(store, keys.ENDPOINTS) as endpoints,
-        open_network(mesh, node_network, endpoints) as network,
+        open_network(mesh, node_network, store, endpoints, _QUICK) as network,
     ):
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             try:
-                answer = {"result": await _obey(json.loads(line), store, endpoints, network)}
+                answer = {"result": await _obey(json.loads(line), stores, endpoints, network)}
             except Exception as error:
                 answer = {"failed": repr(error)}
             print(json.dumps(answer), flush=True)
 
 
 async def _obey(
-    order: dict[str, Any], store: Store, endpoints: Mirror[state.Endpoint], network: Network
+    order: dict[str, Any],
+    stores: dict[Role, MemoryStore],
+    endpoints: Mirror[state.Endpoint],
+    network: Network,
 ) -> Any:
+    store = stores[Role.SCHEDULER]
     match order.pop("command"):
         case "plug":
             await network.plug(**order)
@@ -57,10 +66,19 @@ async def _obey(
         case "withdraw":
             prefix = keys.ENDPOINTS.under(order["service"])
             await _write(store, endpoints, [Delete(prefix, prefix=True)], network)
+        case "catalog":
+            await stores[Role.API].txn((), [_catalog_write(**one) for one in order["writes"]])
         case "settle":
             await network.settle()
         case other:
             raise ValueError(other)
+
+
+def _catalog_write(key: str, message: dict[str, Any] | None, kind: str) -> Any:
+    """What api would write: an object of the catalog or a grant; None takes it away."""
+    if message is None:
+        return Delete(key)
+    return Put(key, ParseDict(message, getattr(state, kind)()).SerializeToString())
 
 
 async def _write(

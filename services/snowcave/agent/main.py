@@ -113,7 +113,9 @@ async def _open_base(settings: AgentSettings, parts: Parts) -> _Base:
     assigned = await parts.enter("assignments", follow(store, keys.ASSIGNMENTS, settings.node))
     endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
     parts.health.mirrors |= {"assign": assigned.digest, "endpoint": endpoints.digest}
-    network = await parts.enter("network", open_network(mesh, settings.network, endpoints))
+    network = await parts.enter(
+        "network", open_network(mesh, settings.network, store, endpoints, settings.hosts)
+    )
     return _Base(settings, parts, store, engine, info, assigned, network, clock, random.Random())
 
 

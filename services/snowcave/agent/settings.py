@@ -8,6 +8,7 @@ from snowcave.agent.images import PullSettings
 from snowcave.agent.instances.keeper import KeeperSettings
 from snowcave.agent.instances.plan import Policy
 from snowcave.agent.logs.shipper import LogSettings
+from snowcave.agent.network.hosts import HostSettings
 from snowcave.agent.probes import ProbeSettings
 from snowcave.agent.reports import ReportSettings
 from snowcave.agent.scraping import ScrapeSettings
@@ -66,6 +67,7 @@ class AgentSettings:
     scrape: ScrapeSettings = field(default_factory=ScrapeSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     logs: LogSettings = field(default_factory=LogSettings)
+    hosts: HostSettings = field(default_factory=HostSettings)
     docker: DockerDeadlines = field(default_factory=DockerDeadlines)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ table. `ensure` may be repeated and interrupted; `remove` leaves nothing of this
 
 import structlog
 
-from snowcave.hypervisor import names, namespaces, plan, switch, teardown
+from snowcave.hypervisor import firewall, names, namespaces, plan, switch, teardown
 from snowcave.runtime.commands import run
 from snowcave.runtime.mesh import Mesh
 
@@ -24,6 +24,7 @@ async def ensure(mesh: Mesh) -> None:
     await namespaces.batch(fabric, [f"link set {names.ROOT_PORT} master {names.BRIDGE}"])
     await run("sh", "-e", stdin=_root_sysctls(mesh.root_link))
     await namespaces.nft(None, root_rules(mesh))
+    await firewall.open_way_out(mesh.root_link)
     router = mesh.plan.underlay_address(names.ROUTER)
     await namespaces.batch(
         None,
@@ -40,6 +41,7 @@ async def remove(mesh: Mesh) -> None:
     """VMs with their agents and containers, the engine's namespace, the fabric, our table and link."""
     await teardown.remove_vms(mesh)
     await namespaces.remove(mesh.engine_namespace)
+    await firewall.close_way_out(mesh.root_link)
     await namespaces.delete_link(None, mesh.root_link)
     await namespaces.remove(mesh.fabric_namespace)
     table = f"inet {names.root_table(mesh.id)}"
@@ -64,7 +66,9 @@ async def machine_routes() -> list[tuple[str, str]]:
 
 
 def root_rules(mesh: Mesh) -> str:
-    """The root namespace forwards nothing to the fabric: a container of another engine would pass as us."""
+    """Nobody is forwarded to the fabric: a container of another engine would pass as us. From it instances
+    are, masqueraded as this machine; where each of them may go its node has decided.
+    """
     table = names.root_table(mesh.id)
     inside = f"{{ {mesh.plan.underlay}, {mesh.plan.instances} }}"
     return f"""
@@ -74,7 +78,12 @@ table inet {table} {{
   chain forward {{
     type filter hook forward priority -10; policy accept;
     oifname "{mesh.root_link}" ct direction original counter drop
-    iifname "{mesh.root_link}" ct direction original counter drop
+    iifname "{mesh.root_link}" meta nfproto != ipv4 counter drop
+    iifname "{mesh.root_link}" ct direction original ip saddr != {mesh.plan.instances} counter drop
+  }}
+  chain leaving {{
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr {mesh.plan.instances} oifname != "{mesh.root_link}" counter masquerade
   }}
   chain arriving {{
     type filter hook input priority -10; policy accept;
@@ -85,7 +94,10 @@ table inet {table} {{
 
 
 def _root_sysctls(link: str) -> str:
-    lines = [f"echo 0 > /proc/sys/net/ipv4/conf/{link}/rp_filter"]
+    # What comes back to instances arrives on whichever link leads outside, so one link's setting is too
+    # little. Engines set it as well, and may have come to need it when we go: it stays.
+    lines = ["echo 1 > /proc/sys/net/ipv4/ip_forward"]
+    lines += [f"echo 0 > /proc/sys/net/ipv4/conf/{link}/rp_filter"]
     lines += [
         f"f=/proc/sys/net/ipv6/conf/{link}/disable_ipv6; [ ! -e $f ] || echo 1 > $f",
         f"echo 0 > /proc/sys/net/ipv4/conf/{link}/accept_redirects",

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from snowcave.agent.network import nft
-from snowcave.agent.network.ruleset import TABLE
+from snowcave.agent.network.frame import TABLE
 from snowcave.hypervisor import fabric, names, namespaces
 from snowcave.runtime.commands import run
 from snowcave.v1 import state_pb2 as state
@@ -258,7 +258,7 @@ async def test_a_stream_ends_when_its_instance_gets_another_owner(scene: Scene):
 
 
 async def test_an_instance_with_another_owner_cannot_push_into_an_old_stream(scene: Scene):
-    refused = r"jump ranges_reply\s+.*?counter packets (\d+)"
+    refused = r"0xffffffff jump callable_reply\s+.*?counter packets (\d+)"
     async with scene.client.talk(scene.second.address, DECLARED) as talk, asyncio.timeout(10):
         await talk.greeting()
         assert await talk.say("push") == "push"
@@ -331,6 +331,7 @@ async def test_nothing_is_left_after_remove(tmp_path: Path):
     assert namespaces.named(f"sc-{mesh.id}-") == []
     assert mesh.root_link not in await namespaces.links(None)
     assert names.root_table(mesh.id) not in await run("nft", "list", "tables")
+    assert mesh.root_link not in await run("iptables", "-S", "FORWARD")
     assert not [r for r in await fabric.machine_routes() if r[1] == mesh.root_link]
 
 

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snowcave.agent.network.rules import NOTHING, ServiceRules, difference, merged, service_rules
+from snowcave.agent.network.egress import Opening, WayOut
+from snowcave.agent.network.rules import (
+    NOTHING,
+    Access,
+    ServiceRules,
+    difference,
+    merged,
+    service_rules,
+)
 from snowcave.v1 import state_pb2 as state
 
 HERE = ipaddress.IPv4Network("10.244.1.0/24")
@@ -31,7 +39,10 @@ def endpoint(
         ready=ready,
         owner_role=owner,
         service_address=service_address,
-        ports=[state.EndpointSpec(port=first, port_last=last) for first, last in ports],
+        ports=[
+            state.EndpointSpec(name=f"e{first}", port=first, port_last=last)
+            for first, last in ports
+        ],
     )
 
 
@@ -88,6 +99,35 @@ def test_a_new_owner_takes_the_address_from_the_old_one():
     assert delta.removed.allowed == {(OWNER, LOCAL, 8000)}
     assert delta.added.allowed == {(OTHER, LOCAL, 8000)}
     assert delta.added.translated == {}
+
+
+def test_who_holds_a_service_role_is_let_in_at_its_endpoint_and_who_inherits_from_the_owner_at_all():
+    access = Access(1, owners=frozenset({OWNER, 9}), callers={"e7000": frozenset({OTHER})})
+    told = [endpoint(ports=((8000, 0), (7000, 7010))), endpoint(REMOTE, number=1)]
+    rules = service_rules(told, HERE, access)
+    assert rules.allowed == {(OWNER, LOCAL, 8000), (9, LOCAL, 8000)}
+    assert rules.ranges == {(role, LOCAL, 7000, 7010) for role in (OWNER, 9, OTHER)}
+
+
+def test_local_instances_have_the_ways_out_of_their_service_and_others_theirs_elsewhere():
+    one, two = WayOut("one.example", 443), WayOut("two.example", 443)
+    shared = [Opening("192.0.2.1", 443, way.number(1)) for way in (one, two)]
+    access = Access(1, ways_out=frozenset({one, two}), openings=frozenset(shared))
+    rules = service_rules([endpoint(), endpoint(REMOTE, number=1)], HERE, access)
+    assert rules.leavers == {LOCAL: 1}
+    assert rules.held == {(1, one.number(1)), (1, two.number(1))}
+    assert rules.openings == {(1, "192.0.2.1", 443): min(one.number(1), two.number(1))}
+    elsewhere = service_rules([endpoint(REMOTE)], HERE, access)
+    assert (elsewhere.leavers, elsewhere.held, elsewhere.openings) == ({}, frozenset(), {})
+
+
+def test_no_answer_of_a_resolver_gets_text_into_the_ruleset():
+    ways = frozenset({WayOut("one.example", 443)})
+    hostile = frozenset({Opening("1.1.1.1 } flush ruleset", 443, 5), Opening("::1", 443, 5)})
+    assert (
+        service_rules([endpoint()], HERE, Access(1, ways_out=ways, openings=hostile)).openings
+        == {}
+    )
 
 
 _ENDPOINTS = st.lists(

@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
+from snowcave.agent.network.callers import ANYBODY
+from snowcave.agent.network.egress import ANY_HOST
+from snowcave.agent.network.frame import NodePlace
 from snowcave.agent.network.rules import NOTHING, ServiceRules, difference
-from snowcave.agent.network.ruleset import Marks, NodePlace, change, whole
+from snowcave.agent.network.ruleset import Marks, change, whole
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("nft") is None, reason="needs nft in a network namespace"
 )
 
 PLACE = NodePlace(
+    underlay="10.246.0.0/16",
     instances="10.244.0.0/16",
     services="10.245.0.0/16",
     node_network="10.244.1.0/24",
@@ -61,12 +65,22 @@ def rules(rng: random.Random) -> ServiceRules:
     owners = {address: 1 << 50 | rng.randrange(3) for address in every}
     chosen = tuple(dict.fromkeys(rng.sample(every, rng.randrange(len(every) + 1))))
     ports = rng.sample([8000, 8001], rng.randrange(3))
+    hosts = rng.sample(["192.0.2.1", "192.0.2.2", ANY_HOST], rng.randrange(3))
+    service = rng.randrange(77, 79)
     return ServiceRules(
         owners=owners,
         local=frozenset(local),
-        allowed=frozenset((owners[a], a, port) for a in local for port in ports),
+        allowed=frozenset(
+            (role, a, port) for a in local for port in ports for role in (owners[a], ANYBODY)
+        ),
         ranges=frozenset((owners[a], a, 7000, 7010) for a in local if rng.random() < 0.5),
         translated={("10.245.1.0", port): chosen for port in ports if chosen},
+        leavers=dict.fromkeys(local, service) if hosts else {},
+        held=frozenset((service, number) for number, _ in enumerate(hosts, 5)),
+        openings={
+            (service, host, 443): rng.choice((number, 1 << 31))
+            for number, host in enumerate(hosts, 5)
+        },
     )
 
 

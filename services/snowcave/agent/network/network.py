@@ -1,13 +1,19 @@
 """The node's network as one part of the agent: instances' interfaces, and rules that follow the endpoints."""
 
+import random
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from snowcave.agent.network import nft
+from snowcave.agent.network.frame import NodePlace
+from snowcave.agent.network.hosts import HostSettings, open_hosts
 from snowcave.agent.network.plug import Plugs, open_plugs
-from snowcave.agent.network.ruleset import NodePlace
+from snowcave.agent.network.policy import Policy, follow_mirrors
+from snowcave.agent.network.resolving import DnsResolver
+from snowcave.kit.clock import LoopClock
 from snowcave.runtime.mesh import Mesh
+from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
 
@@ -42,18 +48,26 @@ class Network:
 
 @asynccontextmanager
 async def open_network(
-    mesh: Mesh, node_network: str, endpoints: Mirror[state.Endpoint]
+    mesh: Mesh,
+    node_network: str,
+    store: Store,
+    endpoints: Mirror[state.Endpoint],
+    settings: HostSettings,
 ) -> AsyncGenerator[Network]:
     """Entered when the rules stand. Interfaces and rules stay when it is left: instances outlive us."""
+    resolver = DnsResolver(mesh.plan.machine, mesh.port("dns"))
     async with (
         open_plugs() as plugs,
-        nft.open_table(place(mesh, node_network), endpoints) as table,
+        follow_mirrors(store) as mirrors,
+        open_hosts(resolver, settings, LoopClock(), random.Random()) as hosts,
+        nft.open_table(place(mesh, node_network), endpoints, Policy(mirrors, hosts)) as table,
     ):
         yield Network(plugs, table)
 
 
 def place(mesh: Mesh, node_network: str) -> NodePlace:
     return NodePlace(
+        underlay=mesh.plan.underlay,
         instances=mesh.plan.instances,
         services=mesh.plan.services,
         node_network=node_network,

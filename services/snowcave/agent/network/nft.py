@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from snowcave.agent.network import ruleset
+from snowcave.agent.network.frame import TABLE, NodePlace
+from snowcave.agent.network.policy import Policy
 from snowcave.agent.network.rules import (
+    NO_ACCESS,
     NOTHING,
     Address,
     ServiceRules,
@@ -37,8 +40,9 @@ log = structlog.get_logger()
 class Table:
     """This node's table. Made by `open_table`."""
 
-    place: ruleset.NodePlace
+    place: NodePlace
     endpoints: Mirror[state.Endpoint]
+    policy: Policy
     _marks: ruleset.Marks = field(default_factory=ruleset.Marks)
     # What the kernel holds, by service.
     _applied: dict[str, ServiceRules] = field(default_factory=dict[str, ServiceRules])
@@ -48,16 +52,31 @@ class Table:
     _wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _is_whole: bool = False
+    # What the policy says of any service may have changed.
+    _is_doubtful: bool = False
 
     async def settle(self) -> None:
         """Back when the kernel holds everything that the mirror held at the time of the call."""
         await self._settled.wait()
 
-    def note(self, parts: tuple[str, ...], _endpoint: state.Endpoint | None) -> None:
-        """The mirror's subscriber."""
+    def note(self, parts: tuple[str, ...], _message: object) -> None:
+        """A service, or one of its endpoints, has changed: the mirrors' subscriber."""
         self._changed.add(parts[0])
+        self._wake()
+
+    def doubt(self) -> None:
+        """What the policy says of the instances that are here is to be asked anew."""
+        self._is_doubtful = True
+        self._wake()
+
+    def _wake(self) -> None:
         self._settled.clear()
         self._wakeup.set()
+
+    def prime(self) -> None:
+        """Tell the policy which services are here, so that it knows which hosts they may want."""
+        for service in {parts[0] for parts, _ in self.endpoints.items()}:
+            self._wanted(service)
 
     async def follow(self) -> None:
         """Endless. What fails is done again, whole, after a pause."""
@@ -77,11 +96,14 @@ class Table:
     async def apply(self) -> None:
         """Bring the kernel to what the mirror says now. Raises Unavailable where nft refuses."""
         changed, self._changed = self._changed, set()
+        if self._is_doubtful:
+            self._is_doubtful = False
+            changed |= {service for service, rules in self._applied.items() if rules.local}
         if not self._is_whole:
             await self._reload()
         else:
             await self._change(changed)
-        if not self._changed:
+        if not self._changed and not self._is_doubtful:
             self._settled.set()
 
     async def _reload(self) -> None:
@@ -131,27 +153,35 @@ class Table:
 
     def _wanted(self, service: str) -> ServiceRules:
         network = ipaddress.IPv4Network(self.place.node_network)
-        return service_rules((endpoint for _, endpoint in self.endpoints.items(service)), network)
+        endpoints = [endpoint for _, endpoint in self.endpoints.items(service)]
+        rules = service_rules(endpoints, network, NO_ACCESS)
+        if not rules.local:
+            self.policy.forget(service)
+            return rules
+        return service_rules(endpoints, network, self.policy.of(service))
 
 
 @asynccontextmanager
 async def open_table(
-    place: ruleset.NodePlace, endpoints: Mirror[state.Endpoint]
+    place: NodePlace, endpoints: Mirror[state.Endpoint], policy: Policy
 ) -> AsyncGenerator[Table]:
     """Entered when the whole table stands. It stays when this is left: traffic outlives the agent."""
-    table = Table(place, endpoints)
+    table = Table(place, endpoints, policy)
     unsubscribe = endpoints.subscribe(table.note)
     try:
-        await table.apply()
-        async with background(table.follow()):
-            yield table
+        with policy.watching(table.note, table.doubt):
+            table.prime()
+            await policy.first_answers()
+            await table.apply()
+            async with background(table.follow()):
+                yield table
     finally:
         unsubscribe()
 
 
 async def requests() -> dict[tuple[Address, int], int]:
     """How often the platform has sent something to each instance's port since the table was made."""
-    return counted(await run("nft", "-j", "list", "set", *ruleset.TABLE.split(), "ingress"))
+    return counted(await run("nft", "-j", "list", "set", *TABLE.split(), "ingress"))
 
 
 def counted(told: str) -> dict[tuple[Address, int], int]:

@@ -7,46 +7,32 @@ by a newline before its brace, and some words (in, out, fwd) may not name a chai
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from snowcave.agent.network.rules import Address, Difference, RoleUid, ServiceRules
+from snowcave.agent.network.callers import ANYBODY, RoleUid
+from snowcave.agent.network.egress import ANY_HOST
+from snowcave.agent.network.frame import ANYBODY_MARK, TABLE, NodePlace, frame
+from snowcave.agent.network.rules import Address, Difference, ServiceRules
 
-TABLE = "ip snowcave"
 # Elements a line; nft reads long lines in quadratic time in some versions.
 _BATCH = 500
-# Addresses and ports whose new connections are counted.
-_MOST_COUNTED = 16384
-
-
-@dataclass(frozen=True, slots=True)
-class NodePlace:
-    """Where the node stands in the address plan."""
-
-    instances: str
-    services: str
-    # The /24 of this node.
-    node_network: str
-    # The platform: ingress, functions, registry, dns and api send from here.
-    machine: str
-    dns_address: str
-    dns_port: int
-    api_address: str
-    api_port: int
 
 
 @dataclass
 class Marks:
-    """Role uids are longer than a packet mark: each role that is seen gets a small number, for good."""
+    """Uids are longer than a packet mark: each role or service that is seen gets a small number, for good."""
 
-    _given: dict[RoleUid, int] = field(default_factory=dict[RoleUid, int])
+    _given: dict[int, int] = field(default_factory=dict[int, int])
 
-    def of(self, role: RoleUid) -> int:
-        return self._given.setdefault(role, len(self._given) + 1)
+    def of(self, uid: int) -> int:
+        if uid == ANYBODY:
+            return ANYBODY_MARK
+        return self._given.setdefault(uid, len(self._given) + 1)
 
 
 def whole(place: NodePlace, rules: ServiceRules, marks: Marks) -> str:
     """Replaces the table in one transaction; established connections do not notice."""
     return (
         f"table {TABLE}\ndelete table {TABLE}\n"
-        + _frame(place)
+        + frame(place)
         + _additions(rules, marks)
         + _ranges(rules.ranges, marks)
     )
@@ -67,6 +53,7 @@ def change(
     text += _elements("delete", "owner", sorted(removed.owners))
     text += _elements("delete", "self", (f"{a} . {a}" for a in sorted(removed.local)))
     text += _elements("delete", "allowed", _allowed(removed, marks))
+    text += _closings(removed, marks)
     for key in sorted(kept):
         text += f"flush chain {TABLE} {_chain(key)}\n{_balance(key, added.translated[key])}"
     text += _additions(added, marks, already=frozenset(kept))
@@ -83,6 +70,7 @@ def _additions(
     text = _elements("add", "owner", owners)
     text += _elements("add", "self", (f"{a} . {a}" for a in sorted(rules.local)))
     text += _elements("add", "allowed", _allowed(rules, marks))
+    text += _ways_out(rules, marks)
     new = sorted(rules.translated.keys() - already)
     for key in new:
         text += f"add chain {TABLE} {_chain(key)}\n{_balance(key, rules.translated[key])}"
@@ -91,6 +79,38 @@ def _additions(
 
 def _allowed(rules: ServiceRules, marks: Marks) -> Iterable[str]:
     return (f"{marks.of(role)} . {a} . {port}" for role, a, port in sorted(rules.allowed))
+
+
+def _ways_out(rules: ServiceRules, marks: Marks) -> str:
+    leavers = (f"{a} : {marks.of(service)}" for a, service in sorted(rules.leavers.items()))
+    text = _elements("add", "leaver", leavers) + _elements("add", "held", _held(rules, marks))
+    for name, listed in _openings(rules, marks).items():
+        text += _elements("add", name, (f"{key} : {number}" for key, number in listed))
+    return text
+
+
+def _closings(rules: ServiceRules, marks: Marks) -> str:
+    text = _elements("delete", "leaver", sorted(rules.leavers))
+    text += _elements("delete", "held", _held(rules, marks))
+    for name, listed in _openings(rules, marks).items():
+        text += _elements("delete", name, (key for key, _ in listed))
+    return text
+
+
+def _held(rules: ServiceRules, marks: Marks) -> Iterable[str]:
+    return (f"{marks.of(service)} . {number}" for service, number in sorted(rules.held))
+
+
+def _openings(rules: ServiceRules, marks: Marks) -> dict[str, list[tuple[str, int]]]:
+    """Elements with their numbers, by the map that they belong to."""
+    found: dict[str, list[tuple[str, int]]] = {"outside": [], "everywhere": []}
+    for (service, address, port), number in sorted(rules.openings.items()):
+        mark = marks.of(service)
+        if address == ANY_HOST:
+            found["everywhere"].append((f"{mark} . {port}", number))
+        else:
+            found["outside"].append((f"{mark} . {address} . {port}", number))
+    return found
 
 
 def _elements(verb: str, name: str, elements: Iterable[str]) -> str:
@@ -126,88 +146,3 @@ def _balance(key: tuple[Address, int], backends: tuple[Address, ...]) -> str:
 def _chain(key: tuple[Address, int]) -> str:
     address, port = key
     return f"vip_{address.replace('.', '_')}_{port}"
-
-
-def _frame(place: NodePlace) -> str:
-    outside = f"{{ 169.254.0.0/16, 127.0.0.0/8, {place.services}, {place.node_network} }}"
-    dns = f"{place.machine}:{place.dns_port}"
-    to_platform = (
-        f"ip daddr {place.machine} meta l4proto {{ tcp, udp }} "
-        f"th dport {{ {place.dns_port}, {place.api_port} }}"
-    )
-    # An instance of another node: that node decides about the packet.
-    to_others = f"ip daddr {place.instances} ip daddr != {place.node_network}"
-    from_others = f"ip saddr {place.instances} ip saddr != {place.node_network}"
-    # What ingress and functions send, for autoscaling. They use connections again, so a connection that is
-    # opened says little: each request pushes a segment at least. Beyond the set's size nothing is counted.
-    counted = "tcp flags & psh == psh update @ingress { ip daddr . tcp dport counter }"
-    return f"""
-table {TABLE} {{
-  map owner {{ type ipv4_addr : mark; }}
-  set allowed {{ type mark . ipv4_addr . inet_service; }}
-  set self {{ type ipv4_addr . ipv4_addr; }}
-  map vips {{ type ipv4_addr . inet_service : verdict; }}
-  set ingress {{ type ipv4_addr . inet_service; flags dynamic; size {_MOST_COUNTED}; counter; }}
-  set platform {{ type ipv4_addr; elements = {{ {place.machine} }}; }}
-
-  chain spoof {{
-    type filter hook prerouting priority raw; policy accept;
-    iifname "c*" fib saddr . iif oif 0 counter drop
-    iifname "fab0" ip saddr {outside} counter drop
-  }}
-  chain vip {{
-    type nat hook prerouting priority dstnat; policy accept;
-    ip daddr {place.dns_address} meta l4proto {{ tcp, udp }} th dport 53 dnat to {dns}
-    ip daddr {place.api_address} tcp dport 443 dnat to {place.machine}:{place.api_port}
-    ip daddr . tcp dport vmap @vips
-  }}
-  chain vip_closed {{
-    type filter hook prerouting priority -90; policy accept;
-    ip daddr {place.services} meta l4proto tcp counter reject with tcp reset
-    ip daddr {place.services} counter reject
-  }}
-  chain hairpin {{
-    type nat hook postrouting priority srcnat; policy accept;
-    ct status dnat ip saddr . ip daddr @self counter snat to 169.254.1.1
-  }}
-  chain to_node {{
-    type filter hook input priority filter; policy accept;
-    iifname "c*" icmp type echo-request accept
-    iifname "c*" ct state established ct direction reply accept
-    iifname "c*" counter reject
-    iifname "fab0" ip saddr {place.instances} ct direction original counter drop
-  }}
-  chain ranges {{
-  }}
-  chain ranges_reply {{
-  }}
-  chain original {{
-    ct status dnat ip saddr . ip daddr @self accept
-    iifname "c*" oifname "fab0" meta l4proto tcp {to_others} accept
-    meta mark set ip saddr map @owner
-    meta mark . ip daddr . tcp dport @allowed accept
-    jump ranges
-    counter reject with tcp reset
-  }}
-  chain reply {{
-    ct state != {{ established, related }} drop
-    ip saddr . ip daddr @self accept
-    iifname "fab0" oifname "c*" meta l4proto tcp {from_others} accept
-    meta mark set ip daddr map @owner
-    meta mark . ip saddr . tcp sport @allowed accept
-    jump ranges_reply
-    counter reject with tcp reset
-  }}
-  chain guard {{
-    type filter hook forward priority filter; policy drop;
-    ct state invalid drop
-    iifname "fab0" ip saddr @platform oifname "c*" ct direction original {counted}
-    iifname "fab0" ip saddr @platform oifname "c*" accept
-    oifname "fab0" ip daddr @platform ct direction reply accept
-    ct direction original ct status dnat {to_platform} accept
-    iifname "fab0" ip saddr {place.machine} ct direction reply accept
-    ct direction original jump original
-    ct direction reply jump reply
-  }}
-}}
-"""

@@ -1,0 +1,82 @@
+"""Questions for the addresses of a host, to the DNS daemon that answers the containers of this machine."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+
+from dnslib import QTYPE, RCODE, DNSError, DNSHeader, DNSQuestion, DNSRecord
+
+from snowcave.agent.network.hosts import Answer
+from snowcave.model.errors import Unavailable
+
+_TRIES = 3
+_NO_SUCH_TTL = 5.0
+_KNOWN = (RCODE.NOERROR, RCODE.NXDOMAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class DnsResolver:
+    address: str
+    port: int
+    # Patience with one datagram; the caller bounds the whole.
+    patience: float = 1.0
+
+    async def ask(self, host: str) -> Answer:
+        """Raises Unavailable."""
+        question = DNSRecord(
+            DNSHeader(id=secrets.randbelow(1 << 16), rd=1), q=DNSQuestion(host, QTYPE.A)
+        )
+        asked = bytes(question.pack())
+        try:
+            answer = DNSRecord.parse(await self._over_udp(asked))
+            if answer.header.tc:
+                answer = DNSRecord.parse(await self._over_tcp(asked))
+        except (OSError, EOFError, DNSError, ValueError) as error:
+            raise Unavailable(f"no answer about {host}: {error!r}") from error
+        return told(answer, host)
+
+    async def _over_udp(self, asked: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_datagram_endpoint(
+            _Datagrams, remote_addr=(self.address, self.port)
+        )
+        try:
+            for _ in range(_TRIES):
+                transport.sendto(asked)
+                done, _pending = await asyncio.wait({protocol.answer}, timeout=self.patience)
+                if done:
+                    return protocol.answer.result()
+            raise TimeoutError("the DNS daemon is silent")
+        finally:
+            transport.close()
+            protocol.answer.cancel()
+
+    async def _over_tcp(self, asked: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection(self.address, self.port)
+        try:
+            writer.write(len(asked).to_bytes(2, "big") + asked)
+            return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        finally:
+            writer.close()
+
+
+def told(answer: DNSRecord, host: str) -> Answer:
+    """Raises Unavailable where the answer says that somebody else did not answer."""
+    if answer.header.rcode not in _KNOWN:
+        raise Unavailable(f"no answer about {host}: {RCODE.get(answer.header.rcode)}")
+    found = [record for record in answer.rr if record.rtype == QTYPE.A]
+    ttl = min((record.ttl for record in answer.rr), default=_NO_SUCH_TTL)
+    return Answer(frozenset(str(record.rdata) for record in found), float(ttl))
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        if not self.answer.done():
+            self.answer.set_result(data)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(exc)
