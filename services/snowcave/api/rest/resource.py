@@ -1,6 +1,6 @@
 """What nearly every kind of object offers: create, list, fetch, delete, and changing it to a given state."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from snowcave.api.sql.domains import label
 from snowcave.api.sql.options import Options, invalid_property
 from snowcave.api.sql.tree import Action, Existing
 from snowcave.model import names as model_names
-from snowcave.model.errors import ObjectNotFound, SnowcaveError
+from snowcave.model.errors import ObjectNotFound
 from snowcave.model.names import ObjectName
 
 EXISTING = {
@@ -127,15 +127,25 @@ class Resource:
     def given(self, body: Json) -> Json:
         return {key: value for key, value in body.items() if key not in self.apart}
 
-    def altered(self, call: Call, body: Json) -> tree.Statement:
-        """To what the body says; what it does not say goes back to its default."""
+    def altered(self, call: Call, body: Json, now: Json) -> Iterator[tree.Statement]:
+        """To what the body says; what it does not say goes back to its default. `now`: as it is."""
+        given = {key: value for key, value in self.given(body).items() if now.get(key) != value}
+        options = to_options(self.domain, properties.SET[self.domain], given)
+        unset = self.forgotten(body, now)
+        if unset:
+            yield tree.Alter(self.domain, call.target(), False, Action.UNSET, unset=unset)
+        if options:
+            yield tree.Alter(self.domain, call.target(), False, Action.SET, options=options)
+
+    def forgotten(self, body: Json, now: Json) -> tuple[str, ...]:
+        """Properties that are set and that the body says nothing of."""
         table = properties.SET[self.domain]
-        options = to_options(self.domain, table, self.given(body))
         can_unset = properties.UNSET.get(self.domain, table)
-        said = {one.name.upper() for one in self.model.fields if not one.read_only}
-        unset = tuple(key for key in can_unset if key in said and key not in options)
-        return tree.Alter(
-            self.domain, call.target(), False, Action.SET, options=options, unset=unset
+        said = {one.name for one in self.model.fields if not one.read_only}
+        return tuple(
+            key
+            for key in can_unset
+            if key.lower() in said and key.lower() not in body and now.get(key.lower())
         )
 
     # ------------------------------------------------------------ operations
@@ -193,10 +203,13 @@ class Resource:
         async def action(call: Call) -> Json:
             same_name(call)
             try:
-                await self.row(call, call.target())
+                row = await self.row(call, call.target())
             except ObjectNotFound:
                 return await call.change(self.created(call, call.body, Existing.FAIL))
-            return await call.change(self.altered(call, call.body))
+            answer = UNCHANGED
+            for statement in self.altered(call, call.body, self.shaped(row)):
+                answer = await call.change(statement)
+            return answer
 
         return Operation(
             f"create_or_alter_{self.words[0]}",
@@ -229,6 +242,7 @@ def same_name(call: Call) -> None:
         raise RequestInvalid("The name in the body is not the one in the path.")
 
 
+UNCHANGED = {"status": "Statement executed successfully."}
 _NAMED = ("name", "database_name", "schema_name", "compute_pool", "service_name")
 
 
@@ -238,12 +252,3 @@ def with_names(shown: Json) -> Json:
         if isinstance(shown.get(key), str):
             shown[key] = model_names.quoted(shown[key])
     return shown
-
-
-async def exists(row: Any) -> bool:
-    """Whether a row can be had."""
-    try:
-        await row
-    except SnowcaveError:
-        return False
-    return True

@@ -46,17 +46,24 @@ _DESCRIBE = (*_SHOW[:_SPEC_AT], *columns("spec"), *_SHOW[_SPEC_AT:])
 _ENDPOINTS = columns("name", "port:fixed", "port_range", "protocol", "is_public", "ingress_url")
 _ROLES = columns("created_on:timestamp_ltz", "name", "comment")
 ALL_ENDPOINTS = "ALL_ENDPOINTS_USAGE"
+# A flag of SHOW SERVICES that no text of SQL gives: with the specifications, as in DESCRIBE.
+SPECIFICATIONS = "SPECIFICATIONS"
+_texts: dict[str, str] = {}
+_MOST_TEXTS = 4096
 _PROVISIONING = "Endpoints provisioning in progress... check back in a few minutes"
 _SEEING = ("OWNERSHIP", "USAGE", "MONITOR", "OPERATE")
 
 
 async def show_services(statement: Show, work: Work) -> Rows:
-    shape = _SHOW
     found = _services(statement, work) if has_user(statement.types) else []
     if "JOB" in statement.flags:
         found = [one for one in found if one.service.is_job]
     if "EXCLUDE JOBS" in statement.flags:
         found = [one for one in found if not one.service.is_job]
+    if SPECIFICATIONS in statement.flags:
+        rows = [_with_spec(one, work) for one in found]
+        return filtered(statement, _DESCRIBE, rows)
+    shape = _SHOW
     hidden = {"is_job"} if statement.flags else set[str]()
     if "EXCLUDE JOBS" in statement.flags:
         hidden.add("is_async_job")
@@ -82,9 +89,24 @@ def _services(statement: Show, work: Work) -> list[state.Object]:
 
 async def describe_service(statement: Describe, work: Work) -> Rows:
     found = work.caller.find("service", statement.name).message
+    return Rows(_DESCRIBE, [_with_spec(found, work)])
+
+
+def _with_spec(found: state.Object, work: Work) -> tuple[Cell, ...]:
     row = _row(found, work)
-    shown = spec.described(found.service.spec) if work.caller.owns(found) else None
-    return Rows(_DESCRIBE, [(*row[:_SPEC_AT], shown, *row[_SPEC_AT:])])
+    shown = _described(found.service) if work.caller.owns(found) else None
+    return (*row[:_SPEC_AT], shown, *row[_SPEC_AT:])
+
+
+def _described(service: state.Service) -> str:
+    """Written once for each digest, which is that of the same specification."""
+    known = _texts.get(service.spec_digest)
+    if known is None or not service.spec_digest:
+        known = spec.described(service.spec)
+        _texts[service.spec_digest] = known
+        if len(_texts) > _MOST_TEXTS:
+            del _texts[next(iter(_texts))]
+    return known
 
 
 def status_of(found: state.Object, work: Work) -> state.ServiceStatus:
