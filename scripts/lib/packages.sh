@@ -8,4 +8,4 @@ TEST_PACKAGES=(
   etcd=etcd-server etcdctl=etcd-client docker-registry=docker-registry skopeo=skopeo dig=dnsutils
   conntrack=conntrack busybox=busybox-static curl=curl ps=procps chromium=chromium
 )
-BENCH_PACKAGES=(unbound=unbound dnsperf=dnsperf)
+BENCH_PACKAGES=(unbound=unbound dnsperf=dnsperf wrk=wrk nginx=nginx-light caddy=caddy)

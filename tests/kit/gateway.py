@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,15 +30,16 @@ class Routes:
 
     port: int = 0
     ready: bool = True
-    # Of instances that are asked first, on the same port; nobody listens there.
+    # Of more instances, on the same port; nobody listens there.
     dead: tuple[str, ...] = ()
+    generation: int = 0
 
     def find(self, host: str) -> Route | None:
         return ROUTE if host.partition(":")[0] == HOST else None
 
-    def instance(self, route: Route, avoid: Collection[str] = ()) -> tuple[str, int] | None:
-        asked = [one for one in (*self.dead, "127.0.0.1") if one not in avoid]
-        return (asked[0], self.port) if self.ready and asked else None
+    def instances(self, route: Route) -> tuple[tuple[str, int], ...]:
+        asked = (*self.dead, "127.0.0.1") if self.ready else ()
+        return tuple((one, self.port) for one in asked)
 
     def status(self, route: Route) -> str:
         return "PENDING"
@@ -51,8 +52,9 @@ class Access:
 
 class Identity:
     access = Access()
+    revisions = (1,)
 
-    async def by_token(self, token: str) -> Principal:
+    async def by_token(self, token: str, host: str = "") -> Principal:
         users = {"owner": OWNER, "stranger": STRANGER, "grantee": GRANTEE}
         if token == "old":
             raise SessionExpired

@@ -6,41 +6,35 @@ from collections.abc import Callable
 from typing import cast
 
 import httptools
-import prometheus_client
 
-from snowcave.ingress.exchange import Exchange
-from snowcave.ingress.gateway import Gateway, Head
+from snowcave.ingress import metrics
+from snowcave.ingress.exchange import Exchange, Means
+from snowcave.ingress.headers import Header
+from snowcave.ingress.heads import Head, learnable, read_block
 from snowcave.ingress.pages import page
-from snowcave.ingress.settings import IngressSettings
-from snowcave.ingress.upstream import Pool
 
 # Seconds in which a refused client may go on sending into the void.
 _LINGER = 1.0
-
-REQUESTS = prometheus_client.Counter("snowcave_ingress_requests", "Requests taken.")
-CONNECTIONS = prometheus_client.Gauge("snowcave_ingress_connections", "Open client connections.")
 
 
 class ClientConnection(asyncio.Protocol):
     """Stands in `clients` while it is open; `freed` is called once when it is over."""
 
     def __init__(
-        self,
-        gateway: Gateway,
-        pool: Pool,
-        settings: IngressSettings,
-        clients: "set[ClientConnection]",
-        freed: Callable[[], None],
+        self, means: Means, clients: "set[ClientConnection]", freed: Callable[[], None]
     ) -> None:
-        self._gateway = gateway
-        self._pool = pool
-        self._settings = settings
+        self._means = means
+        self._settings = means.settings
         self._clients = clients
         self._freed = freed
         self._parser = httptools.HttpRequestParser(self)
         # The first one is being answered, the others wait behind it.
         self._exchanges: deque[Exchange] = deque()
-        self._head = Head()
+        self._target = b""
+        self._headers: list[Header] = []
+        self._head_size = 0
+        # What the next request may be remembered by.
+        self._raw = b""
         # Bytes of a head that has begun, not counting the read that it began in.
         self._unparsed = 0
         self._reading_head = False
@@ -59,12 +53,12 @@ class ClientConnection(asyncio.Protocol):
         self._head_began = self._heard
         self._timer = self._loop.call_later(self._settings.deadlines.head, self._tick)
         self._clients.add(self)
-        CONNECTIONS.inc()
+        metrics.CONNECTIONS.inc()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
         self._clients.discard(self)
-        CONNECTIONS.dec()
+        metrics.CONNECTIONS.dec()
         for exchange in self._exchanges:
             exchange.end()
         self._exchanges.clear()
@@ -77,6 +71,15 @@ class ClientConnection(asyncio.Protocol):
         if self._tunnel:
             self._exchanges[0].tunnel(data)
             return
+        if not self._exchanges and not self._reading_head:
+            head = self._means.requests.read(data)
+            if head is not None:
+                self._take(head)
+                return
+            self._raw = learnable(data)
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         if not self._exchanges:
             self._begin_head()  # blank lines before a request count too
         if self._reading_head:
@@ -89,6 +92,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(
                 400, "Bad request", "That is no HTTP/1.1 request this gateway understands."
             )
+        self._raw = b""
         if self._reading_head and self._unparsed > self._settings.limits.head:
             self._refuse(431, "Headers too large", "The request's headers are too large.")
 
@@ -124,32 +128,44 @@ class ClientConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if len(self._exchanges) >= self._settings.limits.pipelined_burst:
             raise httptools.HttpParserError("too many requests at once")
-        self._head = Head()
+        self._target, self._headers, self._head_size = b"", [], 0
         self._begin_head()
 
     def on_url(self, url: bytes) -> None:
-        self._head.target += url
+        self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head.size += len(name) + len(value)
+        if not self._reading_head:
+            return  # a trailer's: nobody looks at them, so nobody may be told anything by them
+        self._head_size += len(name) + len(value)
         limits = self._settings.limits
-        if len(self._head.headers) >= limits.headers or self._head.size > limits.head:
+        if len(self._headers) >= limits.headers or self._head_size > limits.head:
             raise httptools.HttpParserError("too many headers")
-        self._head.headers.append((name, value))
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        head = self._head
-        head.method = self._parser.get_method()
-        head.version = self._parser.get_http_version()
-        head.keep_alive = self._parser.should_keep_alive()
-        head.upgrade = self._parser.should_upgrade()
-        if head.upgrade:
+        parser = self._parser
+        try:
+            block = read_block(self._headers)
+        except ValueError as error:
+            raise httptools.HttpParserError(str(error)) from error
+        head = Head(parser.get_method(), self._target, block, parser.get_http_version())
+        head.keep_alive = parser.should_keep_alive()
+        if head.version == "1.0" and block.has_body and block.length is None:
+            raise httptools.HttpParserError("chunks are of HTTP/1.1")
+        if parser.should_upgrade():
             # The parser does not go on behind an offer to switch protocols, taken or not.
             head.keep_alive = False
-        _read_framing(head)
+            # Behind another protocol (h2c) there would be requests that nobody has looked at.
+            head.upgrade = block.upgrade.lower() == b"websocket"
+        elif head.keep_alive and head.version == "1.1" and not block.has_body:
+            head.raw = self._raw
+        self._take(head)
+
+    def _take(self, head: Head) -> None:
         self._reading_head = False
-        REQUESTS.inc()
-        exchange = Exchange(self, head, self._gateway, self._pool, self._settings)
+        metrics.REQUESTS.count += 1
+        exchange = Exchange(self, head, self._means)
         self._exchanges.append(exchange)
         if len(self._exchanges) == 1:
             if not self._writing_paused:
@@ -179,16 +195,18 @@ class ClientConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def hold(self, held: bool) -> None:
-        self._hold("body", held)
+        if held or self._held:
+            self._hold("body", held)
 
     def finished(self, *, keep: bool) -> None:
         exchange = self._exchanges.popleft()
-        self._held.discard("body")
         self._heard = self._loop.time()
         if not keep or (self._all_said and not self._exchanges):
             self._close(unread=not exchange.body_complete)
             return
-        self._hold("pipeline", len(self._exchanges) >= self._settings.limits.pipelined)
+        if self._held:
+            self._held.discard("body")
+            self._hold("pipeline", len(self._exchanges) >= self._settings.limits.pipelined)
         # While the client does not take this answer there is no room for the next one.
         if self._exchanges and not self._writing_paused:
             self._exchanges[0].start()
@@ -259,20 +277,3 @@ class ClientConnection(asyncio.Protocol):
             self._exchanges[0].be_last()
         else:
             self._transport.close()
-
-
-def _read_framing(head: Head) -> None:
-    """httptools has refused what is ambiguous (both kinds of length, two of one)."""
-    for name, value in head.headers:
-        lowered = name.lower()
-        if lowered == b"content-length":
-            head.length = int(value)
-            head.has_body = head.length > 0
-        elif lowered == b"transfer-encoding":
-            if value.lower() != b"chunked":
-                raise httptools.HttpParserError("a coding that would be lost on the way")
-            head.length = None
-            head.has_body = True
-        elif lowered == b"upgrade" and value.lower() != b"websocket":
-            # Behind another protocol (h2c) there would be requests that nobody has looked at.
-            head.upgrade = False

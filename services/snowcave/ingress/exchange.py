@@ -2,21 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
 
 from snowcave.ingress import headers as rules
-from snowcave.ingress.gateway import Gateway, Head, Passage
-from snowcave.ingress.headers import Header
+from snowcave.ingress.gateway import Gateway, Passage
+from snowcave.ingress.heads import AnswerHead, Head, KnownRequests
 from snowcave.ingress.pages import Answer, Refused, page
+from snowcave.ingress.pool import Pool
 from snowcave.ingress.settings import IngressSettings
-from snowcave.ingress.upstream import Pool, Upstream
+from snowcave.ingress.upstream import Upstream
 
 log = structlog.get_logger()
 
-_BODILESS = frozenset({204, 304})
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -42,48 +42,71 @@ class Client(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every exchange of a gateway works with."""
+
+    gateway: Gateway
+    pool: Pool
+    settings: IngressSettings
+    requests: KnownRequests
+
+
 class Exchange:
-    def __init__(
-        self,
-        client: Client,
-        head: Head,
-        gateway: Gateway,
-        pool: Pool,
-        settings: IngressSettings,
-    ) -> None:
-        self._client = client
+    __slots__ = (
+        "_chunked",
+        "_client",
+        "_done",
+        "_form_settled",
+        "_keep",
+        "_means",
+        "_passage",
+        "_task",
+        "_upstream",
+        "_waiting",
+        "_waiting_size",
+        "answering",
+        "body_complete",
+        "head",
+        "started",
+    )
+
+    def __init__(self, client: Client, head: Head, means: Means) -> None:
         self.head = head
-        self._gateway = gateway
-        self._pool = pool
-        self._limits = settings.limits
-        self._form_deadline = settings.deadlines.head
+        self.answering = False
+        self.started = False
+        # The request has come in whole.
+        self.body_complete = not head.block.has_body
+        self._client = client
+        self._means = means
         self._waiting: list[bytes] = []
         self._waiting_size = 0
-        self._body_complete = not head.has_body
-        # Set as soon as it is whole, or larger than any form of ours.
-        self._form_settled = asyncio.Event()
+        # Set as soon as the body is whole, or larger than any form of ours.
+        self._form_settled: asyncio.Event | None = None
         self._upstream: Upstream | None = None
         self._passage: Passage | None = None
-        self.answering = False
         self._chunked = False
         self._keep = head.keep_alive
         self._done = False
         self._task: asyncio.Task[None] | None = None
-        if self._body_complete:
-            self._form_settled.set()
 
     def start(self) -> None:
+        """At once where the caller is known and a connection is there: no task for the most usual request."""
+        self.started = True
+        if not self.head.block.expects_continue:
+            passage = self._means.gateway.admit_now(self.head)
+            if passage is not None:
+                pool = self._means.pool
+                upstream = pool.take(pool.least_loaded(passage.addresses))
+                if upstream is not None:
+                    self._passage = passage
+                    self._send_on(upstream)
+                    return
+        self._work(self._run)
+
+    def _work(self, work: Callable[[], Awaitable[None]]) -> None:
         """The client owns the exchange and with it this task."""
-        self._task = asyncio.create_task(self._answered(self._run))
-
-    @property
-    def started(self) -> bool:
-        return self._task is not None
-
-    @property
-    def body_complete(self) -> bool:
-        """The request has come in whole."""
-        return self._body_complete
+        self._task = asyncio.create_task(self._answered(work))
 
     def be_last(self) -> None:
         """The connection ends with this answer."""
@@ -113,53 +136,61 @@ class Exchange:
             self._break_off(page(500, "Gateway error", text, close=True))
 
     async def _run(self) -> None:
-        if self._gateway.is_own(self.head):
-            self._answer(await self._gateway.own_answer(self.head, await self._form()))
+        gateway = self._means.gateway
+        if gateway.is_own(self.head):
+            self._answer(await gateway.own_answer(self.head, await self._form()))
             return
-        self._passage = await self._gateway.admit(self.head)
-        if rules.find(self.head.headers, b"expect") is not None and not self._body_complete:
+        self._passage = await gateway.admit(self.head)
+        self._means.requests.learn(self.head)
+        if self.head.block.expects_continue and not self.body_complete:
             self._client.send(_CONTINUE)
-        await self._send_on(self._pool.take(self._passage.address))
+        self._send_on(await self._way())
 
-    async def _send_on(self, upstream: Upstream | None) -> None:
-        if upstream is None:
-            upstream = await self._connect()
-        self._upstream = upstream
-        upstream.begin(self, self._head_bytes(), answers_without_body=self.head.method == b"HEAD")
-        self._client.hold(
-            False
-        )  # before we write: an instance that is slow to read holds it again
-        waiting, self._waiting, self._waiting_size = self._waiting, [], 0
-        for data in waiting:
-            upstream.write(self._framed(data))
-        if self._body_complete:
-            self._end_body()
-
-    async def _connect(self) -> Upstream:
-        """To the chosen instance, or to another: whoever refused the connection has seen nothing of it."""
+    async def _way(self, *, kept: bool = True) -> Upstream:
+        """To the least loaded instance, or to another: who refused the connection has seen nothing of it."""
+        pool = self._means.pool
         while True:
             assert self._passage is not None
+            address = pool.least_loaded(self._passage.addresses)
             try:
-                return await self._pool.connect(self._passage.address)
+                found = pool.take(address) if kept else None
+                return found or await pool.connect(address)
             except (OSError, TimeoutError) as error:
-                self._passage = self._gateway.elsewhere(self._passage)
+                self._passage = self._passage.without(address)
                 if self._passage is None:
                     text = "The service's instance does not take connections."
                     answer = page(502, "No answer from the service", text, retry=2)
                     raise Refused(answer) from error
 
+    async def _again(self) -> None:
+        """Other kept connections may have been closed as well."""
+        self._send_on(await self._way(kept=False))
+
+    def _send_on(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        head = self.head
+        upstream.begin(self, self._head_bytes(), answers_without_body=head.method == b"HEAD")
+        if not head.block.has_body:
+            upstream.request_sent()
+            return
+        # Before we write: an instance that is slow to read holds it again.
+        self._client.hold(False)
+        waiting, self._waiting, self._waiting_size = self._waiting, [], 0
+        for data in waiting:
+            upstream.write(self._framed(data))
+        if self.body_complete:
+            self._end_body()
+
     def _head_bytes(self) -> bytes:
         assert self._passage is not None
-        head = self.head
-        lines = [b"%s %s HTTP/1.1" % (head.method, head.target)]
-        sent = rules.request_headers(head.headers, self._passage.user)
-        lines += [name + b": " + value for name, value in sent]
-        if head.has_body and head.length is None:
-            lines.append(b"Transfer-Encoding: chunked")
+        head, block = self.head, self.head.block
+        framing = (
+            b"Transfer-Encoding: chunked\r\n" if block.has_body and block.length is None else b""
+        )
         if head.upgrade:
-            wanted = rules.find(head.headers, b"upgrade") or b""
-            lines += [b"Connection: Upgrade", b"Upgrade: " + wanted]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+            framing += b"Connection: Upgrade\r\nUpgrade: %s\r\n" % block.upgrade
+        lines = (head.method, head.target, block.sent, self._passage.added, framing)
+        return b"%s %s HTTP/1.1\r\n%s%s%s\r\n" % lines
 
     # --- the request's body, from the client
 
@@ -169,14 +200,15 @@ class Exchange:
             return
         self._waiting.append(data)
         self._waiting_size += len(data)
-        if self._waiting_size > self._limits.form:
-            self._form_settled.set()
-        if self._waiting_size > self._limits.buffered:
+        limits = self._means.settings.limits
+        if self._waiting_size > limits.form:
+            self._settle_form()
+        if self._waiting_size > limits.buffered:
             self._client.hold(True)
 
     def complete_body(self) -> None:
-        self._body_complete = True
-        self._form_settled.set()
+        self.body_complete = True
+        self._settle_form()
         if self._upstream is not None:
             self._end_body()
 
@@ -189,55 +221,87 @@ class Exchange:
             self._upstream.pause(paused)
 
     def _framed(self, data: bytes) -> bytes:
-        return data if self.head.length is not None else b"%x\r\n%s\r\n" % (len(data), data)
+        return data if self.head.block.length is not None else b"%x\r\n%s\r\n" % (len(data), data)
 
     def _end_body(self) -> None:
         if self._upstream is None:
             return
-        if self.head.has_body and self.head.length is None:
+        if self.head.block.has_body and self.head.block.length is None:
             self._upstream.write(b"0\r\n\r\n")
         self._upstream.request_sent()
 
+    def _settle_form(self) -> None:
+        if self._form_settled is not None:
+            self._form_settled.set()
+
     async def _form(self) -> bytes:
-        if (self.head.length or 0) <= self._limits.form:
+        most, settings = self._means.settings.limits.form, self._means.settings
+        if (self.head.block.length or 0) <= most:
+            self._form_settled = asyncio.Event()
+            if self.body_complete or self._waiting_size > most:
+                self._form_settled.set()
             try:
-                async with asyncio.timeout(self._form_deadline):
+                async with asyncio.timeout(settings.deadlines.head):
                     await self._form_settled.wait()
             except TimeoutError as error:
                 text = "The form did not come in time."
                 raise Refused(page(408, "Too slow", text, close=True)) from error
-            if self._waiting_size <= self._limits.form:
+            if self._waiting_size <= most:
                 return b"".join(self._waiting)
         raise Refused(page(413, "Too large", "That form is too large.", close=True))
 
     # --- the answer, from the instance
 
-    def response_head(
-        self, status: int, reason: bytes, headers: list[Header], *, ends: bool
-    ) -> None:
+    def response_whole(self, head: AnswerHead, body: bytes) -> None:
         if self._done:
             return
-        if rules.is_executable(headers):
-            text = "The service's answer is of a type that is not handed out."
-            self._break_off(page(403, "Answer refused", text, close=True))
+        self._upstream = None
+        if head.executable:
+            self._refuse_program()
+            return
+        if not self.body_complete:
+            self._keep = False  # the rest of the request would be taken for the next one
+        self._client.send(self._answer_head(head) + body)
+        self._finish(keep=self._keep)
+
+    def response_head(self, head: AnswerHead) -> None:
+        if self._done:
+            return
+        if head.executable:
+            self._refuse_program()
             return
         self.answering = True
-        lines = [b"HTTP/1.1 %d %s" % (status, reason or _phrase(status))]
-        lines += [name + b": " + value for name, value in rules.response_headers(headers)]
-        has_length = rules.find(headers, b"content-length") is not None
-        bodiless = self.head.method == b"HEAD" or status in _BODILESS
-        if not has_length and not bodiless:
+        if not self.body_complete:
+            self._keep = False
+        bodiless = self.head.method == b"HEAD" or head.status in rules.BODILESS
+        framing = b""
+        if head.length is None and not bodiless:
             if self.head.version == "1.1":
                 self._chunked = True
-                lines.append(b"Transfer-Encoding: chunked")
+                framing = b"Transfer-Encoding: chunked\r\n"
             else:
                 self._keep = False
-        if not self._body_complete:
-            self._keep = False  # the rest of the request would be taken for the next one
-        lines.append(b"Connection: " + (b"keep-alive" if self._keep else b"close"))
-        self._client.send(b"\r\n".join(lines) + b"\r\n\r\n")
+        self._client.send(self._answer_head(head, framing))
 
-    def response_upgraded(self, headers: list[Header]) -> None:
+    def _answer_head(self, head: AnswerHead, framing: bytes = b"") -> bytes:
+        assert self._passage is not None
+        last = b"Connection: keep-alive\r\n\r\n" if self._keep else b"Connection: close\r\n\r\n"
+        return b"".join((head.lines, framing, self._route_lines(), last))
+
+    def _route_lines(self) -> bytes:
+        """What the endpoint adds to its answers."""
+        if self._passage is None:
+            return b""
+        route, origin = self._passage.route, self.head.block.origin
+        if origin and route.cors is not None:
+            return route.added + rules.lines(route.cors.headers(origin))
+        return route.added
+
+    def _refuse_program(self) -> None:
+        text = "The service's answer is of a type that is not handed out."
+        self._break_off(page(403, "Answer refused", text, close=True))
+
+    def response_upgraded(self, head: AnswerHead) -> None:
         if self._done:
             return
         if not self.head.upgrade:
@@ -245,10 +309,8 @@ class Exchange:
             self._break_off(page(502, "No answer from the service", text, close=True))
             return
         self.answering = True
-        lines = [b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade"]
-        lines.append(b"Upgrade: " + (rules.find(headers, b"upgrade") or b"websocket"))
-        lines += [name + b": " + value for name, value in rules.response_headers(headers)]
-        self._client.send(b"\r\n".join(lines) + b"\r\n\r\n")
+        switch = b"Connection: Upgrade\r\nUpgrade: %s\r\n\r\n" % (head.upgrade or b"websocket")
+        self._client.send(b"".join((head.lines, self._route_lines(), switch)))
         self._keep = False
         self._client.tunnelled()
 
@@ -271,9 +333,9 @@ class Exchange:
             return
         if self.answering:
             self._break_off()
-        elif reused and self.head.method in _REPEATABLE and not self.head.has_body:
-            # It had been closed while it was kept: nobody has seen this request yet.
-            self._task = asyncio.create_task(self._answered(lambda: self._send_on(None)))
+        elif reused and self.head.method in _REPEATABLE and not self.head.block.has_body:
+            # It had been closed while it was kept: most likely nobody has seen this request yet.
+            self._work(self._again)
         else:
             text = "The service's instance closed the connection without an answer."
             self._answer(page(502, "No answer from the service", text))
@@ -303,19 +365,14 @@ class Exchange:
     def _answer(self, answer: Answer) -> None:
         if self._done:
             return
-        keep = self._keep and not answer.close and self._body_complete
+        keep = self._keep and not answer.close and self.body_complete
         if not keep and not answer.close:
-            answer = Answer(answer.status, answer.body, answer.kind, answer.headers, close=True)
+            answer = replace(answer, close=True)
+        if not self.head.accepts_html:
+            answer = answer.for_programs()
         self._client.send(answer.encode(head_only=self.head.method == b"HEAD"))
         self._finish(keep=keep)
 
     def _finish(self, *, keep: bool) -> None:
         self._done = True
         self._client.finished(keep=keep)
-
-
-def _phrase(status: int) -> bytes:
-    try:
-        return HTTPStatus(status).phrase.encode()
-    except ValueError:
-        return b"Unknown"

@@ -1,55 +1,53 @@
-"""Decides about a request: which service, who asks, may they, which instance."""
+"""Decides about a request: which service, who asks, may they, which instances.
+
+What was decided is remembered for a moment, and no longer than nothing has changed, so that a request is
+admitted by looking it up.
+"""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from snowcave.ingress import headers as rules
-from snowcave.ingress.headers import Header
+from snowcave.ingress.heads import Head
 from snowcave.ingress.login import LOGIN_PATH, OWN_PATHS, Login
 from snowcave.ingress.pages import Answer, Refused, page
-from snowcave.ingress.routes import Route, Routes
+from snowcave.ingress.policy import is_preflight, is_same_origin
+from snowcave.ingress.routes import Address, Route, Routes, host_name
 from snowcave.ingress.settings import IngressSettings
 from snowcave.model.errors import Kind, SnowcaveError
 from snowcave.runtime.identity import Identity, Principal
 
 _BLOCKED = frozenset({b"TRACE", b"CONNECT"})
-
-
-@dataclass(slots=True)
-class Head:
-    """A request's first part, as parsed."""
-
-    method: bytes = b""
-    target: bytes = b""
-    version: str = "1.1"
-    headers: list[Header] = field(default_factory=list[Header])
-    keep_alive: bool = True
-    upgrade: bool = False
-    # None: chunked or none at all; `has_body` tells.
-    length: int | None = None
-    has_body: bool = False
-    # Of the headers, in bytes.
-    size: int = 0
-
-    @property
-    def path(self) -> str:
-        return self.target.partition(b"?")[0].decode("latin-1")
-
-    @property
-    def accepts_html(self) -> bool:
-        return b"text/html" in (rules.find(self.headers, b"accept") or b"")
+# They may be refused, or be a preflight.
+_UNUSUAL = _BLOCKED | {b"OPTIONS"}
+_OWN = b"/sfc-endpoint/"
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The request may go to this instance, in this user's name."""
+    """The request may go to one of these instances, in this user's name."""
 
     user: str
-    address: tuple[str, int]
+    addresses: tuple[Address, ...]
     route: Route
-    # Instances that did not take the connection.
-    refused: frozenset[str] = frozenset()
+    # Header lines that tell the instance who asks.
+    added: bytes
+
+    def without(self, address: Address) -> "Passage | None":
+        """To another instance, after that one has refused the connection; None where none is left."""
+        left = tuple(one for one in self.addresses if one != address)
+        return replace(self, addresses=left) if left else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """What was found out for a host and a token. Holds while nothing has changed, and for a moment only."""
+
+    passage: Passage
+    revisions: tuple[int, ...]
+    generation: int
+    until: float
 
 
 class Gateway:
@@ -57,68 +55,100 @@ class Gateway:
         self, settings: IngressSettings, routes: Routes, identity: Identity, login: Login
     ) -> None:
         self._verify = settings.deadlines.verify
+        self._verified = settings.deadlines.verified
+        self._limit = settings.limits.known
         self._routes = routes
         self._identity = identity
         self._login = login
+        self._admissions: dict[tuple[bytes | None, str | None, bytes], _Admission] = {}
 
     def is_own(self, head: Head) -> bool:
         """Whether the gateway answers this path itself, on every host."""
-        return head.path in OWN_PATHS
+        return head.target.startswith(_OWN) and head.path in OWN_PATHS
 
     async def own_answer(self, head: Head, body: bytes) -> Answer:
         """Raises Refused."""
         self._route(head)
         return await self._login.answer(head.method, head.target, head.headers, body)
 
+    def admit_now(self, head: Head) -> Passage | None:
+        """Without asking anybody: of callers who were admitted a moment ago."""
+        block = head.block
+        known = self._admissions.get((block.host, block.token, block.origin))
+        if (
+            known is None
+            or known.generation != self._routes.generation
+            or known.revisions != self._identity.revisions
+            or known.until <= asyncio.get_running_loop().time()
+            or head.method in _UNUSUAL
+            or self.is_own(head)
+        ):
+            return None
+        return known.passage
+
     async def admit(self, head: Head) -> Passage:
         """Raises Refused."""
         route = self._route(head)
+        if route.cors is not None and is_preflight(head.method, head.headers):
+            raise Refused(_preflight(route, head))
+        # As of before we ask: what changes meanwhile must be asked for again.
+        revisions, generation = self._identity.revisions, self._routes.generation
         who = await self._who(head)
         if not self._may(who, route):
-            raise Refused(
-                page(
-                    403,
-                    "Access denied",
-                    f"{who.user_name} may not use this endpoint of the service.",
-                )
-            )
-        address = self._routes.instance(route)
-        if address is None:
+            text = f"{who.user_name} may not use this endpoint of the service."
+            raise Refused(page(403, "Access denied", text))
+        addresses = self._routes.instances(route)
+        if not addresses:
             text = (
                 f"Service {route.service_name} is not ready to take requests "
                 f"(status {self._routes.status(route)}). Try again in a moment."
             )
             raise Refused(page(503, "Service not ready", text, retry=2))
-        return Passage(who.user_name, address, route)
+        added = rules.lines([rules.who_asks(who.user_name)])
+        passage = Passage(who.user_name, addresses, route, added)
+        self._remember(head, _Admission(passage, revisions, generation, self._soon()))
+        return passage
 
-    def elsewhere(self, passage: Passage) -> Passage | None:
-        """The passage to another instance, after its own has refused; None where none is left."""
-        refused = passage.refused | {passage.address[0]}
-        address = self._routes.instance(passage.route, refused)
-        return None if address is None else replace(passage, address=address, refused=refused)
+    def _soon(self) -> float:
+        """Tokens end by time, too, which no revision tells."""
+        return asyncio.get_running_loop().time() + self._verified
+
+    def _remember(self, head: Head, admission: _Admission) -> None:
+        key = (head.block.host, head.block.token, head.block.origin)
+        self._admissions.pop(key, None)
+        if len(self._admissions) >= self._limit:
+            del self._admissions[next(iter(self._admissions))]
+        self._admissions[key] = admission
 
     def _route(self, head: Head) -> Route:
         if head.method in _BLOCKED:
             raise Refused(
                 page(405, "Method not allowed", "TRACE and CONNECT are not allowed here.")
             )
-        hosts = [value for name, value in head.headers if name.lower() == b"host"]
-        if len(hosts) != 1:
-            raise Refused(
-                page(400, "Bad request", "A request names exactly one Host.", close=True)
-            )
-        route = self._routes.find(hosts[0].decode("latin-1"))
+        if head.block.host is None:
+            text = "A request names exactly one Host."
+            raise Refused(page(400, "Bad request", text, close=True))
+        if not head.target.startswith(b"/") and head.target != b"*":
+            # A whole URL names a host as well: who looks at which one?
+            text = "A request's target begins with a slash."
+            raise Refused(page(400, "Bad request", text, close=True))
+        route = self._routes.find(head.block.host.decode("latin-1"))
         if route is None:
             raise Refused(page(404, "No such endpoint", "No public endpoint has this host name."))
         return route
 
     async def _who(self, head: Head) -> Principal:
-        token = rules.token(head.headers)
+        token, host = head.block.token, head.block.host or b""
         if token is None:
             raise Refused(self._unknown(head, "This endpoint needs a Snowflake token."))
+        if head.block.from_cookie and not is_same_origin(head.block.origin, host):
+            # The page of another site, and the browser adds our cookie unasked.
+            text = "Pages of another origin need an Authorization header."
+            raise Refused(page(401, "Not signed in", text))
         try:
             async with asyncio.timeout(self._verify):
-                return await self._identity.by_token(token)
+                # Some tokens count at one host only.
+                return await self._identity.by_token(token, host_name(host.decode("latin-1")))
         except TimeoutError as error:
             raise Refused(_cannot_verify()) from error
         except SnowcaveError as error:
@@ -141,6 +171,13 @@ class Gateway:
             return True
         held = self._identity.access.service_roles(who.roles, route.service)
         return not route.roles.isdisjoint(name.upper() for name in held)
+
+
+def _preflight(route: Route, head: Head) -> Answer:
+    allowed = route.cors.headers(head.block.origin) if route.cors else []
+    if not allowed:
+        return page(403, "Origin not allowed", "The endpoint's corsSettings do not name it.")
+    return Answer(200, headers=allowed)
 
 
 def _cannot_verify() -> Answer:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 
 Header = tuple[bytes, bytes]
 
@@ -43,19 +44,6 @@ _NEVER_ANSWERED = _HOP_BY_HOP | {
 }
 _CORS_PREFIX = b"access-control-"
 
-_ADDED: tuple[Header, ...] = (
-    (b"X-Frame-Options", b"DENY"),
-    (b"X-Content-Type-Options", b"nosniff"),
-    (b"Cross-Origin-Opener-Policy", b"same-origin"),
-    (b"Cross-Origin-Resource-Policy", b"same-origin"),
-    (b"Cross-Origin-Embedder-Policy", b"credentialless"),
-    (
-        b"Content-Security-Policy",
-        b"default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; object-src 'none'; "
-        b"connect-src 'self'; frame-ancestors 'self';",
-    ),
-)
-
 # Answers of these types are refused: a gateway must not hand out programs.
 _EXECUTABLE = frozenset(
     b"application/" + name
@@ -76,6 +64,9 @@ _EXECUTABLE = frozenset(
 )
 _TOKEN_SCHEME = b"snowflake token="
 
+# Answers that never have a body.
+BODILESS = frozenset({204, 304})
+
 
 def find(headers: Iterable[Header], name: bytes) -> bytes | None:
     """The first value; `name` in lower case."""
@@ -84,14 +75,19 @@ def find(headers: Iterable[Header], name: bytes) -> bytes | None:
 
 def token(headers: Iterable[Header]) -> str | None:
     """`Authorization: Snowflake Token="…"`, else our cookie, else None."""
+    return credential(headers)[0]
+
+
+def credential(headers: Iterable[Header]) -> tuple[str | None, bool]:
+    """The token, and whether it came as a cookie."""
     cookies: list[bytes] = []
     for name, value in headers:
         lowered = name.lower()
         if lowered in (b"authorization", b"x-sf-spcs-authorization") and _is_ours(value):
-            return value[len(_TOKEN_SCHEME) :].strip().strip(b'"').decode("latin-1")
+            return value[len(_TOKEN_SCHEME) :].strip().strip(b'"').decode("latin-1"), False
         if lowered == b"cookie":
             cookies.append(value)
-    return cookie(cookies, COOKIE)
+    return cookie(cookies, COOKIE), True
 
 
 def cookie(values: Iterable[bytes], name: str) -> str | None:
@@ -104,8 +100,9 @@ def cookie(values: Iterable[bytes], name: str) -> str | None:
     return None
 
 
-def request_headers(headers: Iterable[Header], user: str) -> list[Header]:
-    """For the instance: nothing forged, no credential of ours, and who asks."""
+def sent_on(headers: Iterable[Header]) -> list[Header]:
+    """For the instance: nothing forged, no credential of ours."""
+    headers = list(headers)
     connection = _named_by_connection(headers)
     kept: list[Header] = []
     for name, value in headers:
@@ -117,28 +114,46 @@ def request_headers(headers: Iterable[Header], user: str) -> list[Header]:
         if lowered == b"cookie" and not (value := _without_ours(value)):
             continue
         kept.append((name, value))
-    # A quoted user name may hold anything, line ends too.
-    safe = _CONTROL.sub(lambda match: b"%%%02X" % match[0][0], user.encode())
-    kept.append((b"Sf-Context-Current-User", safe))
     return kept
 
 
-def response_headers(headers: Iterable[Header]) -> list[Header]:
-    """For the client: hop-by-hop, CORS and telltale headers removed, the baseline added."""
+def who_asks(user: str) -> Header:
+    """What the instance is told of the caller. A quoted user name may hold anything, line ends too."""
+    safe = _CONTROL.sub(lambda match: b"%%%02X" % match[0][0], user.encode())
+    return b"Sf-Context-Current-User", safe
+
+
+def answered(headers: Iterable[Header]) -> list[Header]:
+    """For the client: hop-by-hop, CORS and telltale headers removed."""
+    headers = list(headers)
     connection = _named_by_connection(headers)
-    kept = [
+    return [
         (name, value)
         for name, value in headers
         if (lowered := name.lower()) not in _NEVER_ANSWERED
         and lowered not in connection
         and not lowered.startswith(_CORS_PREFIX)
     ]
-    return kept + list(_ADDED)
+
+
+def lines(headers: Iterable[Header]) -> bytes:
+    return b"".join([b"%s: %s\r\n" % header for header in headers])
+
+
+def phrase(status: int) -> bytes:
+    """What a status is called."""
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b"Unknown"
 
 
 def is_executable(headers: Iterable[Header]) -> bool:
-    kind = find(headers, b"content-type")
-    return kind is not None and kind.split(b";")[0].strip().lower() in _EXECUTABLE
+    return any(
+        value.split(b";")[0].strip().lower() in _EXECUTABLE
+        for name, value in headers
+        if name.lower() == b"content-type"
+    )
 
 
 def _is_forged(lowered: bytes) -> bool:

@@ -9,12 +9,14 @@ import structlog
 
 from snowcave.ingress.certificates import HostCertificates, server_context
 from snowcave.ingress.client import ClientConnection
+from snowcave.ingress.exchange import Means
 from snowcave.ingress.gateway import Gateway
+from snowcave.ingress.heads import KnownRequests
 from snowcave.ingress.login import Login
+from snowcave.ingress.pool import Pool
 from snowcave.ingress.routes import Routes
 from snowcave.ingress.sessions import ApiSessions
 from snowcave.ingress.settings import IngressSettings
-from snowcave.ingress.upstream import Pool
 from snowcave.kit.ids import system_random
 from snowcave.model import keys
 from snowcave.model.keys import Role
@@ -35,6 +37,8 @@ async def build(settings: IngressSettings, parts: Parts) -> None:
     services = await parts.enter("services", follow(store, keys.catalog("service")))
     status = await parts.enter("status", follow(store, keys.SERVICE_STATUS))
     endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
+    integrations = await parts.enter("integrations", follow(store, keys.catalog("integration")))
+    rules = await parts.enter("rules", follow(store, keys.catalog("network_rule")))
     for name, mirror in (("services", services), ("status", status), ("endpoints", endpoints)):
         parts.health.mirrors[name] = mirror.digest
     tls_folder = mesh.folder("tls")
@@ -43,7 +47,7 @@ async def build(settings: IngressSettings, parts: Parts) -> None:
         "api", grpc.connect(mesh.grpc_address(Role.API), tls_folder, me=Role.INGRESS, to=Role.API)
     )
     login = Login(ApiSessions(channel), settings.deadlines.verify, rng)
-    routes = Routes(mesh, services, status, endpoints, rng)
+    routes = Routes(mesh, services, status, endpoints, integrations, rules)
     gateway = Gateway(settings, routes, identity, login)
     await parts.enter("gateway", serve_gateway(settings, gateway))
 
@@ -52,10 +56,11 @@ async def build(settings: IngressSettings, parts: Parts) -> None:
 async def serve_gateway(settings: IngressSettings, gateway: Gateway) -> AsyncGenerator[None]:
     """The public port. Left: nothing new is taken, open exchanges get a while to end."""
     mesh, limits, deadlines = settings.mesh, settings.limits, settings.deadlines
-    pool, clients = Pool(settings), set[ClientConnection]()
+    pool, clients = Pool(settings, system_random()), set[ClientConnection]()
+    means = Means(gateway, pool, settings, KnownRequests(limits.known))
 
     def make(freed: Callable[[], None]) -> ClientConnection:
-        return ClientConnection(gateway, pool, settings, clients, freed)
+        return ClientConnection(means, clients, freed)
 
     door = Door(limits.connections, deadlines.head, deadlines.handshake)
     addresses = [(mesh.listen, mesh.port("ingress"))]

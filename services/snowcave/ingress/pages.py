@@ -1,8 +1,10 @@
 """The gateway's own answers: readable by people, short for programs."""
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+
+import orjson
 
 from snowcave.ingress.headers import Header
 
@@ -14,6 +16,16 @@ class Answer:
     kind: bytes = b"text/html; charset=utf-8"
     headers: list[Header] = field(default_factory=list[Header])
     close: bool = False
+    # Of an error page: title and text, for programs.
+    says: tuple[str, str] = ("", "")
+
+    def for_programs(self) -> "Answer":
+        """An error page in JSON; whatever else it is, as it is."""
+        title, text = self.says
+        if not title:
+            return self
+        body = orjson.dumps({"status": self.status, "error": title, "message": text})
+        return replace(self, body=body + b"\n", kind=b"application/json")
 
     def encode(self, *, head_only: bool = False) -> bytes:
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}".encode()]
@@ -53,7 +65,7 @@ def page(status: int, title: str, text: str, *, close: bool = False, retry: int 
         f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>\n"
     )
     headers = [(b"Retry-After", str(retry).encode())] if retry else []
-    return Answer(status, body.encode(), headers=headers, close=close)
+    return Answer(status, body.encode(), headers=headers, close=close, says=(title, text))
 
 
 def login_page(next_path: str, csrf: str, failure: str = "", status: int = 200) -> Answer:

@@ -1,9 +1,9 @@
 """Host → public endpoint → ready instances, kept up to date from mirrors."""
 
-import random
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from snowcave.ingress.policy import Cors, baseline, cors_of
 from snowcave.model.names import ingress_host
 from snowcave.runtime.mesh import Mesh
 from snowcave.store.mirror import Mirror
@@ -21,13 +21,18 @@ class Route:
     port: int
     roles: frozenset[str]
     min_ready: int
+    # Header lines of every answer.
+    added: bytes = baseline()
+    cors: Cors | None = None
 
 
+Address = tuple[str, int]
 ALL_ENDPOINTS = "ALL_ENDPOINTS_USAGE"
 
 
-def routes_of(service: state.Object) -> dict[str, Route]:
-    """Ingress label → route of each public HTTP endpoint. Pure."""
+def routes_of(service: state.Object, outside: Iterable[str] = ()) -> dict[str, Route]:
+    """Ingress label → route of each public HTTP endpoint. Pure. `outside`: hosts the service may call."""
+    added = baseline(outside)
     spec = service.service.spec
     found: dict[str, Route] = {}
     for endpoint in spec.endpoints:
@@ -45,8 +50,15 @@ def routes_of(service: state.Object) -> dict[str, Route]:
             port=endpoint.port,
             roles=frozenset({ALL_ENDPOINTS, *opening}),
             min_ready=max(1, service.service.min_ready_instances),
+            added=added,
+            cors=cors_of(endpoint.cors) if endpoint.HasField("cors") else None,
         )
     return found
+
+
+def host_name(header: str) -> str:
+    """Of a Host header: the port does not matter, nor does case."""
+    return header.partition(":")[0].rstrip(".").lower()
 
 
 class Routes:
@@ -58,32 +70,38 @@ class Routes:
         services: Mirror[state.Object],
         status: Mirror[state.ServiceStatus],
         endpoints: Mirror[state.Endpoint],
-        rng: random.Random,
+        integrations: Mirror[state.Object],
+        rules: Mirror[state.Object],
     ) -> None:
         self._mesh = mesh
+        self._services = services
         self._status = status
-        self._rng = rng
+        self._endpoints = endpoints
+        self._integrations = integrations
+        self._rules = rules
         self._by_host: dict[str, Route] = {}
         self._hosts: dict[str, list[str]] = {}
         self._ready: dict[str, list[str]] = {}
-        self._endpoints = endpoints
-        for (uid,), service in services.items():
-            self._changed((uid,), service)
+        # Another one: whatever was looked up here may have changed.
+        self.generation = 0
+        self._all_changed()
         services.subscribe(self._changed)
+        status.subscribe(lambda _parts, _message: self._is_other())
         endpoints.subscribe(lambda parts, _message: self._forget_ready(parts[0]))
+        for mirror in (integrations, rules):
+            mirror.subscribe(lambda _parts, _message: self._all_changed())
 
     def find(self, host: str) -> Route | None:
-        """By the Host header: the port does not matter, nor does case."""
-        return self._by_host.get(host.partition(":")[0].rstrip(".").lower())
+        """By the Host header."""
+        return self._by_host.get(host_name(host))
 
-    def instance(self, route: Route, avoid: Collection[str] = ()) -> tuple[str, int] | None:
-        """A ready instance, chosen at random; None where there is none, or too few."""
+    def instances(self, route: Route) -> tuple[Address, ...]:
+        """The ready ones; empty where there are too few."""
         ready = self._ready_of(str(route.service))
         # The scheduler's word counts too: an upgrade has one instance away on purpose.
         if len(ready) < route.min_ready and self.status(route) != "RUNNING":
-            return None
-        left = [address for address in ready if address not in avoid] if avoid else ready
-        return (self._rng.choice(left), route.port) if left else None
+            return ()
+        return tuple((address, route.port) for address in ready)
 
     def status(self, route: Route) -> str:
         """The service's status in Snowflake's words."""
@@ -98,18 +116,41 @@ class Routes:
             self._ready[service] = ready
         return ready
 
+    def _is_other(self) -> None:
+        self.generation += 1
+
     def _forget_ready(self, service: str) -> None:
         self._ready.pop(service, None)
+        self._is_other()
+
+    def _all_changed(self) -> None:
+        """External access is the same for many services, and changes seldom."""
+        for parts, service in self._services.items():
+            self._changed(parts, service)
 
     def _changed(self, parts: tuple[str, ...], service: state.Object | None) -> None:
+        self._is_other()
         for host in self._hosts.pop(parts[0], ()):
             self._by_host.pop(host, None)
         if service is None:
             return
         mesh = self._mesh
         hosts: list[str] = []
-        for label, route in routes_of(service).items():
+        for label, route in routes_of(service, self._outside(service)).items():
             host = ingress_host(label, mesh.organization, mesh.account, mesh.ingress_domain)
             self._by_host[host] = route
             hosts.append(host)
         self._hosts[parts[0]] = hosts
+
+    def _outside(self, service: state.Object) -> list[str]:
+        """Hosts that the service's external access integrations name."""
+        wanted = set(service.service.external_access_integrations)
+        if not wanted:
+            return []
+        used = [
+            one.integration
+            for one in self._integrations.values()
+            if one.name in wanted and one.integration.enabled and not one.HasField("dropped_on")
+        ]
+        rules = [self._rules.get(str(uid)) for one in used for uid in one.network_rules]
+        return [value for rule in rules if rule for value in rule.network_rule.values]

@@ -7,7 +7,7 @@ from snowcave.runtime.mesh import Mesh
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    connections: int = 4096
+    connections: int = 16_384
     # Request line and headers together.
     head: int = 64 << 10
     headers: int = 128
@@ -19,6 +19,8 @@ class Limits:
     buffered: int = 64 << 10
     # Idle connections kept to one instance.
     kept: int = 64
+    # Heads and admissions that are remembered, each.
+    known: int = 4096
     # Bodies of our own pages' forms.
     form: int = 8 << 10
 
@@ -33,6 +35,8 @@ class Deadlines:
     connect: float = 5.0
     # Asking api or the store who somebody is.
     verify: float = 10.0
+    # For so long an admitted caller is admitted again unasked, as long as nothing has changed.
+    verified: float = 1.0
     # A kept connection to an instance that is not used.
     kept: float = 55.0
     # Open exchanges when the gateway stops.
@@ -47,3 +51,5 @@ class IngressSettings:
     # PEM files of a certificate for *.<ingress domain>; empty: one of the cluster's authority.
     certificate: str = ""
     private_key: str = ""
+    # Between looks at whether the certificate's files have changed.
+    certificate_look: float = 10.0

@@ -1,27 +1,27 @@
-"""Connections to instances: one request at a time each, kept and used again."""
+"""One connection to one instance: a request at a time, and its answer as it comes."""
 
 import asyncio
-from collections import deque
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import httptools
 
 from snowcave.ingress.headers import Header
-from snowcave.ingress.settings import IngressSettings
+from snowcave.ingress.heads import AnswerHead, KnownAnswers, read_answer
+from snowcave.ingress.routes import Address
 
-Address = tuple[str, int]
+_END = b"\r\n\r\n"
 
 
 class Receiver(Protocol):
     """Who made the request: told of the answer as it comes."""
 
-    def response_head(
-        self, status: int, reason: bytes, headers: list[Header], *, ends: bool
-    ) -> None:
-        """`ends`: there is a length or chunking; otherwise the body ends with the connection."""
+    def response_whole(self, head: AnswerHead, body: bytes) -> None:
+        """All of it at once."""
         ...
 
-    def response_upgraded(self, headers: list[Header]) -> None:
+    def response_head(self, head: AnswerHead) -> None: ...
+
+    def response_upgraded(self, head: AnswerHead) -> None:
         """101: from now on `response_body` carries raw bytes."""
         ...
 
@@ -36,20 +36,35 @@ class Receiver(Protocol):
     def upstream_paused(self, paused: bool) -> None: ...
 
 
-class Upstream(asyncio.Protocol):
-    """One connection to one instance."""
+class Home(Protocol):
+    """Where a connection comes from and goes back to."""
 
-    def __init__(self, pool: "Pool", address: Address) -> None:
+    def keep(self, upstream: "Upstream") -> None: ...
+
+    def forget(self, upstream: "Upstream") -> None: ...
+
+
+class Upstream(asyncio.Protocol):
+    def __init__(self, home: Home, address: Address, known: KnownAnswers) -> None:
         self.address = address
         self.kept_at = 0.0
-        self._pool = pool
+        # Counts as work of its instance.
+        self.busy = True
+        self._home = home
+        self._known = known
         self._receiver: Receiver | None = None
         self._reused = False
         self._tunnel = False
         self._sent = False
-        self._answer_over = False
+        self._paused = False
+        # Nothing has come of the answer yet.
+        self._fresh = True
+        # Of a body whose length is known.
+        self._left = 0
+        self._head_only = False
+        self._answer: AnswerHead | None = None
+        self._over = False
         self._overrun = False
-        self._expiry: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -58,8 +73,10 @@ class Upstream(asyncio.Protocol):
         """Send a request head. `answers_without_body`: to HEAD, a length announces no body."""
         self._receiver = receiver
         self._bodiless = answers_without_body
-        self._begin_response()
-        self._answered = False
+        self._answer = None
+        self._fresh = True
+        self._left = 0
+        self._over = self._overrun = False
         self._sent = False
         self._transport.write(head)
 
@@ -73,8 +90,9 @@ class Upstream(asyncio.Protocol):
 
     def pause(self, paused: bool) -> None:
         """Stop reading the answer while the client does not take it."""
-        if self._transport.is_closing():
+        if self._transport.is_closing() or paused == self._paused:
             return
+        self._paused = paused
         if paused:
             self._transport.pause_reading()
         else:
@@ -89,62 +107,111 @@ class Upstream(asyncio.Protocol):
     def usable(self) -> bool:
         return not self._transport.is_closing()
 
-    def keep_for(self, age: float) -> None:
-        """Wait for another request, reading so that the instance's goodbye is noticed."""
-        self._transport.resume_reading()
-        self._expiry = asyncio.get_running_loop().call_later(age, self.abandon)
-
     def take_again(self) -> None:
         self._reused = True
-        if self._expiry is not None:
-            self._expiry.cancel()
 
     # --- what the instance says
 
     def data_received(self, data: bytes) -> None:
         if self._receiver is None:
             self._transport.abort()  # nobody asked
+        elif self._tunnel:
+            self._receiver.response_body(data)
+        elif self._left:
+            self._measured(data)
+        elif self._fresh:
+            self._begun(self._receiver, data)
+        else:
+            self._parse(data)
+
+    def _begun(self, receiver: Receiver, data: bytes) -> None:
+        """The first bytes of an answer: mostly its whole head, often all of it."""
+        self._fresh = False
+        end = data.find(_END) + len(_END)
+        raw = data[:end] if end >= len(_END) else b""
+        head = self._known.get(raw)
+        if head is None:
+            self._new_parser()
+            head = self._read(raw) if raw else None
+            if head is None:
+                self._rest(data[end:] if raw else data)
+                return
+            if head.length is not None:
+                self._known.learn(raw, head)
+        self._answer = head
+        self._go_on(receiver, head, data[end:])
+
+    def _read(self, raw: bytes) -> AnswerHead | None:
+        """A head that says how long the answer is; of others the parser goes on to the end."""
+        self._head_only = True
+        self._parse(raw)
+        self._head_only = False
+        head, receiver = self._answer, self._receiver
+        if receiver is None or self._tunnel or head is None:
+            return None
+        if head.length is not None or self._bodiless:
+            return head
+        receiver.response_head(head)
+        return None
+
+    def _rest(self, data: bytes) -> None:
+        if not data or self._receiver is None:
             return
         if self._tunnel:
             self._receiver.response_body(data)
-            return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self._lose()
-        if self._answer_over:
+        else:
+            self._parse(data)
+
+    def _go_on(self, receiver: Receiver, head: AnswerHead, body: bytes) -> None:
+        """With a length there is nothing left to parse, only to count."""
+        length = 0 if self._bodiless else head.length or 0
+        self._overrun = len(body) > length
+        if len(body) >= length:
+            self._receiver = None
             self._end_or_keep()
+            receiver.response_whole(head, body[:length])
+            return
+        receiver.response_head(head)
+        self._left = length
+        if body and self._receiver is not None:
+            self._measured(body)
+
+    def _measured(self, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None:
+            return
+        if len(data) < self._left:
+            self._left -= len(data)
+            receiver.response_body(data)
+            return
+        self._overrun = len(data) > self._left
+        data, self._left = data[: self._left], 0
+        receiver.response_body(data)
+        if self._receiver is not None:
+            self._receiver = None
+            self._end_or_keep()
+            receiver.response_complete()
 
     def _end_or_keep(self) -> None:
         """Nothing may follow here that belongs to another conversation: half a request, half an answer."""
-        self._answer_over = False
+        head = self._answer
         whole = self._sent and not self._overrun and not self._transport.get_write_buffer_size()
-        if whole and self._ends and self._parser.should_keep_alive():
-            self._pool.keep(self)
+        if whole and head is not None and head.ends and head.keep_alive:
+            self.pause(False)
+            self._home.keep(self)
         else:
             self._transport.close()
 
-    def _upgraded(self, rest: bytes) -> None:
-        if self._receiver is None:
-            return
-        self._tunnel = True
-        self._receiver.response_upgraded(self._headers)
-        # The receiver may have refused, and be gone.
-        if rest and self._receiver is not None:  # pyright: ignore[reportUnnecessaryComparison]
-            self._receiver.response_body(rest)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-        self._pool.forget(self)
-        if self._receiver is None:
+        self._home.forget(self)
+        receiver, self._receiver = self._receiver, None
+        if receiver is None:
             return
-        if self._tunnel or (self._answered and not self._ends and exc is None):
-            self._finish()
+        ended = self._answer is not None and not self._answer.ends and exc is None
+        if self._tunnel or ended:
+            receiver.response_complete()
         else:
-            self._lose()
+            receiver.upstream_lost(reused=self._reused and self._answer is None)
 
     def pause_writing(self) -> None:
         if self._receiver is not None:
@@ -154,119 +221,79 @@ class Upstream(asyncio.Protocol):
         if self._receiver is not None:
             self._receiver.upstream_paused(False)
 
+    # --- where a parser is needed: heads not seen before, and bodies without a length
+
+    def _new_parser(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[Header] = []
+        self._reason = b""
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._lose()
+        if self._over:
+            self._over = False
+            self._finish()
+
+    def _finish(self) -> None:
+        receiver, self._receiver = self._receiver, None
+        self._end_or_keep()
+        if receiver is not None:
+            receiver.response_complete()
+
+    def _upgraded(self, rest: bytes) -> None:
+        if self._receiver is None:
+            return
+        self._tunnel = True
+        self._receiver.response_upgraded(self._read_head(101))
+        # The receiver may have refused, and be gone.
+        if rest and self._receiver is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            self._receiver.response_body(rest)
+
     def _lose(self) -> None:
         receiver, self._receiver = self._receiver, None
         self._transport.abort()
         if receiver is not None:
-            receiver.upstream_lost(reused=self._reused and not self._answered)
+            receiver.upstream_lost(reused=self._reused and self._answer is None)
 
-    def _finish(self) -> None:
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.response_complete()
-
-    # --- httptools callbacks
-
-    def _begin_response(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self._headers: list[Header] = []
-        self._reason = b""
-        self._ends = False
-        self._overrun = False
+    def _read_head(self, status: int) -> AnswerHead:
+        keep_alive = self._parser.should_keep_alive()
+        return read_answer(status, self._reason, self._headers, keep_alive=keep_alive)
 
     def on_message_begin(self) -> None:
-        if self._answer_over:
+        if self._over:
             self._overrun = True  # an answer that nobody asked for
 
     def on_status(self, status: bytes) -> None:
         self._reason = status
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
-        lowered = name.lower()
-        if lowered == b"content-length" or (
-            lowered == b"transfer-encoding" and value.lower().endswith(b"chunked")
-        ):
-            self._ends = True
+        if self._answer is None:  # else a trailer's
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:
+        if status < 200 or self._over:
             return
-        self._answered = True
-        if status in (204, 304):
-            self._ends = True
+        self._answer = self._read_head(status)
+        if self._head_only:
+            return
         if self._receiver is not None:
-            self._receiver.response_head(status, self._reason, self._headers, ends=self._ends)
-        if self._bodiless:
-            # The parser would wait for the body that the length speaks of.
-            self._finish()
-            self._transport.abort()
+            self._receiver.response_head(self._answer)
+        # The parser would wait for the body that a length speaks of.
+        self._over = self._bodiless
 
     def on_body(self, data: bytes) -> None:
-        if self._receiver is not None:
+        if self._receiver is not None and not self._over:
             self._receiver.response_body(data)
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:
-            if status != 101:
-                self._headers = []  # an interim answer; the real one follows
-            return
-        self._answer_over = True
-        self._finish()
-
-
-class Pool:
-    """Kept connections by instance. Bounded in number and in age."""
-
-    def __init__(self, settings: IngressSettings) -> None:
-        self._limit = settings.limits.kept
-        self._age = settings.deadlines.kept
-        self._connect = settings.deadlines.connect
-        self._idle: dict[Address, deque[Upstream]] = {}
-        self._all: set[Upstream] = set()
-
-    def take(self, address: Address) -> Upstream | None:
-        """A kept connection that is fresh enough, the youngest first."""
-        idle = self._idle.get(address)
-        now = asyncio.get_running_loop().time()
-        while idle:
-            upstream = idle.pop()
-            if not idle:
-                del self._idle[address]
-            if upstream.usable and now - upstream.kept_at < self._age:
-                upstream.take_again()
-                return upstream
-            upstream.abandon()
-        return None
-
-    async def connect(self, address: Address) -> Upstream:
-        """Raises OSError, TimeoutError."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._connect):
-            _, protocol = await loop.create_connection(lambda: Upstream(self, address), *address)
-        upstream = cast(Upstream, cast(Any, protocol))
-        self._all.add(upstream)
-        return upstream
-
-    def keep(self, upstream: Upstream) -> None:
-        kept = self._idle.get(upstream.address, ())
-        if len(kept) >= self._limit or not upstream.usable:
-            upstream.abandon()
-            return
-        upstream.kept_at = asyncio.get_running_loop().time()
-        upstream.keep_for(self._age)
-        self._idle.setdefault(upstream.address, deque()).append(upstream)
-
-    def forget(self, upstream: Upstream) -> None:
-        self._all.discard(upstream)
-        idle = self._idle.get(upstream.address)
-        if idle is not None and upstream in idle:
-            idle.remove(upstream)
-            if not idle:
-                del self._idle[upstream.address]
-
-    def close(self) -> None:
-        for upstream in list(self._all):
-            upstream.abandon()
+        if status >= 200:
+            self._over = not self._head_only
+        elif status != 101:
+            self._headers = []  # an interim answer; the real one follows

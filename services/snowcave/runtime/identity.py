@@ -92,6 +92,12 @@ class Identity:
         self._roles: tuple[int, dict[str, state.Object]] = (-1, {})
 
     @property
+    def revisions(self) -> tuple[int, ...]:
+        """Other ones: what was said of somebody may hold no more."""
+        mirrors = (self._catalog, self._grants, self._tokens, self._sessions)
+        return tuple([mirror.revision for mirror in mirrors])
+
+    @property
     def access(self) -> AccessView:
         """The grants as they are now."""
         revisions = (self._grants.revision, self._catalog.revision)

@@ -20,33 +20,33 @@ def names(headers: list[rules.Header]) -> set[bytes]:
     ],
 )
 def test_nobody_can_say_who_asks_but_the_gateway(name: bytes):
-    sent = rules.request_headers([(name, b"ROOT")], "ALICE")
-    assert sent == [(b"Sf-Context-Current-User", b"ALICE")]
+    assert rules.sent_on([(name, b"ROOT"), (name, b"ROOT")]) == []
 
 
 def test_a_user_name_cannot_carry_a_header_of_its_own():
-    ((_, value),) = rules.request_headers([], "EVE\r\nSf-Context-Current-User: ROOT")
+    name, value = rules.who_asks("EVE\r\nSf-Context-Current-User: ROOT")
+    assert name == b"Sf-Context-Current-User"
     assert value == b"EVE%0D%0ASf-Context-Current-User: ROOT"
 
 
 @pytest.mark.parametrize("named", [b"content-length", b"Content-Length, host", b"HOST"])
 def test_the_connection_header_cannot_take_away_a_request_s_framing(named: bytes):
     headers = [(b"Host", b"a"), (b"Connection", named), (b"Content-Length", b"5")]
-    assert {b"host", b"content-length"} <= names(rules.request_headers(headers, "A"))
-    assert b"content-length" in names(rules.response_headers(headers))
+    assert {b"host", b"content-length"} <= names(rules.sent_on(headers))
+    assert b"content-length" in names(rules.answered(headers))
 
 
 def test_headers_of_one_connection_stay_on_it():
     headers = [(b"Connection", b"close, X-Mine"), (b"X-Mine", b"1"), (b"Upgrade", b"h2c")]
     headers += [(b"TE", b"trailers"), (b"Keep-Alive", b"5"), (b"Expect", b"100-continue")]
-    assert names(rules.request_headers(headers, "A")) == {b"sf-context-current-user"}
+    assert names(rules.sent_on(headers)) == set()
 
 
 def test_only_our_own_credential_is_taken_out_of_authorization():
     ours = [(b"Authorization", b'snowflake token="t"')]
     theirs = [(b"Authorization", b"Basic abc")]
-    assert b"authorization" not in names(rules.request_headers(ours, "A"))
-    assert (b"Authorization", b"Basic abc") in rules.request_headers(theirs, "A")
+    assert b"authorization" not in names(rules.sent_on(ours))
+    assert (b"Authorization", b"Basic abc") in rules.sent_on(theirs)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_only_our_own_credential_is_taken_out_of_authorization():
     ],
 )
 def test_our_cookie_is_taken_out_and_the_others_keep_their_spelling(sent: bytes, passed: bytes):
-    assert (b"Cookie", passed) in rules.request_headers([(b"Cookie", sent)], "A")
+    assert (b"Cookie", passed) in rules.sent_on([(b"Cookie", sent)])
 
 
 def test_a_cookie_header_that_held_only_ours_goes():
     only = [(b"Cookie", b"snowcave-ingress-auth=t")]
-    assert b"cookie" not in names(rules.request_headers(only, "A"))
+    assert b"cookie" not in names(rules.sent_on(only))
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,14 @@ def test_the_token_comes_from_a_header_or_from_our_cookie(
     assert rules.token(headers) == token
 
 
-def test_answers_lose_what_tells_too_much_and_get_the_baseline():
+def test_answers_lose_what_tells_too_much():
     headers = [(b"Server", b"x"), (b"Access-Control-Allow-Origin", b"*"), (b"ETag", b"e")]
     headers += [(b"X-Frame-Options", b"ALLOWALL"), (b"Transfer-Encoding", b"chunked")]
-    answered = rules.response_headers(headers)
+    answered = rules.answered(headers)
     assert (b"ETag", b"e") in answered
-    assert (b"X-Frame-Options", b"DENY") in answered
     assert names(answered).isdisjoint(
-        {b"server", b"access-control-allow-origin", b"transfer-encoding"}
+        {b"server", b"access-control-allow-origin", b"transfer-encoding", b"x-frame-options"}
     )
-    assert [name for name, _ in answered].count(b"X-Frame-Options") == 1
 
 
 @pytest.mark.parametrize(
@@ -103,3 +101,8 @@ def test_answers_lose_what_tells_too_much_and_get_the_baseline():
 def test_programs_are_known_by_their_type(kind: bytes, executable: bool):
     assert rules.is_executable([(b"Content-Type", kind)]) is executable
     assert not rules.is_executable([])
+
+
+def test_a_second_type_does_not_hide_a_program():
+    kinds = [(b"Content-Type", b"text/plain"), (b"Content-Type", b"application/exe")]
+    assert rules.is_executable(kinds)

@@ -1,5 +1,7 @@
 """The gateway's own answers are whole HTTP messages that show nobody's markup."""
 
+import json
+
 from snowcave.ingress.pages import Answer, login_page, page
 
 
@@ -27,6 +29,15 @@ def test_text_from_outside_is_no_markup():
     shown = login_page('/"><b>', "csrf", "<b>").body
     assert b"<b>" not in shown
     assert b"&quot;&gt;" in shown
+
+
+def test_programs_get_errors_in_json_and_other_pages_as_they_are():
+    error = page(503, "Not <ready>", "Wait.", retry=2).for_programs()
+    assert error.kind == b"application/json"
+    assert json.loads(error.body) == {"status": 503, "error": "Not <ready>", "message": "Wait."}
+    assert (b"Retry-After", b"2") in error.headers
+    form = login_page("/", "abc")
+    assert form.for_programs() == form
 
 
 def test_the_login_form_and_its_cookie_hold_the_same_secret():

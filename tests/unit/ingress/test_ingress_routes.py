@@ -1,6 +1,5 @@
 """Host → endpoint → ready instance, as the mirrors change."""
 
-import random
 from typing import Any
 
 from snowcave.ingress.routes import ALL_ENDPOINTS, Routes, routes_of
@@ -11,6 +10,8 @@ from tests.kit.fed_mirrors import mirror, put
 
 HOST = "abc-local-snowcave.localhost"
 SERVICES = keys.catalog("service")
+INTEGRATIONS = keys.catalog("integration")
+RULES = keys.catalog("network_rule")
 
 
 def a_service(**changes: Any) -> state.Object:
@@ -33,8 +34,10 @@ class Followed:
         self.services = mirror(SERVICES)
         self.endpoints = mirror(keys.ENDPOINTS)
         self.statuses = mirror(keys.SERVICE_STATUS)
+        self.integrations = mirror(INTEGRATIONS)
+        self.rules = mirror(RULES)
         self.routes = Routes(
-            Mesh(), self.services, self.statuses, self.endpoints, random.Random(1)
+            Mesh(), self.services, self.statuses, self.endpoints, self.integrations, self.rules
         )
 
     def service(self, service: state.Object | None) -> None:
@@ -80,14 +83,13 @@ async def test_traffic_goes_to_ready_instances_alone_and_to_each_of_them():
     route = followed.routes.find(HOST)
     assert route is not None
     followed.instance(0, "10.0.0.1", ready=False)
-    assert followed.routes.instance(route) is None
+    assert followed.routes.instances(route) == ()
     followed.instance(0, "10.0.0.1", ready=True)
     followed.instance(1, "10.0.0.2", ready=True)
     followed.instance(2, "10.0.0.3", ready=False)
-    chosen = {followed.routes.instance(route) for _ in range(64)}
-    assert chosen == {("10.0.0.1", 8080), ("10.0.0.2", 8080)}
+    assert set(followed.routes.instances(route)) == {("10.0.0.1", 8080), ("10.0.0.2", 8080)}
     followed.instance(1, "10.0.0.2", ready=False)
-    assert {followed.routes.instance(route) for _ in range(64)} == {("10.0.0.1", 8080)}
+    assert followed.routes.instances(route) == (("10.0.0.1", 8080),)
 
 
 async def test_a_service_takes_requests_once_enough_instances_are_ready():
@@ -96,10 +98,10 @@ async def test_a_service_takes_requests_once_enough_instances_are_ready():
     route = followed.routes.find(HOST)
     assert route is not None
     followed.instance(0, "10.0.0.1", ready=True)
-    assert followed.routes.instance(route) is None
+    assert followed.routes.instances(route) == ()
     assert followed.routes.status(route) == "PENDING"
     followed.instance(1, "10.0.0.2", ready=True)
-    assert followed.routes.instance(route) is not None
+    assert len(followed.routes.instances(route)) == 2
 
 
 async def test_an_upgrade_takes_no_traffic_away_though_an_instance_is_missing():
@@ -110,7 +112,40 @@ async def test_an_upgrade_takes_no_traffic_away_though_an_instance_is_missing():
     assert route is not None
     followed.instance(0, "10.244.1.10", ready=True)
     followed.status("PENDING")
-    assert followed.routes.instance(route) is None
+    assert followed.routes.instances(route) == ()
     followed.status("RUNNING")
-    assert followed.routes.instance(route) == ("10.244.1.10", 8080)
-    assert followed.routes.instance(route, avoid={"10.244.1.10"}) is None
+    assert followed.routes.instances(route) == (("10.244.1.10", 8080),)
+
+
+async def test_whatever_changes_makes_another_generation():
+    followed = Followed()
+    seen = [followed.routes.generation]
+    for change in (
+        lambda: followed.service(a_service()),
+        lambda: followed.instance(0, "10.0.0.1", ready=True),
+        lambda: followed.status("RUNNING"),
+        lambda: followed.service(None),
+    ):
+        change()
+        seen.append(followed.routes.generation)
+    assert seen == sorted(set(seen))
+
+
+async def test_pages_may_use_the_hosts_of_the_service_s_external_access_and_no_others():
+    followed = Followed()
+    followed.service(a_service(external_access_integrations=["OUT"]))
+    assert b"example" not in _added(followed)
+    rule = state.NetworkRule(values=["api.example.com:8080"])
+    put(followed.rules, RULES, state.Object(uid=8, network_rule=rule), 8)
+    out = state.Integration(enabled=True, network_rules=[8])
+    put(followed.integrations, INTEGRATIONS, state.Object(name="OUT", integration=out), 9)
+    assert b"https://api.example.com:8080" in _added(followed)
+    out.enabled = False
+    put(followed.integrations, INTEGRATIONS, state.Object(name="OUT", integration=out), 9)
+    assert b"example" not in _added(followed)
+
+
+def _added(followed: Followed) -> bytes:
+    route = followed.routes.find(HOST)
+    assert route is not None
+    return route.added
