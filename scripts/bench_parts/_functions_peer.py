@@ -1,7 +1,7 @@
 """The direct client of the functions benchmark: `ROWS BATCH PAUSE ADDRESS…`, rows a second out.
 
-Hand-written for one service: its rows are in memory, its connections stay open, and 32 requests are in flight,
-shared by the instances' addresses. It reads every answer and puts the values back in their places.
+Hand-written for one service: its rows are in memory, its connections stay open, and 32 requests are in
+flight, shared by the instances' addresses. It reads every answer and puts the values back in their places.
 """
 
 import asyncio

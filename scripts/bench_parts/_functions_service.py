@@ -1,4 +1,4 @@
-"""The service of the functions benchmark: `/upper/<milliseconds>` answers each text in upper case, after a while."""
+"""The functions benchmark's service: `/upper/<milliseconds>` answers texts in upper case, after a while."""
 
 import asyncio
 

@@ -168,7 +168,7 @@ def _row(
 
 
 def _memory(cave: Snowcave) -> dict[str, Any]:
-    """The sum of each process's own peak, which is no less than the peak of the sum, less what they hold idle."""
+    """The sum of each process's own peak, no less than the peak of the sum, less what they hold idle."""
     cursor = cave.connect().cursor()
     cursor.execute(_TABLE.format(rows=MANY))
     watched = [cave.pids()[name] for name in ("api", "functions", "warehouse")]

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from snowcave.functions.batches import BatchRunner
-from snowcave.functions.calls import Caller, Turns
-from snowcave.functions.main import open_http
+from snowcave.functions.batches import BatchRunner, Http
+from snowcave.functions.calls import Caller
+from snowcave.functions.connections import open_connections
+from snowcave.functions.lanes import Lanes
 from snowcave.functions.service import SERVICE_NAME, FunctionServicer
 from snowcave.functions.settings import FunctionsSettings
 from snowcave.functions.targets import MirroredTargets
@@ -136,7 +137,7 @@ class Catalog:
 class Router:
     catalog: Catalog
     targets: MirroredTargets
-    runner: BatchRunner
+    lanes: Lanes
     caller: Caller
 
     async def settled(self, function: int, instances: int) -> None:
@@ -151,7 +152,10 @@ class Router:
 
 
 @asynccontextmanager
-async def a_router(settings: FunctionsSettings) -> AsyncGenerator[Router]:
+async def a_router(
+    settings: FunctionsSettings, http: Http | None = None
+) -> AsyncGenerator[Router]:
+    """`http` takes the place of connections."""
     backend = MemoryBackend()
     store = MemoryStore(Role.FUNCTIONS, backend)
     async with AsyncExitStack() as stack:
@@ -163,13 +167,14 @@ async def a_router(settings: FunctionsSettings) -> AsyncGenerator[Router]:
             statuses=await enter(follow(store, keys.SERVICE_STATUS)),
             defaults=settings.batch,
         )
-        http = await enter(open_http(settings.http))
-        runner = BatchRunner(http, targets, settings, LoopClock(), ids.system_random())
-        turns = Turns(settings.batch.in_flight_per_service)
+        http = http or await enter(open_connections(settings.http, settings.batch.response_bytes))
+        lanes = Lanes(targets, settings.batch, ids.system_random())
+        lanes.follow()
+        runner = BatchRunner(http, targets, lanes, settings, LoopClock(), ids.system_random())
         uses = Uses(store, targets.services, LoopClock(), settings.use_interval)
         await enter(background(uses.run()))
-        caller = Caller(runner, targets, settings.batch, turns, uses)
-        yield Router(Catalog(backend), targets, runner, caller)
+        caller = Caller(runner, targets, settings.batch, uses)
+        yield Router(Catalog(backend), targets, lanes, caller)
 
 
 @asynccontextmanager

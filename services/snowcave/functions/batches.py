@@ -2,15 +2,17 @@
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
-import aiohttp
 import pyarrow as pa
 import structlog
 
-from snowcave.functions import routing, wire
+from snowcave.functions import metrics, routing, wire
+from snowcave.functions.connections import ConnectionFailed, Reply, TooLarge
+from snowcave.functions.heads import Head
+from snowcave.functions.lanes import Lanes, Turn
 from snowcave.functions.routing import Instance, Verdict
 from snowcave.functions.settings import FunctionsSettings
 from snowcave.functions.targets import Rules, Targets
@@ -29,22 +31,17 @@ class Batch:
     id: str
     rows: int
     body: bytes
-    headers: Mapping[str, str]
+    head: Head
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    status: int
-    body: bytes
-    md5: str | None
+class Http(Protocol):
+    async def exchange(self, address: str, port: int, head: bytes, body: bytes) -> Reply:
+        """Raises ConnectionFailed and TooLarge."""
+        ...
 
 
 class AttemptFailed(Exception):
     """An attempt that may be made again: the connection broke, or the service was overloaded."""
-
-
-class TooLarge(Exception):
-    """The answer is over the limit."""
 
 
 @dataclass(slots=True)
@@ -74,24 +71,31 @@ class BatchRunner:
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
+        http: Http,
         targets: Targets,
+        lanes: Lanes,
         settings: FunctionsSettings,
         clock: Clock,
         rng: random.Random,
     ) -> None:
         self._http = http
         self._targets = targets
+        self._lanes = lanes
         self._settings = settings
         self._clock = clock
         self._rng = rng
-        self.load: Counter[str] = Counter()
 
-    async def run(self, function: int, rules: Rules, batch: Batch, progress: Progress) -> pa.Array:
-        """The batch's answers. Raises ServiceFunctionFailed, unless the function answers NULL then."""
+    async def run(
+        self, call: Hashable, function: int, rules: Rules, batch: Batch, progress: Progress
+    ) -> pa.Array:
+        """The batch's answers. Raises ServiceFunctionFailed, unless the function answers NULL then.
+
+        `call`: whose batch it is, for its share of the turns.
+        """
         try:
-            answers = await self._within_time(function, rules, batch, progress)
+            answers = await self._within_time(call, function, rules, batch, progress)
         except ServiceFunctionFailed as error:
+            metrics.FAILED.labels(rules.name).inc()
             if not rules.return_null:
                 raise
             log.warning("batch_answered_null", batch=batch.id, reason=error.message[:_SHOWN])
@@ -101,12 +105,14 @@ class BatchRunner:
         return answers
 
     async def _within_time(
-        self, function: int, rules: Rules, batch: Batch, progress: Progress
+        self, call: Hashable, function: int, rules: Rules, batch: Batch, progress: Progress
     ) -> pa.Array:
         attempts = Attempts()
         try:
-            async with asyncio.timeout(rules.timeout):
-                return await self._attempt_until_done(function, rules, batch, attempts, progress)
+            async with asyncio.timeout(None) as deadline:
+                return await self._attempt_until_done(
+                    call, function, rules, batch, attempts, progress, deadline
+                )
         except TimeoutError as error:
             reason = f"no answer within BATCH_TIMEOUT_SECS = {rules.timeout:g}"
             if attempts.reason:
@@ -115,45 +121,58 @@ class BatchRunner:
 
     async def _attempt_until_done(
         self,
+        call: Hashable,
         function: int,
         rules: Rules,
         batch: Batch,
         attempts: Attempts,
         progress: Progress,
+        deadline: asyncio.Timeout,
     ) -> pa.Array:
+        """`deadline` is set with the first turn: a batch that waits for its turn has not been sent."""
         http = self._settings.http
-        pauses = backoff(self._rng, http.backoff_base, http.backoff_cap)
+        pauses: Iterator[float] | None = None
+        began = 0.0
         while True:
-            ready = self._targets.ready(function)
-            instance = routing.choose(ready, self.load, attempts.avoid, self._rng)
-            try:
-                if instance is None:
-                    raise AttemptFailed("no instance of the service is ready")
-                return await self._on(instance, function, rules, batch)
-            except AttemptFailed as error:
-                attempts.note(instance, str(error))
-            except (wire.BadAnswer, TooLarge) as error:
-                raise failed(rules, batch, str(error), attempts.failed) from error
+            async with self._lanes.turn(rules.service, call, function, attempts.avoid) as turn:
+                if not began:
+                    began = self._clock.monotonic()
+                    deadline.reschedule(asyncio.get_running_loop().time() + rules.timeout)
+                try:
+                    if turn.instance is None:
+                        raise AttemptFailed("no instance of the service is ready")
+                    answers = await self._on(turn.instance, turn, rules, batch)
+                    self._note_time(rules, batch, turn.instance, began, attempts.failed)
+                    return answers
+                except AttemptFailed as error:
+                    attempts.note(turn.instance, str(error))
+                except (wire.BadAnswer, TooLarge) as error:
+                    raise failed(rules, batch, str(error), attempts.failed) from error
             if not routing.may_retry(attempts.failed, rules.max_retries):
                 raise failed(rules, batch, attempts.reason, attempts.failed - 1)
             progress.retries += 1
+            metrics.RETRIES.labels(rules.name).inc()
+            pauses = pauses or backoff(self._rng, http.backoff_base, http.backoff_cap)
             await self._clock.sleep(next(pauses))
 
-    async def _on(self, instance: Instance, function: int, rules: Rules, batch: Batch) -> pa.Array:
+    async def _on(self, instance: Instance, turn: Turn, rules: Rules, batch: Batch) -> pa.Array:
         """One instance's answers. Raises AttemptFailed, BadAnswer, TooLarge or ServiceFunctionFailed."""
-        self.load[instance.name] += 1
-        try:
-            reply = await self._exchange("POST", instance, rules, batch)
-            polls = backoff(self._rng, self._settings.http.poll_base, self._settings.http.poll_cap)
-            while (found := self._judge(reply, rules, batch)) is Verdict.POLL:
-                reply = await self._poll(instance, function, rules, batch, polls)
-            assert found is Verdict.DONE
-            wire.check_md5(reply.md5, reply.body)
-            return wire.decode(reply.body, batch.rows, rules.returns)
-        finally:
-            self.load[instance.name] -= 1
-            if not self.load[instance.name]:
-                del self.load[instance.name]
+        window, _ = self._lanes.window(turn)
+        sent = self._clock.monotonic()
+        reply = await self._exchange("POST", instance, batch)
+        now = self._clock.monotonic()
+        if routing.is_overload(reply.status):
+            window.refused(sent, now)
+        elif reply.status == 200:
+            window.answered(batch.rows, self._lanes.window(turn)[1], sent, now)
+        polls: Iterator[float] | None = None
+        while (found := self._judge(reply, rules, batch)) is Verdict.POLL:
+            http = self._settings.http
+            polls = polls or backoff(self._rng, http.poll_base, http.poll_cap)
+            reply = await self._poll(instance, turn.function, rules, batch, polls)
+        assert found is Verdict.DONE
+        wire.check_md5(reply.md5, reply.body)
+        return wire.decode(reply.body, batch.rows, rules.returns)
 
     async def _poll(
         self,
@@ -170,7 +189,7 @@ class BatchRunner:
             if instance not in self._targets.ready(function):
                 raise AttemptFailed("the instance that worked on the batch is gone")
             try:
-                reply = await self._exchange("GET", instance, rules, batch)
+                reply = await self._exchange("GET", instance, batch)
             except AttemptFailed:
                 if failures >= rules.max_retries:
                     raise
@@ -190,42 +209,33 @@ class BatchRunner:
             raise AttemptFailed(reason)
         raise failed(rules, batch, reason, 0)
 
-    async def _exchange(
-        self, method: str, instance: Instance, rules: Rules, batch: Batch
-    ) -> Reply:
+    async def _exchange(self, method: str, instance: Instance, batch: Batch) -> Reply:
         """Raises AttemptFailed where the connection did not carry a whole answer; TooLarge."""
-        url = f"http://{instance.address}:{instance.port}{rules.path}"
-        body = batch.body if method == "POST" else None
+        body = batch.body if method == "POST" else b""
+        head = batch.head.of(method, instance, batch.id, len(body))
         try:
-            async with self._http.request(
-                method, url, data=body, headers=batch.headers, allow_redirects=False
-            ) as response:
-                content = await self._read(response)
-                return Reply(response.status, content, response.headers.get("Content-MD5"))
-        except (aiohttp.ClientError, OSError) as error:
-            # aiohttp's own timeouts are ServerTimeoutError, a ClientError; the batch's is not caught here.
-            raise AttemptFailed(
-                f"the connection to the service failed ({_told(error)})"
-            ) from error
+            return await self._http.exchange(instance.address, instance.port, head, body)
+        except ConnectionFailed as error:
+            raise AttemptFailed(f"the connection to the service failed ({error})") from error
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        limit = self._settings.batch.response_bytes
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in response.content.iter_chunked(1 << 18):
-            size += len(piece)
-            if size > limit:
-                raise TooLarge(f"the response is larger than {limit} bytes")
-            pieces.append(piece)
-        return b"".join(pieces)
+    def _note_time(
+        self, rules: Rules, batch: Batch, instance: Instance, began: float, failures: int
+    ) -> None:
+        seconds = self._clock.monotonic() - began
+        metrics.answered(rules.name, batch.rows, seconds)
+        if seconds >= self._settings.slow_batch:
+            log.warning(
+                "batch_was_slow",
+                function=rules.name,
+                batch=batch.id,
+                rows=batch.rows,
+                instance=instance.name,
+                seconds=round(seconds, 3),
+                failed_attempts=failures,
+            )
 
 
 def failed(rules: Rules, batch: Batch, reason: str, retries: int) -> ServiceFunctionFailed:
     return ServiceFunctionFailed(
         rules.name, reason, batch_id=batch.id, rows=batch.rows, retries=max(0, retries)
     )
-
-
-def _told(error: Exception) -> str:
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

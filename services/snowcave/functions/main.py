@@ -1,15 +1,14 @@
 """The functions daemon: routes calls of service functions to ready instances."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import gc
 from functools import partial
 
-import aiohttp
-
 from snowcave.functions.batches import BatchRunner
-from snowcave.functions.calls import Caller, Turns
+from snowcave.functions.calls import Caller
+from snowcave.functions.connections import open_connections
+from snowcave.functions.lanes import Lanes
 from snowcave.functions.service import SERVICE_NAME, FunctionServicer
-from snowcave.functions.settings import FunctionsSettings, HttpSettings
+from snowcave.functions.settings import FunctionsSettings
 from snowcave.functions.targets import MirroredTargets
 from snowcave.functions.uses import Uses
 from snowcave.kit import ids
@@ -23,8 +22,13 @@ from snowcave.runtime.state import open_state
 from snowcave.store.mirror import follow
 from snowcave.v1 import functions_pb2_grpc
 
+# A batch's rows are many small lists that go together, without cycles: looking for those in between costs as
+# much as reading the rows.
+_OBJECTS_BEFORE_COLLECTING = 100_000
+
 
 async def build(settings: FunctionsSettings, parts: Parts) -> None:
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
     mesh = settings.mesh
     store = await open_state(mesh, Role.FUNCTIONS, parts)
     functions = await parts.enter("functions", follow(store, keys.catalog("function")))
@@ -35,13 +39,16 @@ async def build(settings: FunctionsSettings, parts: Parts) -> None:
         parts.health.mirrors[name] = mirror.digest
     parts.health.mirrors["endpoints"] = endpoints.digest
     parts.health.mirrors["statuses"] = statuses.digest
-    http = await parts.enter("http", open_http(settings.http))
+    http = await parts.enter(
+        "http", open_connections(settings.http, settings.batch.response_bytes)
+    )
     targets = MirroredTargets(functions, services, endpoints, statuses, settings.batch)
-    runner = BatchRunner(http, targets, settings, LoopClock(), ids.system_random())
-    turns = Turns(settings.batch.in_flight_per_service)
+    lanes = Lanes(targets, settings.batch, ids.system_random())
+    lanes.follow()
+    runner = BatchRunner(http, targets, lanes, settings, LoopClock(), ids.system_random())
     uses = Uses(store, services, LoopClock(), settings.use_interval)
     await parts.enter("uses", background(uses.run()))
-    servicer = FunctionServicer(Caller(runner, targets, settings.batch, turns, uses))
+    servicer = FunctionServicer(Caller(runner, targets, settings.batch, uses))
     add = partial(functions_pb2_grpc.add_FunctionServiceServicer_to_server, servicer)
     await parts.enter(
         "grpc",
@@ -53,19 +60,6 @@ async def build(settings: FunctionsSettings, parts: Parts) -> None:
             callers=[Role.WAREHOUSE, Role.API, Role.ADMIN],
         ),
     )
-
-
-@asynccontextmanager
-async def open_http(settings: HttpSettings) -> AsyncGenerator[aiohttp.ClientSession]:
-    """Keep-alive connections to the instances. Their number is bounded by the batches under way."""
-    connector = aiohttp.TCPConnector(
-        limit=0, keepalive_timeout=settings.keep_alive, use_dns_cache=False
-    )
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout)
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
-        yield session
 
 
 DAEMON = Daemon(role=Role.FUNCTIONS, settings=FunctionsSettings, build=build)

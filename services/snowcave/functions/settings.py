@@ -14,10 +14,15 @@ class BatchSettings:
     bytes: int = 4 << 20
     # Seconds for one batch with its retries and polling.
     timeout: float = 3600.0
-    # Batches of one call that may be under way at once.
-    in_flight: int = 32
+    # Batches of one call that may be unanswered at once, and the bytes of their bodies together.
+    in_flight: int = 128
+    in_flight_bytes: int = 32 << 20
+    # Bytes of answers that wait for those of earlier rows, or to be taken, before a call sends no more.
+    waiting_bytes: int = 32 << 20
     # Batches of all calls to one service that may be under way at once.
     in_flight_per_service: int = 256
+    # Batches of a function that an instance is given at once to begin with.
+    first_window: int = 16
     response_bytes: int = 10 << 20
 
 
@@ -42,3 +47,5 @@ class FunctionsSettings:
     http: HttpSettings = field(default_factory=HttpSettings)
     # A service's calls are told to the scheduler once in so many seconds at most.
     use_interval: float = 15.0
+    # A batch that took longer is logged.
+    slow_batch: float = 30.0

@@ -1,6 +1,7 @@
 """What the mirrors say of a function: where its batches go and by which rules."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from snowcave.functions import wire
@@ -9,6 +10,9 @@ from snowcave.functions.settings import BatchSettings
 from snowcave.model.errors import ObjectNotFound, ServiceNotReady
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
+
+# Functions whose ready instances are remembered.
+_REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,12 @@ class Targets(Protocol):
         """Raises ObjectNotFound."""
         ...
 
-    def ready(self, function: int) -> list[Instance]:
+    def ready(self, function: int) -> Sequence[Instance]:
         """The instances that may be called now; empty where none is ready."""
+        ...
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Called when instances may have come or gone; answers how to stop that."""
         ...
 
     def require_ready(self, function: int) -> None:
@@ -49,6 +57,10 @@ class MirroredTargets:
     endpoints: Mirror[state.Endpoint]
     statuses: Mirror[state.ServiceStatus]
     defaults: BatchSettings
+    # By function: as of which revisions, and what was ready then.
+    _known: dict[int, tuple[int, int, list[Instance]]] = field(
+        default_factory=dict[int, tuple[int, int, list[Instance]]]
+    )
 
     def rules(self, function: int) -> Rules:
         found = self.functions.get(function)
@@ -70,7 +82,19 @@ class MirroredTargets:
             context_headers=tuple(body.context_headers),
         )
 
-    def ready(self, function: int) -> list[Instance]:
+    def ready(self, function: int) -> Sequence[Instance]:
+        as_of = (self.functions.revision, self.endpoints.revision)
+        known = self._known.get(function)
+        if known is None or known[:2] != as_of:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[function] = (*as_of, self._ready(function))
+        return known[2]
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        return self.endpoints.subscribe(lambda *_: callback())
+
+    def _ready(self, function: int) -> list[Instance]:
         found = self.functions.get(function)
         if found is None:
             return []

@@ -1,4 +1,4 @@
-"""The JSON that services speak, and the headers beside it. Pure.
+"""The JSON that services speak. Pure.
 
 Arguments come as Arrow columns. A field's metadata `snowcave.wire` says how a text is to be written:
 `json` texts are JSON already, an `absent` column only counts rows. Answers leave as one column of texts:
@@ -8,8 +8,8 @@ the value itself where it is a text and the function returns one, otherwise its 
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -20,7 +20,6 @@ import pyarrow.types as types
 compute: Any = pyarrow.compute
 
 WIRE = b"snowcave.wire"
-_ILLEGAL = re.compile(r"[^\x21-\x7e]+")
 _SEMI_STRUCTURED = {"VARIANT", "OBJECT", "ARRAY", "MAP"}
 
 
@@ -51,7 +50,7 @@ def encode(rows: pa.RecordBatch) -> bytes:
         for index, field in enumerate(rows.schema)
         if (field.metadata or {}).get(WIRE) != b"absent"
     ]
-    return orjson.dumps({"data": list(zip(range(rows.num_rows), *columns, strict=True))})
+    return orjson.dumps({"data": list(zip(_numbers(rows.num_rows), *columns, strict=True))})
 
 
 def values(column: pa.Array, field: pa.Field) -> list[Any]:
@@ -83,14 +82,32 @@ def decode(body: bytes, rows: int, returns: str) -> pa.Array:
         raise BadAnswer('the response has no array "data"')
     if len(data) != rows:
         raise BadAnswer(f"the response has {len(data)} rows, the request had {rows}")
-    return texts([_cell(row, index) for index, row in enumerate(data)], returns)
+    return texts(_values(data), returns)
+
+
+def _values(data: list[Any]) -> list[Any]:
+    """The second part of each row. All are looked at together; one by one only to say what is wrong."""
+    if set(map(type, data)) <= {list}:
+        try:
+            numbers = [number for number, _ in data]
+        except ValueError:
+            numbers = []
+        if set(map(type, numbers)) <= {int} and numbers == _numbers(len(data)):
+            return [value for _, value in data]
+    return [_cell(row, index) for index, row in enumerate(data)]
+
+
+@lru_cache(maxsize=8)
+def _numbers(rows: int) -> list[int]:
+    """From 0 on; not to be changed."""
+    return list(range(rows))
 
 
 def _cell(row: object, index: int) -> object:
     if not isinstance(row, list) or len(row) != 2:
         raise BadAnswer(f"row {index} is not an array of a row number and one value")
     number, value = row
-    if number != index or isinstance(number, bool):
+    if type(number) is not int or number != index:
         shown = orjson.dumps(number).decode()[:40]
         raise BadAnswer(f"row {index} carries the row number {shown}")
     return value
@@ -136,43 +153,7 @@ def scatter(answers: pa.Array, mask: pa.Array) -> pa.Array:
     return answers.take(compute.if_else(mask, places, None))
 
 
-# ---------------------------------------------------------------- headers
-
-
-def headers(
-    *,
-    query_id: str,
-    batch_id: str,
-    name: str,
-    signature: str,
-    returns: str,
-    context: Mapping[str, str],
-    context_headers: Sequence[str],
-) -> dict[str, str]:
-    """The documented headers, each with its base64 twin where its text is a user's."""
-    sent = {
-        "Content-Type": "application/json",
-        "sf-external-function-format": "json",
-        "sf-external-function-format-version": "1.0",
-        "sf-external-function-current-query-id": legal(query_id),
-        "sf-external-function-query-batch-id": legal(batch_id),
-    }
-    for key, value in (("name", name), ("signature", signature), ("return-type", returns)):
-        _with_twin(sent, f"sf-external-function-{key}", value)
-    for function in context_headers:
-        key = "sf-context-" + function.lower().replace("_", "-")
-        _with_twin(sent, key, context.get(function.upper(), ""))
-    return sent
-
-
-def _with_twin(sent: dict[str, str], key: str, value: str) -> None:
-    sent[key] = legal(value)
-    sent[key + "-base64"] = base64.b64encode(value.encode()).decode()
-
-
-def legal(value: str) -> str:
-    """Each run of characters that a header cannot hold becomes one space."""
-    return _ILLEGAL.sub(" ", value)
+# ---------------------------------------------------------------- names of types
 
 
 def signature(arguments: Sequence[tuple[str, str]]) -> str:

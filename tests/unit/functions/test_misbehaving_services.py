@@ -304,7 +304,7 @@ async def test_leaving_a_call_ends_its_requests():
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        assert not router.runner.load
+        assert not router.lanes.load
         while service.busy:
             await asyncio.sleep(0)
 

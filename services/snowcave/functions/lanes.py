@@ -1,0 +1,176 @@
+"""Turns at the instances of services: who sends the next batch, and where to.
+
+A service has a lane: at most so many of its batches are under way, and whoever has the fewest of them has the
+next turn, so that a large query does not keep small ones waiting. In a lane each instance has its windows.
+"""
+
+import asyncio
+import random
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Callable, Collection, Hashable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from snowcave.functions import routing
+from snowcave.functions.routing import FULL, Full, Instance
+from snowcave.functions.settings import BatchSettings
+from snowcave.functions.targets import Targets
+from snowcave.functions.windows import Window
+
+# Windows that are remembered beyond those in use.
+_REMEMBERED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A batch may be sent. `instance` is None where none is ready."""
+
+    function: int
+    instance: Instance | None
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    function: int
+    avoid: Collection[str]
+    turn: asyncio.Future[Turn]
+
+
+@dataclass(slots=True)
+class _Lane:
+    busy: int = 0
+    # By call: batches under way, and those that wait, in their order.
+    under_way: Counter[Hashable] = field(default_factory=Counter[Hashable])
+    waiting: dict[Hashable, deque[_Waiter]] = field(default_factory=dict[Hashable, deque[_Waiter]])
+
+
+class Lanes:
+    """All of them, over all calls of this process."""
+
+    def __init__(self, targets: Targets, settings: BatchSettings, rng: random.Random) -> None:
+        self._targets = targets
+        self._settings = settings
+        self._rng = rng
+        self._lanes: dict[int, _Lane] = {}
+        # Batches under way by instance, over all functions; and by function and instance.
+        self.load: Counter[str] = Counter()
+        self._of_window: Counter[tuple[int, str]] = Counter()
+        self._windows: dict[tuple[int, str], Window] = {}
+
+    def follow(self) -> Callable[[], None]:
+        """Turns are given out anew when instances come and go; answers how to stop that."""
+        return self._targets.subscribe(self._serve_all)
+
+    @asynccontextmanager
+    async def turn(
+        self, service: int, call: Hashable, function: int, avoid: Collection[str]
+    ) -> AsyncGenerator[Turn]:
+        lane = self._lanes.setdefault(service, _Lane())
+        turn = self._at_once(lane, call, function, avoid) or await self._wait(
+            service, lane, call, _Waiter(function, avoid, asyncio.Future())
+        )
+        try:
+            yield turn
+        finally:
+            self._give_back(service, lane, call, turn)
+
+    def window(self, turn: Turn) -> tuple[Window, int]:
+        """Of a turn with an instance, and how many batches are under way in it."""
+        assert turn.instance is not None
+        key = (turn.function, turn.instance.name)
+        return self._window(key), self._of_window[key]
+
+    def _window(self, key: tuple[int, str]) -> Window:
+        if (known := self._windows.get(key)) is None:
+            if len(self._windows) >= _REMEMBERED:
+                self._windows = {k: w for k, w in self._windows.items() if self._of_window[k]}
+            first, most = self._settings.first_window, self._settings.in_flight_per_service
+            known = self._windows[key] = Window(float(min(first, most)), float(most))
+        return known
+
+    def _at_once(
+        self, lane: _Lane, call: Hashable, function: int, avoid: Collection[str]
+    ) -> Turn | None:
+        """A turn where nobody has to wait for one."""
+        if lane.waiting or lane.busy >= self._settings.in_flight_per_service:
+            return None
+        found = self._pick(function, avoid)
+        return None if found is FULL else self._take(lane, call, Turn(function, found))
+
+    async def _wait(self, service: int, lane: _Lane, call: Hashable, waiter: _Waiter) -> Turn:
+        lane.waiting.setdefault(call, deque()).append(waiter)
+        self._serve(lane)
+        try:
+            return await waiter.turn
+        except asyncio.CancelledError:
+            if waiter.turn.done() and not waiter.turn.cancelled():
+                self._give_back(service, lane, call, waiter.turn.result())
+            else:
+                self._withdraw(lane, call, waiter)
+                self._forget(service, lane)
+            raise
+
+    def _pick(self, function: int, avoid: Collection[str]) -> Instance | Full | None:
+        def has_room(instance: Instance) -> bool:
+            key = (function, instance.name)
+            return self._of_window[key] < int(self._window(key).limit)
+
+        ready = self._targets.ready(function)
+        return routing.choose(ready, self.load, has_room, avoid, self._rng)
+
+    def _take(self, lane: _Lane, call: Hashable, turn: Turn) -> Turn:
+        lane.busy += 1
+        lane.under_way[call] += 1
+        if turn.instance is not None:
+            self.load[turn.instance.name] += 1
+            self._of_window[turn.function, turn.instance.name] += 1
+        return turn
+
+    def _give_back(self, service: int, lane: _Lane, call: Hashable, turn: Turn) -> None:
+        lane.busy -= 1
+        _less(lane.under_way, call)
+        if turn.instance is not None:
+            _less(self.load, turn.instance.name)
+            _less(self._of_window, (turn.function, turn.instance.name))
+        if lane.waiting:
+            self._serve(lane)
+        self._forget(service, lane)
+
+    def _serve_all(self) -> None:
+        for lane in list(self._lanes.values()):
+            self._serve(lane)
+
+    def _serve(self, lane: _Lane) -> None:
+        """Turns for those that wait, as far as there are any."""
+        while lane.waiting and lane.busy < self._settings.in_flight_per_service:
+            for call in sorted(lane.waiting, key=lambda one: lane.under_way[one]):
+                waiter = lane.waiting[call][0]
+                if waiter.turn.done():  # cancelled, and about to withdraw
+                    self._withdraw(lane, call, waiter)
+                    break
+                found = self._pick(waiter.function, waiter.avoid)
+                if found is not FULL:
+                    self._withdraw(lane, call, waiter)
+                    waiter.turn.set_result(self._take(lane, call, Turn(waiter.function, found)))
+                    break
+            else:
+                return
+
+    def _withdraw(self, lane: _Lane, call: Hashable, waiter: _Waiter) -> None:
+        if (waiting := lane.waiting.get(call)) is not None:
+            if waiter in waiting:
+                waiting.remove(waiter)
+            if not waiting:
+                del lane.waiting[call]
+
+    def _forget(self, service: int, lane: _Lane) -> None:
+        if not lane.busy and not lane.waiting and self._lanes.get(service) is lane:
+            del self._lanes[service]
+
+
+def _less(
+    counter: Counter[Hashable] | Counter[str] | Counter[tuple[int, str]], key: object
+) -> None:
+    counter[key] -= 1  # pyright: ignore[reportArgumentType]
+    if not counter[key]:  # pyright: ignore[reportArgumentType]
+        del counter[key]  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,135 @@
+"""The batches of one call that are under way, and their answers in the order of the rows.
+
+Bounded: batches that are unanswered, by number and by bytes, and answers that nobody has taken yet, by bytes.
+A batch that failed ends them all.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from snowcave.functions import wire
+from snowcave.functions.batches import Batch
+from snowcave.functions.settings import BatchSettings
+
+Work = Callable[[Batch], Awaitable[pa.Array]]
+
+
+@dataclass(slots=True)
+class Group:
+    """Rows that came together, and the answers of their batches; None where one has not come yet."""
+
+    # Which of the rows were asked for; None: all.
+    mask: pa.Array | None
+    answers: list[pa.Array | None] = field(default_factory=list[pa.Array | None])
+    missing: int = 0
+    bytes: int = 0
+    is_whole: bool = False
+
+    @property
+    def is_answered(self) -> bool:
+        return self.is_whole and not self.missing
+
+    def answer(self) -> pa.Array:
+        answers = pa.concat_arrays(self.answers) if self.answers else wire.nulls(0)
+        return answers if self.mask is None else wire.scatter(answers, self.mask)
+
+
+class UnderWay:
+    """One task adds, one takes. End it, whatever happened."""
+
+    def __init__(self, work: Work, settings: BatchSettings) -> None:
+        self._work = work
+        self._settings = settings
+        self._groups: deque[Group] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unanswered = self._asked_bytes = self._waiting_bytes = 0
+        self._error: BaseException | None = None
+        self._is_finished = False
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def begin(self, mask: pa.Array | None) -> Group:
+        """The group of the next batches; when they are all added, it is `finish_group`ed."""
+        group = Group(mask)
+        self._groups.append(group)
+        return group
+
+    async def add(self, group: Group, batch: Batch) -> None:
+        while not self._has_room(group):
+            self._room.clear()
+            await self._room.wait()
+        place = len(group.answers)
+        group.answers.append(None)
+        group.missing += 1
+        self._unanswered += 1
+        self._asked_bytes += len(batch.body)
+        task = asyncio.ensure_future(self._run(group, place, batch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def finish_group(self, group: Group) -> None:
+        group.is_whole = True
+        self._news.set()
+
+    def finish(self, error: BaseException | None) -> None:
+        """No more groups; `error` is why, where it is not that there are no more rows."""
+        self._is_finished = True
+        self._error = self._error or error
+        self._news.set()
+
+    async def answers(self) -> AsyncGenerator[pa.Array]:
+        """Each group's. Raises what a batch or the feeding raised."""
+        while True:
+            while self._error is None and not self._is_next() and not self._is_over():
+                self._news.clear()
+                await self._news.wait()
+            if self._error is not None:
+                raise self._error
+            if not self._is_next():
+                return
+            group = self._groups.popleft()
+            self._waiting_bytes -= group.bytes
+            self._room.set()
+            yield group.answer()
+
+    async def end(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_next(self) -> bool:
+        return bool(self._groups) and self._groups[0].is_answered
+
+    def _is_over(self) -> bool:
+        return self._is_finished and not self._groups
+
+    def _has_room(self, group: Group) -> bool:
+        most = self._settings
+        if not self._unanswered:
+            return True  # nothing would come to make room
+        if self._unanswered >= most.in_flight or self._asked_bytes >= most.in_flight_bytes:
+            return False
+        return self._waiting_bytes < most.waiting_bytes or group is self._groups[0]
+
+    async def _run(self, group: Group, place: int, batch: Batch) -> None:
+        try:
+            answers = await self._work(batch)
+        except Exception as error:  # the first one counts, and is raised by `answers`
+            self._error = self._error or error
+            self._news.set()
+            return
+        finally:
+            self._unanswered -= 1
+            self._asked_bytes -= len(batch.body)
+            self._room.set()
+        group.answers[place] = answers
+        group.missing -= 1
+        group.bytes += answers.nbytes
+        self._waiting_bytes += answers.nbytes
+        if group is self._groups[0] and group.is_answered:
+            self._news.set()
