@@ -191,6 +191,9 @@ FIELDS: dict[type, dict[str, Strategy]] = {
         "privileges": st.lists(PRIVILEGES, max_size=3, unique=True).map(tuple),
         "current_grants": st.sampled_from(["", "COPY", "REVOKE"]),
     },
+    tree.GrantCaller: {
+        "privileges": st.lists(PRIVILEGES, max_size=3, unique=True).map(tuple),
+    },
     tree.ShowGrants: {
         "relation": st.sampled_from(["", "ON", "TO", "OF", "IN"]),
         "limit": st.none() | COUNTS,
@@ -434,6 +437,12 @@ def _privileges(draw: st.DrawFn, it: tree.GrantPrivileges) -> tree.GrantPrivileg
 
 
 @st.composite
+def _caller(draw: st.DrawFn, it: tree.GrantCaller) -> tree.GrantCaller:
+    on = draw(_securable(it.on))
+    return dataclasses.replace(it, on=dataclasses.replace(on, future=False))
+
+
+@st.composite
 def _show_grants(draw: st.DrawFn, it: tree.ShowGrants) -> tree.ShowGrants:
     bare = tree.ShowGrants(it.relation, limit=it.limit)
     whose = it.grantee or Grantee("role", draw(NAMES))
@@ -494,6 +503,7 @@ AGREEING: dict[type, Callable[[Any], Strategy]] = {
     tree.Show: _show,
     tree.ShowParameters: _show_parameters,
     tree.GrantPrivileges: _privileges,
+    tree.GrantCaller: _caller,
     tree.ShowGrants: _show_grants,
     tree.Use: _use,
     tree.SystemCall: _system_call,

@@ -5,8 +5,9 @@ privileges (S0-S4, D:security access control).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
+from snowcave.model.privileges import CALLER, INHERITED_CALLER, is_caller_grant
 from snowcave.v1 import state_pb2 as state
 
 OwnerOf = Callable[[str, int], int | None]
@@ -31,6 +32,10 @@ class AccessView:
         self._privileges: dict[tuple[str, int], dict[int, set[str]]] = defaultdict(
             lambda: defaultdict(set)
         )
+        # Caller grants, which give nobody anything, by what they are about and who owns the service.
+        self._callers: dict[tuple[str, int], dict[int, set[str]]] = defaultdict(
+            lambda: defaultdict(set)
+        )
         self._service_roles: dict[int, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._closures: dict[int, frozenset[int]] = {}
         self._held: dict[tuple[frozenset[int], frozenset[str]], dict[int, frozenset[str]]] = {}
@@ -40,6 +45,9 @@ class AccessView:
     def _add(self, grant: state.Grant) -> None:
         if grant.future_in:
             return  # of what is not there yet
+        if is_caller_grant(grant.privilege):
+            self._callers[(grant.domain, grant.securable)][grant.grantee].add(grant.privilege)
+            return
         if grant.domain == ROLE:
             held = self._roles_of_user if grant.grantee_kind == "user" else self._inherits
             held[grant.grantee].add(grant.securable)
@@ -105,6 +113,39 @@ class AccessView:
             }
             self._held[(roles, domains)] = found
         return found
+
+    def left_to(
+        self, roles: Iterable[int], domain: str, uid: int | None, containers: Iterable[int]
+    ) -> frozenset[str]:
+        """Privileges on an object that caller grants to these roles leave to services of theirs.
+
+        `containers`: what holds the object, the account (0) too. No object: of all that are in them.
+        """
+        held = frozenset(roles)
+        found: set[str] = set()
+        if uid is not None:
+            found.update(self._caller_privileges(held, domain, uid, CALLER))
+        for container in containers:
+            found.update(self._caller_privileges(held, domain, container, INHERITED_CALLER))
+        return frozenset(found)
+
+    def _caller_privileges(
+        self, roles: frozenset[int], domain: str, uid: int, kind: str
+    ) -> Iterator[str]:
+        granted = self._callers.get((domain, uid), {})
+        for role in roles & granted.keys():
+            for privilege in granted[role]:
+                if privilege.startswith(kind):
+                    yield privilege.removeprefix(kind)
+
+    def left_on(self, roles: Iterable[int], domains: Iterable[str]) -> dict[int, frozenset[str]]:
+        """The same of single objects of these domains, by uid."""
+        held, wanted = frozenset(roles), frozenset(domains)
+        return {
+            uid: frozenset(self._caller_privileges(held, domain, uid, CALLER))
+            for (domain, uid), holders in self._callers.items()
+            if domain in wanted and held & holders.keys()
+        }
 
     def service_roles(self, roles: Iterable[int], service: int) -> frozenset[str]:
         """Names of the service's roles that one of `roles` holds."""

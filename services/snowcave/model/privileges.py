@@ -32,6 +32,7 @@ PRIVILEGES: dict[str, tuple[str, ...]] = {
         "CREATE INTEGRATION",
         "APPLY TAG",
         "BIND SERVICE ENDPOINT",
+        "MANAGE CALLER GRANTS",
         "MANAGE GRANTS",
         "MONITOR USAGE",
     ),
@@ -81,5 +82,13 @@ IN_SCHEMA = (
     "sequence",
     "procedure",
 )
+# Caller grants stand among the others, under names of their own: they give nothing, but leave a service that
+# acts for its caller some of the caller's rights. The second kind is about all objects in a container.
+CALLER = "CALLER "
+INHERITED_CALLER = "INHERITED CALLER "
 # Their ownership stays with the role that made them.
 NEVER_TRANSFERRED = ("service",)
+
+
+def is_caller_grant(privilege: str) -> bool:
+    return privilege.startswith((CALLER, INHERITED_CALLER))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from sqlglot import Expr, exp
 
+from snowcave.model import limits
 from snowcave.model.errors import Kind, NotAuthorized, RemoteError, SnowcaveError, Unsupported
-from snowcave.model.privileges import EVENT_TABLE
+from snowcave.model.privileges import CALLER, EVENT_TABLE
 from snowcave.warehouse import guard, swapping
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.rewrite import place_of
@@ -250,10 +251,14 @@ def _meet(need: Need, known: Known | None, context: Context) -> None:
         return
     if known is None:
         return  # what is not there is refused as such when the statement runs
-    if known.owner in context.roles:
-        return
     held = context.held.get(known.uid, frozenset[str]())
     in_schema = (context.schemas or {}).get((database, schema), frozenset[str]())
+    left = limits.left(context.schemas or {}, in_schema, held, known.kind)
+    if left is not None and not left.allows(need.privilege):
+        raise _absent(f"{database}.{schema}.{name}")
+    if known.owner in context.roles or (left is not None and left.has_all):
+        return
+    held = frozenset(one for one in held if not one.startswith(CALLER))
     dropping = need.privilege == OWNERSHIP and OWNERSHIP in in_schema
     if need.privilege in held or (held and not need.privilege) or dropping:
         return

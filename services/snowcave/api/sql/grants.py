@@ -6,6 +6,7 @@ from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.domains import accept_domain, expect_domain
 from snowcave.api.sql.functions import argument_types
 from snowcave.api.sql.tree import (
+    GrantCaller,
     Grantee,
     GrantPrivileges,
     GrantRole,
@@ -31,6 +32,8 @@ def parse_grant(cursor: Cursor) -> Statement:
         statement = GrantRole(role, _to(cursor, revoke), revoke)
     elif cursor.at("DATABASE", "ROLE") or cursor.at("APPLICATION", "ROLE"):
         raise Unsupported(f"{cursor.peek().value} ROLE")
+    elif at_caller(cursor):
+        statement = _caller(cursor, revoke)
     else:
         statement = _privileges(cursor, revoke, grant_option_for)
     cursor.end()
@@ -49,6 +52,37 @@ def _service_role_name(cursor: Cursor) -> tuple[ObjectName, str]:
     service = cursor.name()
     cursor.expect("!")
     return service, cursor.identifier()
+
+
+def at_caller(cursor: Cursor) -> bool:
+    return cursor.at_one("CALLER", "INHERITED") or (
+        cursor.at("ALL", "CALLER") or cursor.at("ALL", "INHERITED")
+    )
+
+
+def _caller(cursor: Cursor, revoke: bool) -> GrantCaller:
+    everything = cursor.accept("ALL")
+    inherited = cursor.accept("INHERITED")
+    cursor.expect("CALLER")
+    privileges: tuple[str, ...] = ()
+    if everything:
+        cursor.expect("PRIVILEGES")
+    else:
+        privileges = cursor.comma_list(lambda: _privilege(cursor))
+    cursor.expect("ON")
+    on = _inherited(cursor) if inherited else read_securable(cursor)
+    return GrantCaller(privileges, on, _to(cursor, revoke), revoke)
+
+
+def _inherited(cursor: Cursor) -> Securable:
+    cursor.expect("ALL")
+    domain = accept_domain(cursor, plural=True)
+    if domain is None:
+        raise cursor.unexpected("object type")
+    cursor.expect("IN")
+    if cursor.accept("ACCOUNT"):
+        return Securable(domain, all_in=Scope("account"))
+    return Securable(domain, all_in=read_container(cursor))
 
 
 def _privileges(cursor: Cursor, revoke: bool, grant_option_for: bool) -> GrantPrivileges:

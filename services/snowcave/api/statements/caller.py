@@ -10,9 +10,10 @@ from snowcave.api.catalog.catalog import ACCOUNT, Catalog
 from snowcave.api.catalog.change import domain_of
 from snowcave.api.contract import SessionContext
 from snowcave.api.sql.domains import label
+from snowcave.api.statements.caller_limits import CallerLimits, limits_of
 from snowcave.model import keys
 from snowcave.model.errors import ContextMissing, NotAuthorized, ObjectNotFound
-from snowcave.model.grants import AccessView
+from snowcave.model.grants import OWNERSHIP, AccessView
 from snowcave.model.names import ObjectName
 from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
@@ -31,7 +32,11 @@ _IMPLICIT = {
 
 @dataclass(frozen=True)
 class Caller:
-    """`roles`: closed over the hierarchy, PUBLIC and active secondary roles included."""
+    """`roles`: closed over the hierarchy, PUBLIC and active secondary roles included.
+
+    With `limits` a service acts for its caller: of what the roles have, only what the limits leave counts,
+    and `has_all` says that the roles have everything.
+    """
 
     catalog: Catalog
     access: AccessView
@@ -40,18 +45,31 @@ class Caller:
     # The primary role's alone: what is created belongs to it.
     primary: frozenset[int]
     is_admin: bool
+    has_all: bool = False
+    limits: CallerLimits | None = None
 
     # ------------------------------------------------------------ privileges
 
     def may(self, privilege: str, found: state.Object) -> bool:
+        if self.limits is not None and privilege not in self.limits.left(found):
+            return False
         domain = domain_of(found)
-        return self.is_admin or self.access.holds(self.roles, privilege, domain, found.uid)
+        has_all = self.is_admin or self.has_all
+        return has_all or self.access.holds(self.roles, privilege, domain, found.uid)
 
     def owns(self, found: state.Object) -> bool:
-        return self.is_admin or found.owner_role in self.roles
+        if self.limits is not None and OWNERSHIP not in self.limits.left(found):
+            return False
+        return self.is_admin or self.has_all or found.owner_role in self.roles
 
     def may_in_account(self, privilege: str) -> bool:
-        if self.is_admin or self.access.holds(self.roles, privilege, "account", ACCOUNT):
+        if self.limits is not None and privilege not in self.limits.left_in_account():
+            return False
+        if (
+            self.is_admin
+            or self.has_all
+            or self.access.holds(self.roles, privilege, "account", ACCOUNT)
+        ):
             return True
         names = {self.catalog.name("role", role) for role in self.roles}
         return any(privilege in _IMPLICIT.get(name, ()) for name in names)
@@ -59,13 +77,15 @@ class Caller:
     def sees(self, found: state.Object) -> bool:
         """Any privilege on the object, and on the schema and database that hold it."""
         domain = domain_of(found)
+        if self.limits is not None and not self._is_left(domain, found):
+            return False
         if self.is_admin or (found.name == SYSTEM_DATABASE and domain == "database"):
             return True
         if domain == "role":
             return True
         if domain == "user" and found.uid == self.context.user_uid:
             return True
-        held = self.access.holds_any(self.roles, domain, found.uid)
+        held = self.has_all or self.access.holds_any(self.roles, domain, found.uid)
         if domain in keys.IN_SCHEMA:
             schema = self.catalog.get("schema", found.parent)
             return held and schema is not None and self.sees(schema)
@@ -77,6 +97,11 @@ class Caller:
         if domain == "database":
             return held or self._sees_within(found)
         return held
+
+    def _is_left(self, domain: str, found: state.Object) -> bool:
+        if domain == "role" or (domain == "user" and found.uid == self.context.user_uid):
+            return True
+        return self.limits is None or bool(self.limits.left(found))
 
     def _sees_within(self, database: state.Object) -> bool:
         """A role that owns a schema sees its database."""
@@ -179,4 +204,7 @@ def caller_of(catalog: Catalog, context: SessionContext) -> Caller:
     roles = primary | common | secondary
     admin = catalog.named("role", ACCOUNT, ACCOUNTADMIN)
     is_admin = admin is not None and admin.message.uid in roles
-    return Caller(catalog, access, context, roles, primary, is_admin)
+    if not context.called_service:
+        return Caller(catalog, access, context, roles, primary, is_admin)
+    limits = limits_of(catalog, access, context.called_service)
+    return Caller(catalog, access, context, roles, primary, False, is_admin, limits)

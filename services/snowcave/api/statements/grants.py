@@ -15,7 +15,12 @@ from snowcave.model.errors import (
     Unsupported,
     ValueInvalid,
 )
-from snowcave.model.privileges import IN_SCHEMA, NEVER_TRANSFERRED, PRIVILEGES
+from snowcave.model.privileges import (
+    IN_SCHEMA,
+    NEVER_TRANSFERRED,
+    PRIVILEGES,
+    is_caller_grant,
+)
 from snowcave.v1 import state_pb2 as state
 
 OWNERSHIP = "OWNERSHIP"
@@ -197,6 +202,7 @@ def about(target: Target, work: Work) -> list[state.Grant]:
         if (one.domain, one.securable) == (target.domain, target.uid)
         and not one.future_in
         and one.domain != "role"
+        and not is_caller_grant(one.privilege)
     ]
 
 

@@ -1,13 +1,15 @@
 """What a caller's roles may touch in the warehouse; and what becomes of what they make there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from snowcave.api.catalog.change import Change
 from snowcave.api.contract import Rights
 from snowcave.api.statements.caller import Caller
+from snowcave.api.statements.caller_limits import CallerLimits
 from snowcave.api.statements.future_grants import in_schema, on
 from snowcave.api.statements.work import Work
-from snowcave.model.privileges import EVENT_TABLE, OF_WAREHOUSE
+from snowcave.model.limits import HAS_ALL, LIMITED, NOWHERE, Place, left_on
+from snowcave.model.privileges import CALLER, EVENT_TABLE, OF_WAREHOUSE
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2 as warehouse
 
@@ -25,10 +27,33 @@ def rights(caller: Caller, *, reads_events: bool = False) -> Rights | None:
         for schema in caller.catalog.all("schema")
         if caller.sees(schema)
     }
-    held = caller.access.held(caller.roles, OF_WAREHOUSE)
+    held = dict(caller.access.held(caller.roles, OF_WAREHOUSE))
     if reads_events:
-        held = {**held, EVENT_TABLE: _SELECT}
+        held[EVENT_TABLE] = _SELECT
+    if caller.limits is not None:
+        schemas, held = _limited(caller, caller.limits, schemas, held)
     return Rights(schemas, caller.roles, held)
+
+
+def _limited(
+    caller: Caller,
+    limits: CallerLimits,
+    schemas: Mapping[Place, frozenset[str]],
+    held: Mapping[int, frozenset[str]],
+) -> tuple[dict[Place, frozenset[str]], dict[int, frozenset[str]]]:
+    """For a service that acts for its caller: what is left goes beside what is held, see `model.limits`."""
+    found = dict(schemas)
+    for schema in caller.catalog.all("schema"):
+        place = (caller.catalog.name("database", schema.parent), schema.name)
+        if place in found:
+            left = limits.left_in_schema(schema).items()
+            found[place] |= {left_on(kind, one) for kind, names in left for one in names}
+    found[NOWHERE] = frozenset({LIMITED, HAS_ALL} if caller.has_all else {LIMITED})
+    beside = dict(held)
+    for uid, privileges in limits.left_on().items():
+        left = frozenset(CALLER + one for one in privileges)
+        beside[uid] = beside.get(uid, frozenset[str]()) | left
+    return found, beside
 
 
 def _of_schema(schema: state.Object, caller: Caller) -> frozenset[str]:

@@ -24,6 +24,7 @@ from snowcave.api.sql.parser import parse, variables_in
 from snowcave.api.sql.placeholders import Given
 from snowcave.api.statements import (
     access_tokens,
+    caller_grants,
     compute_pools,
     databases,
     describes,
@@ -169,6 +170,7 @@ _OTHERS: dict[type, Handler] = {
     tree.ListFiles: stage_files.list_files,
     tree.RemoveFiles: stage_files.remove_files,
     tree.GrantPrivileges: grants.grant_privileges,
+    tree.GrantCaller: caller_grants.grant_caller,
     tree.GrantRole: role_grants.grant_role,
     tree.GrantServiceRole: role_grants.grant_service_role,
     tree.ShowGrants: show_grants.show_grants,

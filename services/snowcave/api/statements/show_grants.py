@@ -17,7 +17,7 @@ from snowcave.api.statements.service_shows import ALL_ENDPOINTS
 from snowcave.api.statements.work import Work, moment
 from snowcave.model.errors import SnowcaveError
 from snowcave.model.names import ObjectName, quoted
-from snowcave.model.privileges import OF_WAREHOUSE
+from snowcave.model.privileges import OF_WAREHOUSE, is_caller_grant
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2 as warehouse
 
@@ -234,7 +234,8 @@ def _future_place(grant: state.Grant, work: Work) -> str:
 
 
 def _grants(work: Work) -> list[state.Grant]:
-    found = [one for one in work.catalog.mirrors.grants.values() if not one.future_in]
+    grants = work.catalog.mirrors.grants.values()
+    found = [one for one in grants if not one.future_in and not is_caller_grant(one.privilege)]
     return sorted(found, key=_order)
 
 

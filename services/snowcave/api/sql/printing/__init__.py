@@ -33,6 +33,7 @@ PRINTERS: dict[type, Callable[[Any], str]] = {
     tree.Show: shows.show,
     tree.ShowParameters: shows.show_parameters,
     tree.GrantPrivileges: grants.grant_privileges,
+    tree.GrantCaller: grants.grant_caller,
     tree.GrantRole: grants.grant_role,
     tree.GrantServiceRole: grants.grant_service_role,
     tree.ShowGrants: grants.show_grants,

@@ -11,6 +11,7 @@ from snowcave.api.sql.printing.words import (
     plural_words,
 )
 from snowcave.api.sql.tree import (
+    GrantCaller,
     Grantee,
     GrantPrivileges,
     GrantRole,
@@ -58,6 +59,18 @@ def grant_privileges(it: GrantPrivileges) -> str:
         given(it.current_grants, f"{it.current_grants} CURRENT GRANTS"),
         given(not it.revoke and it.grant_option, "WITH GRANT OPTION"),
         given(it.cascade, "CASCADE"),
+    )
+
+
+def grant_caller(it: GrantCaller) -> str:
+    inherited = given(it.on.all_in is not None, "INHERITED")
+    some = joined(inherited, "CALLER", ", ".join(it.privileges))
+    return joined(
+        _verb(it.revoke),
+        some if it.privileges else joined("ALL", inherited, "CALLER PRIVILEGES"),
+        "ON",
+        securable(it.on),
+        _whom(it.grantee, it.revoke),
     )
 
 

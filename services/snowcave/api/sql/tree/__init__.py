@@ -6,6 +6,7 @@ One module for each kind of object; all names are found here.
 from snowcave.api.sql.tree.calls import Literal, ServiceCall, SystemCall
 from snowcave.api.sql.tree.files import GetFiles, ListFiles, PutFiles, RemoveFiles
 from snowcave.api.sql.tree.grants import (
+    GrantCaller,
     Grantee,
     GrantPrivileges,
     GrantRole,
@@ -39,6 +40,7 @@ Statement = (
     | Describe
     | Show
     | GrantPrivileges
+    | GrantCaller
     | GrantRole
     | GrantServiceRole
     | ShowGrants
@@ -69,6 +71,7 @@ __all__ = [
     "ExecuteJob",
     "Existing",
     "GetFiles",
+    "GrantCaller",
     "GrantPrivileges",
     "GrantRole",
     "GrantServiceRole",

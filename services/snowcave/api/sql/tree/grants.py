@@ -43,6 +43,19 @@ class GrantPrivileges:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantCaller:
+    """GRANT or REVOKE of what services of the grantee keep of their callers' rights. No privileges: ALL.
+
+    `on` one object, or all of a kind in a container, which may be the account: INHERITED.
+    """
+
+    privileges: tuple[str, ...]
+    on: Securable
+    grantee: Grantee
+    revoke: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GrantRole:
     role: str
     grantee: Grantee
