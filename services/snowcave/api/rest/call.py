@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from snowcave.api.contract import QueryHandle, Rows, SessionContext, StatementRunner
+from snowcave.api.contract import QueryHandle, Rows, SessionContext, StatementRunner, Transfer
 from snowcave.api.queries import rows as row_values
 from snowcave.api.queries.answer import Answer, Failure, InProgress, Outcome
 from snowcave.api.queries.life import Queries
@@ -52,6 +52,8 @@ class Call:
     queries: Queries
     settings: RestSettings
     request_id: str
+    # Where the client reaches us: scheme, host and port.
+    base: str
     # Statements that this call has run.
     _count: list[None] = field(default_factory=list[None])
 
@@ -84,6 +86,13 @@ class Call:
         async with asyncio.timeout(self.settings.read):
             done = await self.runner.perform(statement, self.context.copy(), handle)
         return done.rows
+
+    async def transfer(self, statement: tree.Statement) -> Transfer:
+        """What PUT or GET lets a client do. Raises SnowcaveError."""
+        handle = QueryHandle(ids.query_id(ids.system_random()), self.settings.read)
+        done = await self.runner.perform(statement, self.context.copy(), handle)
+        assert done.transfer is not None
+        return done.transfer
 
     async def look(self, statement: tree.Statement) -> list[Row]:
         return named(await self.rows(statement))

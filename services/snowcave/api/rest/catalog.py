@@ -4,9 +4,17 @@ from snowcave.api.rest.operations import Operation
 from snowcave.api.rest.resources import (
     compute_pools,
     databases,
+    functions,
+    grants,
     image_repositories,
+    roles,
+    secrets,
     service_parts,
     services,
+    sessions,
+    stages,
+    tags,
+    warehouses,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -15,4 +23,12 @@ OPERATIONS: tuple[Operation, ...] = (
     *compute_pools.OPERATIONS,
     *services.OPERATIONS,
     *service_parts.OPERATIONS,
+    *functions.OPERATIONS,
+    *stages.OPERATIONS,
+    *roles.OPERATIONS,
+    *grants.OPERATIONS,
+    *secrets.OPERATIONS,
+    *tags.OPERATIONS,
+    *warehouses.OPERATIONS,
+    *sessions.OPERATIONS,
 )

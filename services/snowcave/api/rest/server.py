@@ -90,6 +90,7 @@ class RestApi:
             queries=self.queries,
             settings=self.settings,
             request_id=request_id,
+            base=f"{request.scheme}://{request.host}",
         )
         return await self._shown(call, operation)
 

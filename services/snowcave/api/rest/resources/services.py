@@ -81,13 +81,10 @@ class _Services(Resource):
     def altered(self, call: Call, body: Json, now: Json) -> Iterator[tree.Statement]:
         if identifier(body["compute_pool"]) != identifier(now["compute_pool"]):
             raise Unsupported("another compute pool for a service")
-        yield tree.Alter(
-            "service",
-            call.target(),
-            False,
-            Action.FROM_SPECIFICATION,
-            source=source(call, body["spec"]),
-        )
+        if body["spec"] != now["spec"]:
+            text = source(call, body["spec"])
+            action = Action.FROM_SPECIFICATION
+            yield tree.Alter("service", call.target(), False, action, source=text)
         # As CREATE has it: one instance, and not more than the fewest.
         least = body.get("min_instances", 1)
         counts = {"min_instances": least, "max_instances": least, "min_ready_instances": least}
