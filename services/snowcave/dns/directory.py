@@ -23,6 +23,8 @@ class Found:
     """A name that exists, perhaps without addresses."""
 
     addresses: tuple[str, ...] = ()
+    # Names below it that its SRV records lead to, with the address of each.
+    targets: tuple[tuple[str, str], ...] = ()
 
 
 class Index(Generic[K]):
@@ -69,6 +71,9 @@ class Addresses(Generic[K]):
 
     def of(self, uid: int) -> tuple[str, ...]:
         return tuple(self._members.get(uid, {}).values())
+
+    def by_member(self, uid: int) -> dict[K, str]:
+        return dict(self._members.get(uid, {}))
 
 
 class Directory:
@@ -143,6 +148,10 @@ class Directory:
             case () | ("monitor",):
                 return Found()
             case ("discover", "monitor"):
-                return Found(self.nodes.of(pool))
+                nodes = self.nodes.by_member(pool)
+                return Found(tuple(nodes.values()), tuple(nodes.items()))
+            case (node, "discover", "monitor"):
+                address = self.nodes.by_member(pool).get(node)
+                return Found((address,)) if address else None
             case _:
                 return None

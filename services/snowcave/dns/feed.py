@@ -106,7 +106,7 @@ class _Feed:
         return self._directory.instances.put(int(key[0]), key[1], address)
 
     def vm(self, key: Key, vm: state.Vm | None) -> bool:
-        node = key[1]
+        node = dns_label(key[1])
         if vm is not None and not vm.stopping:
             self._pool_of[node] = vm.compute_pool
             return self._directory.nodes.put(vm.compute_pool, node, vm.underlay_address)

@@ -2,6 +2,7 @@
 
 from snowcave.dns.directory import Directory
 from snowcave.dns.feed import Mirrors, feeding
+from snowcave.dns.forwarding import open_forwarder
 from snowcave.dns.responder import Responder
 from snowcave.dns.server import AnswerCache, serve_dns
 from snowcave.dns.settings import DnsSettings
@@ -23,11 +24,19 @@ async def build(settings: DnsSettings, parts: Parts) -> None:
     directory, cache = Directory(mesh.plan.api_address), AnswerCache(settings.cache_entries)
     mirrors = await _follow_all(store, settings, parts)
     parts.stack.enter_context(feeding(mirrors, directory, cache.clear))
-    judge = Responder(directory, settings.ttl, settings.udp_size, system_random())
+    judge = Responder(
+        directory, settings.ttl, settings.udp_size, system_random(), settings.monitor_port
+    )
     upstream = Upstream(
         servers(settings.upstream, read_resolv_conf()),
         deadline=settings.upstream_deadline,
         outstanding=settings.upstream_outstanding,
+    )
+    forwarder = await parts.enter(
+        "upstream",
+        open_forwarder(
+            upstream, settings.forward, mesh.plan.instances, settings.udp_size, LoopClock()
+        ),
     )
     listening = serve_dns(
         addresses(mesh.listen, mesh.plan.machine),
@@ -35,7 +44,7 @@ async def build(settings: DnsSettings, parts: Parts) -> None:
         settings,
         judge,
         cache,
-        upstream,
+        forwarder,
     )
     await parts.enter("dns", listening)
     grpc_server = serve(

@@ -13,6 +13,7 @@ from dnslib import (
     RCODE,
     RR,
     SOA,
+    SRV,
     A,
     DNSError,
     DNSHeader,
@@ -30,6 +31,7 @@ _QUERY = 0
 _CLASSES = (1, 255)
 _ZONE_TRANSFERS = (QTYPE.AXFR, QTYPE.IXFR)
 _WITH_ADDRESSES = (QTYPE.A, QTYPE.ANY)
+_WITH_TARGETS = (QTYPE.SRV, QTYPE.ANY)
 _FORMERR, _SERVFAIL, _NOTIMP, _REFUSED, _NXDOMAIN = (
     int(getattr(RCODE, name)) for name in ("FORMERR", "SERVFAIL", "NOTIMP", "REFUSED", "NXDOMAIN")
 )
@@ -61,6 +63,8 @@ class Responder:
     ttl: int
     udp_size: int
     rng: random.Random
+    # Of SRV records.
+    port: int = 9001
 
     def judge(self, question: bytes, *, over_udp: bool) -> Verdict:
         if len(question) < _HEADER.size or question[2] & 0x80:
@@ -107,14 +111,25 @@ class Responder:
         reply.header.ad = 0  # we verify no signatures
         if found is None:
             reply.header.rcode = _NXDOMAIN
-        elif question.qtype in _WITH_ADDRESSES:
-            for address in self.rng.sample(found.addresses, len(found.addresses)):
-                reply.add_answer(RR(question.qname, QTYPE.A, rdata=A(address), ttl=self.ttl))
-        elif name == zone and question.qtype == QTYPE.SOA:
+        else:
+            self._add_records(reply, name, found)
+        if name == zone and question.qtype == QTYPE.SOA:
             reply.add_answer(self._soa(zone))
         if not reply.rr:
             reply.add_auth(self._soa(zone))
         return reply, found
+
+    def _add_records(self, reply: DNSRecord, name: Labels, found: Found) -> None:
+        kind, spelling = reply.q.qtype, reply.q.qname
+        if kind in _WITH_ADDRESSES:
+            for address in self.rng.sample(found.addresses, len(found.addresses)):
+                reply.add_answer(RR(spelling, QTYPE.A, rdata=A(address), ttl=self.ttl))
+        if kind in _WITH_TARGETS:
+            for label, address in self.rng.sample(found.targets, len(found.targets)):
+                target = ".".join((label, *name))
+                record = SRV(priority=0, weight=1, port=self.port, target=target)
+                reply.add_answer(RR(spelling, QTYPE.SRV, rdata=record, ttl=self.ttl))
+                reply.add_ar(RR(target, QTYPE.A, rdata=A(address), ttl=self.ttl))
 
     def _soa(self, zone: Labels) -> RR:
         origin = ".".join(zone)
@@ -153,6 +168,11 @@ def bare(question: bytes, rcode: int) -> bytes:
     return _HEADER.pack(identity, _RESPONSE | kept | rcode, 0, 0, 0, 0)
 
 
+def unreadable(question: bytes) -> bytes:
+    """FORMERR, for what a parser let through and another one does not."""
+    return bare(question, _FORMERR)
+
+
 def failed(question: bytes) -> bytes:
     """SERVFAIL, for a question whose upstream did not answer."""
     return _about(question, _SERVFAIL)
@@ -174,4 +194,5 @@ def _packed(reply: DNSRecord, limit: int) -> bytes:
     # The client asks again over TCP; half a list of addresses would be taken for the whole.
     reply.header.tc = 1
     reply.rr.clear()
+    reply.ar = [record for record in reply.ar if record.rtype == QTYPE.OPT]
     return bytes(reply.pack())

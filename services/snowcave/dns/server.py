@@ -13,10 +13,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import prometheus_client
 import structlog
 
-from snowcave.dns import responder
+from snowcave.dns.forwarding import Forwarder
 from snowcave.dns.responder import Responder
 from snowcave.dns.settings import DnsSettings
-from snowcave.dns.upstream import Upstream
 from snowcave.runtime.listen import bound
 
 log = structlog.get_logger()
@@ -59,13 +58,13 @@ class UdpListener:
         sock: socket.socket,
         cache: AnswerCache,
         judge: Responder,
-        upstream: Upstream,
+        forwarder: Forwarder,
         batch: int,
     ) -> None:
         self._sock = sock
         self._cache = cache
         self._judge = judge
-        self._upstream = upstream
+        self._forwarder = forwarder
         self._batch = batch
         self._forwarding: set[asyncio.Task[None]] = set()
         self._answered = ANSWERED.labels("udp")
@@ -101,30 +100,31 @@ class UdpListener:
             answered += 1
         self._answered.inc(answered)
 
-    def _unknown(self, question: bytes, client: object) -> None:
+    def _unknown(self, question: bytes, client: tuple[str, int]) -> None:
         verdict = self._judge.judge(question, over_udp=True)
         if verdict.reply is not None:
             if verdict.cacheable:
                 self._cache.keep(question, verdict.reply)
             self._send(verdict.reply, client)
         elif verdict.forward:
-            FORWARDED.inc()
             self._forward(question, client)
 
-    def _forward(self, question: bytes, client: object) -> None:
-        if self._upstream.is_full:
-            self._send(responder.failed(question), client)
+    def _forward(self, question: bytes, client: tuple[str, int]) -> None:
+        known = self._forwarder.known(question, client[0], over_udp=True)
+        if known is not None:
+            self._send(known, client)
             return
+        FORWARDED.inc()
         task = asyncio.get_running_loop().create_task(self._carry(question, client))
         self._forwarding.add(task)
         task.add_done_callback(self._forwarding.discard)
 
-    async def _carry(self, question: bytes, client: object) -> None:
-        self._send(await self._upstream.ask(question, over_udp=True), client)
+    async def _carry(self, question: bytes, client: tuple[str, int]) -> None:
+        self._send(await self._forwarder.ask(question, client[0], over_udp=True), client)
 
-    def _send(self, answer: bytes, client: object) -> None:
+    def _send(self, answer: bytes, client: tuple[str, int]) -> None:
         try:
-            self._sock.sendto(answer, client)  # pyright: ignore[reportArgumentType]
+            self._sock.sendto(answer, client)
             self._answered.inc()
         except OSError:
             LOST.inc()
@@ -133,9 +133,9 @@ class UdpListener:
 class TcpListener:
     """Questions with a length before each, one after the other on a connection."""
 
-    def __init__(self, judge: Responder, upstream: Upstream, settings: DnsSettings) -> None:
+    def __init__(self, judge: Responder, forwarder: Forwarder, settings: DnsSettings) -> None:
         self._judge = judge
-        self._upstream = upstream
+        self._forwarder = forwarder
         self._settings = settings
         self._connections: set[asyncio.Task[None]] = set()
         self._answered = ANSWERED.labels("tcp")
@@ -178,8 +178,7 @@ class TcpListener:
         verdict = self._judge.judge(question, over_udp=False)
         answer = verdict.reply
         if verdict.forward:
-            FORWARDED.inc()
-            answer = await self._upstream.ask(question, over_udp=False)
+            answer = await self._forward(question, writer.get_extra_info("peername")[0])
         if answer is None:
             return False
         async with asyncio.timeout(self._settings.tcp_idle):
@@ -187,6 +186,13 @@ class TcpListener:
             await writer.drain()
         self._answered.inc()
         return True
+
+    async def _forward(self, question: bytes, asker: str) -> bytes:
+        known = self._forwarder.known(question, asker, over_udp=False)
+        if known is not None:
+            return known
+        FORWARDED.inc()
+        return await self._forwarder.ask(question, asker, over_udp=False)
 
 
 def _pair(address: str, port: int) -> tuple[socket.socket, socket.socket]:
@@ -214,7 +220,7 @@ async def serve_dns(
     settings: DnsSettings,
     judge: Responder,
     cache: AnswerCache,
-    upstream: Upstream,
+    forwarder: Forwarder,
 ) -> AsyncGenerator[int]:
     """Both transports on every address; gives the port, for a `port` of 0 the one that was free."""
     async with AsyncExitStack() as stack:
@@ -223,8 +229,8 @@ async def serve_dns(
             udp_socket, tcp_socket = (stack.enter_context(one) for one in _pair(address, port))
             udp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             port = udp_socket.getsockname()[1]
-            listener = UdpListener(udp_socket, cache, judge, upstream, settings.batch)
-            tcp = TcpListener(judge, upstream, settings)
+            listener = UdpListener(udp_socket, cache, judge, forwarder, settings.batch)
+            tcp = TcpListener(judge, forwarder, settings)
             await stack.enter_async_context(listener.listening())
             await stack.enter_async_context(tcp.listening(tcp_socket))
         log.info("dns_listening", addresses=list(addresses), port=port)

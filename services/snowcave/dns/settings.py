@@ -1,7 +1,8 @@
 """Settings of the dns daemon. Durations in seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from snowcave.dns.forwarding import ForwardSettings
 from snowcave.runtime.mesh import Mesh
 
 
@@ -22,6 +23,10 @@ class DnsSettings:
     upstream_deadline: float = 2.0
     # Forwarded questions under way at once; beyond that SERVFAIL.
     upstream_outstanding: int = 512
+    # Kept answers of upstreams.
+    forward: ForwardSettings = field(default_factory=ForwardSettings)
+    # Where a node tells its metrics: the port of SRV records.
+    monitor_port: int = 9001
     # Silence after which a TCP client is hung up on.
     tcp_idle: float = 10.0
     tcp_connections: int = 256

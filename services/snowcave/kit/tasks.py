@@ -12,14 +12,21 @@ async def background(*loops: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
 
     A single failure is raised as itself, so that callers can catch what they know.
     """
+    async with beside() as group:
+        tasks = [group.create_task(loop) for loop in loops]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+@asynccontextmanager
+async def beside() -> AsyncGenerator[asyncio.TaskGroup]:
+    """A group for tasks that come and go beside the body; failures are raised as by `background`."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(loop) for loop in loops]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
+            yield group
     except BaseExceptionGroup as failures:
         if len(failures.exceptions) == 1:
             raise failures.exceptions[0] from failures.exceptions[0].__cause__

@@ -7,16 +7,18 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from dnslib import DNSRecord
+from dnslib import QTYPE, RR, A, DNSRecord
 
 from snowcave.dns.directory import Directory
+from snowcave.dns.forwarding import ForwardSettings, open_forwarder
 from snowcave.dns.responder import Responder
 from snowcave.dns.server import AnswerCache, serve_dns
 from snowcave.dns.settings import DnsSettings
 from snowcave.dns.upstream import Server, Upstream, servers
+from snowcave.kit.clock import LoopClock
 from snowcave.runtime.listen import bound
 from snowcave.runtime.mesh import Mesh
 
@@ -45,7 +47,10 @@ async def serving(
     judge = Responder(directory, 5, 1232, random.Random(1))
     asked = Upstream(upstream, deadline=QUICK.upstream_deadline, outstanding=outstanding)
     cache = cache or AnswerCache(100)
-    async with serve_dns([LOOPBACK], 0, QUICK, judge, cache, asked) as port:
+    async with (
+        open_forwarder(asked, ForwardSettings(), "10.244.0.0/16", 1232, LoopClock()) as forwarder,
+        serve_dns([LOOPBACK], 0, QUICK, judge, cache, forwarder) as port,
+    ):
         yield port
 
 
@@ -174,21 +179,50 @@ async def test_a_forged_answer_of_an_upstream_is_not_believed():
     loop = asyncio.get_running_loop()
 
     class Forger(asyncio.DatagramProtocol):
+        sent = 0
+
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport = transport
+            self.transport = cast(asyncio.DatagramTransport, transport)
 
         def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-            assert isinstance(self.transport, asyncio.DatagramTransport)
             wrong_id = bytes([data[0] ^ 1]) + data[1:2] + b"\x81\x80" + data[4:]
             self.transport.sendto(wrong_id, addr)
             elsewhere = DNSRecord.question("evil.example").reply().pack()
             self.transport.sendto(data[:2] + bytes(elsewhere)[2:], addr)
+            self.sent += 2
 
-    transport, _ = await loop.create_datagram_endpoint(Forger, local_addr=(LOOPBACK, 0))
+    transport, far = await loop.create_datagram_endpoint(Forger, local_addr=(LOOPBACK, 0))
     forger = Server(LOOPBACK, transport.get_extra_info("sockname")[1])
     async with serving(names(), upstream=(forger,)) as port:
         (answer,) = await udp(port, question("example.com"))
-        assert rcode(answer) == 2
+        assert (rcode(answer), far.sent) == (2, 2)
+    transport.close()
+
+
+async def test_many_who_ask_for_one_name_cost_one_question_upstream_and_later_ones_none():
+    loop = asyncio.get_running_loop()
+
+    class Far(asyncio.DatagramProtocol):
+        asked = 0
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast(asyncio.DatagramTransport, transport)
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            self.asked += 1
+            record = DNSRecord.parse(data)
+            answer = record.reply()
+            answer.add_answer(RR(record.q.qname, QTYPE.A, rdata=A("192.0.2.1"), ttl=300))
+            loop.call_later(0.05, self.transport.sendto, answer.pack(), addr)
+
+    transport, far = await loop.create_datagram_endpoint(Far, local_addr=(LOOPBACK, 0))
+    upstream = Server(LOOPBACK, transport.get_extra_info("sockname")[1])
+    async with serving(names(), upstream=(upstream,)) as port:
+        crowd = await udp(port, *[question("example.com")] * 20)
+        assert (await dig(port, "+short", "+tcp", "EXAMPLE.com")).split() == ["192.0.2.1"]
+        assert "eXample.COM." in await dig(port, "eXample.COM")
+        assert len({answer[2:] for answer in crowd}) == 1
+        assert far.asked == 1
     transport.close()
 
 
@@ -209,7 +243,10 @@ async def test_the_port_can_be_had_again_at_once():
     judge = Responder(directory, 5, 1232, random.Random(1))
     nobody = Upstream((), deadline=1, outstanding=1)
     settings = replace(QUICK, batch=1)
-    async with serve_dns([LOOPBACK], port, settings, judge, AnswerCache(10), nobody):
+    async with (
+        open_forwarder(nobody, ForwardSettings(), "10.244.0.0/16", 1232, LoopClock()) as forwarder,
+        serve_dns([LOOPBACK], port, settings, judge, AnswerCache(10), forwarder),
+    ):
         await udp(port, *[question() for _ in range(20)])
 
 

@@ -92,12 +92,42 @@ def test_a_name_that_does_not_exist_is_nxdomain_with_the_zones_soa(name: str):
         ("new-service.k3m6.svc.spcs.internal", "A"),
         ("k3m6.svc.spcs.internal", "A"),
         ("spcs.internal", "A"),
+        ("echo-service.k3m6.svc.spcs.internal", "SRV"),
+        ("discover.monitor.tutorial-pool.cp.spcs.internal", "AAAA"),
+        ("monitor.tutorial-pool.cp.spcs.internal", "SRV"),
         ("data-schema.tutorial-db.snowflakecomputing.internal", "A"),
     ],
 )
 def test_a_name_without_such_records_exists_all_the_same(name: str, qtype: str):
     reply = ask(name, qtype)
     assert (reply.header.rcode, len(reply.rr), len(reply.auth)) == (RCODE.NOERROR, 0, 1)
+
+
+DISCOVER = "discover.monitor.tutorial-pool.cp.spcs.internal"
+
+
+@pytest.mark.documented
+def test_a_pools_nodes_are_found_with_their_port_and_each_by_a_name_of_its_own():
+    names = directory()
+    names.nodes.put(5, "n2", "10.246.0.12")
+    who = responder(names)
+    reply = ask(DISCOVER, "SRV", edns=1232, who=who)
+    targets = {(str(r.rdata.target).rstrip("."), r.rdata.port) for r in reply.rr}
+    assert targets == {(f"{node}.{DISCOVER}", 9001) for node in ("n1", "n2")}
+    beside = {str(r.rname).rstrip("."): str(r.rdata) for r in reply.ar if r.rtype == QTYPE.A}
+    assert beside == {f"n1.{DISCOVER}": "10.246.0.11", f"n2.{DISCOVER}": "10.246.0.12"}
+    assert addresses(ask(f"N1.{DISCOVER}", who=who)) == {"10.246.0.11"}
+    assert ask(f"n3.{DISCOVER}", who=who).header.rcode == RCODE.NXDOMAIN
+
+
+def test_too_many_nodes_for_a_datagram_are_cut_off_with_their_addresses():
+    names = directory()
+    for number in range(100):
+        names.nodes.put(5, f"node-{number}", f"10.246.1.{number}")
+    who = responder(names)
+    over_udp = ask(DISCOVER, "SRV", edns=1232, who=who)
+    assert (over_udp.header.tc, len(over_udp.rr), len(over_udp.ar)) == (1, 0, 1)
+    assert len(ask(DISCOVER, "SRV", over_udp=False, who=who).rr) == 101
 
 
 def test_the_zone_says_who_is_responsible_for_it():

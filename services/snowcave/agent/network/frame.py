@@ -11,6 +11,9 @@ TABLE = "ip snowcave"
 ANYBODY_MARK = (1 << 32) - 1
 # Addresses, with ports or without, for which packets are counted.
 _MOST_COUNTED = 16384
+# What nodes serve to instances: OTLP to their own, metrics of the pool to those who may read them.
+_OTLP_PORTS = "4317, 4318"
+_METRICS_PORT = 9001
 # Outside of the mesh, and nowhere that anybody may go: this machine's own, link-local (where clouds keep
 # their credentials), multicast and what is reserved.
 _NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
@@ -107,6 +110,8 @@ def _node(place: NodePlace) -> str:
     type filter hook input priority filter; policy accept;
     iifname "c*" icmp type echo-request accept
     iifname "c*" ct state established ct direction reply accept
+    iifname "c*" ip daddr {place.underlay} tcp dport {{ {_OTLP_PORTS}, {_METRICS_PORT} }} accept
+    iifname "fab0" ip saddr {place.instances} tcp dport {_METRICS_PORT} accept
     iifname "c*" counter reject
     iifname "fab0" ip saddr {place.instances} ct direction original counter drop
   }}
@@ -118,6 +123,9 @@ def _calls(place: NodePlace) -> str:
     # An instance of another node: that node decides about the packet.
     to_others = f"ip daddr {place.instances} ip daddr != {place.node_network}"
     from_others = f"ip saddr {place.instances} ip saddr != {place.node_network}"
+    # Another node's metrics; the machine itself is none.
+    to_metrics = f"ip daddr {place.underlay} ip daddr != @platform tcp dport {_METRICS_PORT}"
+    from_metrics = f"ip saddr {place.underlay} ip saddr != @platform tcp sport {_METRICS_PORT}"
     as_anybody = f"meta mark != 0 meta mark set {ANYBODY_MARK} jump"
     return f"""
   chain ranges {{
@@ -135,6 +143,7 @@ def _calls(place: NodePlace) -> str:
   chain original {{
     ct status dnat ip saddr . ip daddr @self accept
     iifname "c*" oifname "fab0" meta l4proto tcp {to_others} accept
+    iifname "c*" oifname "fab0" {to_metrics} accept
     iifname "c*" oifname "fab0" ip daddr != {place.not_outside} goto leaving
     meta mark set ip saddr map @owner
     jump callable
@@ -145,6 +154,7 @@ def _calls(place: NodePlace) -> str:
     ct state != {{ established, related }} drop
     ip saddr . ip daddr @self accept
     iifname "fab0" oifname "c*" meta l4proto tcp {from_others} accept
+    iifname "fab0" oifname "c*" {from_metrics} accept
     iifname "fab0" oifname "c*" ip saddr != {place.not_outside} goto returning
     meta mark set ip daddr map @owner
     jump callable_reply

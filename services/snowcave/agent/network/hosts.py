@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from snowcave.kit.clock import Clock, backoff
+from snowcave.kit.tasks import beside
 from snowcave.model.errors import SnowcaveError
 
 log = structlog.get_logger()
@@ -130,7 +131,7 @@ class Hosts:
 async def open_hosts(
     resolver: Resolver, settings: HostSettings, clock: Clock, rng: random.Random
 ) -> AsyncGenerator[Hosts]:
-    async with asyncio.TaskGroup() as group:
+    async with beside() as group:
         hosts = Hosts(resolver, settings, clock, rng, group)
         try:
             yield hosts
