@@ -1,4 +1,4 @@
-"""The sides of the ingress benchmark: our daemon in a mesh of its own, nginx and Caddy, before one instance."""
+"""Sides of the ingress benchmark: our daemon in a mesh of its own, nginx and Caddy, before one instance."""
 
 import asyncio
 import hashlib
@@ -219,6 +219,10 @@ async def _fill_catalog(api: Store, instance: int, token: str) -> None:
         service_role="ALL_ENDPOINTS_USAGE",
     )
     await _put(api, keys.GRANTS, opened, "role", _GRANTED, "service_role", _SERVICE, "USAGE")
+    right = state.Grant(
+        grantee_kind="role", grantee=_ROLE, domain="account", privilege="BIND SERVICE ENDPOINT"
+    )
+    await _put(api, keys.GRANTS, right, "role", _ROLE, "account", 0, "BIND SERVICE ENDPOINT")
     session = state.Session(id=_SESSION, user=_USER, user_name="ALICE", role="CALLER")
     await _put(api, keys.SESSIONS, session, _SESSION)
     entry = state.SessionToken(kind=state.SessionToken.SESSION, session=_SESSION, user=_USER)

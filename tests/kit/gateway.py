@@ -33,9 +33,10 @@ class Routes:
     # Of more instances, on the same port; nobody listens there.
     dead: tuple[str, ...] = ()
     generation: int = 0
+    route: Route = ROUTE
 
     def find(self, host: str) -> Route | None:
-        return ROUTE if host.partition(":")[0] == HOST else None
+        return self.route if host.partition(":")[0] == HOST else None
 
     def instances(self, route: Route) -> tuple[tuple[str, int], ...]:
         asked = (*self.dead, "127.0.0.1") if self.ready else ()
@@ -52,9 +53,19 @@ class Access:
 
 class Identity:
     access = Access()
-    revisions = (1,)
+
+    def __init__(self) -> None:
+        self.revisions: tuple[int, ...] = (1,)
+        # Roles that may have public endpoints.
+        self.publishing = {OWNER}
+        # Asked so often.
+        self.asked = 0
+
+    def may_in_account(self, role: int, privilege: str) -> bool:
+        return role in self.publishing and privilege == "BIND SERVICE ENDPOINT"
 
     async def by_token(self, token: str, host: str = "") -> Principal:
+        self.asked += 1
         users = {"owner": OWNER, "stranger": STRANGER, "grantee": GRANTEE}
         if token == "old":
             raise SessionExpired
@@ -80,6 +91,7 @@ class Stage:
 
     settings: IngressSettings
     routes: Routes
+    identity: Identity
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.settings.mesh.port("ingress"))
@@ -137,9 +149,10 @@ async def stage(settings: IngressSettings, backend: Backend) -> AsyncGenerator[S
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     routes = Routes(port=server.sockets[0].getsockname()[1])
     login = Login(Sessions(), 5.0, random.Random(1))
-    gateway = Gateway(settings, routes, Identity(), login)  # type: ignore[arg-type]
+    identity = Identity()
+    gateway = Gateway(settings, routes, identity, login)  # type: ignore[arg-type]
     try:
         async with serve_gateway(settings, gateway):
-            yield Stage(settings, routes)
+            yield Stage(settings, routes, identity)
     finally:
         server.close()

@@ -4,12 +4,21 @@ A wildcard would do for most domains, but clients refuse one directly under a to
 `*.localhost`. The hosts share one key, which exists in memory only, as their certificates do.
 """
 
+import asyncio
 import os
 import ssl
 from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
+import structlog
+
+from snowcave.kit.tasks import background
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
+
+log = structlog.get_logger()
 
 _REMEMBERED = 1024
 _LONGEST_LABEL = 63
@@ -51,6 +60,48 @@ def server_context(certificate: str, key: str | None = None) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(certificate, key)
     return context
+
+
+@asynccontextmanager
+async def kept_current(
+    context: ssl.SSLContext, certificate: str, key: str | None, every: float
+) -> AsyncGenerator[None]:
+    """Whoever replaces the files has the new certificate served: to new connections, without a restart."""
+    async with background(_follow(context, certificate, key, every)):
+        yield
+
+
+async def _follow(
+    context: ssl.SSLContext, certificate: str, key: str | None, every: float
+) -> None:
+    files = [Path(path) for path in (certificate, key) if path]
+    served = _state(files)
+    while True:
+        await asyncio.sleep(every)
+        found = _state(files)
+        if found == served:
+            continue
+        try:
+            server_context(certificate, key)  # a half of a pair must not get into the one in use
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            log.warning("certificate_not_loaded", path=certificate, error=str(error))
+        else:
+            served = found
+            log.info("certificate_loaded", path=certificate)
+
+
+def _state(files: list[Path]) -> list[tuple[int, int, int] | None]:
+    """Another one where a file was written or replaced."""
+    found: list[tuple[int, int, int] | None] = []
+    for path in files:
+        try:
+            stat = path.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((stat.st_mtime_ns, stat.st_ino, stat.st_size))
+    return found
 
 
 def _from_memory(pem: bytes) -> ssl.SSLContext:

@@ -5,6 +5,7 @@ admitted by looking it up.
 """
 
 import asyncio
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from snowcave.runtime.identity import Identity, Principal
 _BLOCKED = frozenset({b"TRACE", b"CONNECT"})
 # They may be refused, or be a preflight.
 _UNUSUAL = _BLOCKED | {b"OPTIONS"}
+_PUBLISHING = "BIND SERVICE ENDPOINT"
 _OWN = b"/sfc-endpoint/"
 
 
@@ -60,7 +62,7 @@ class Gateway:
         self._routes = routes
         self._identity = identity
         self._login = login
-        self._admissions: dict[tuple[bytes | None, str | None, bytes], _Admission] = {}
+        self._admissions: dict[Hashable, _Admission] = {}
 
     def is_own(self, head: Head) -> bool:
         """Whether the gateway answers this path itself, on every host."""
@@ -73,8 +75,7 @@ class Gateway:
 
     def admit_now(self, head: Head) -> Passage | None:
         """Without asking anybody: of callers who were admitted a moment ago."""
-        block = head.block
-        known = self._admissions.get((block.host, block.token, block.origin))
+        known = self._admissions.get(_key(head))
         if (
             known is None
             or known.generation != self._routes.generation
@@ -97,6 +98,9 @@ class Gateway:
         if not self._may(who, route):
             text = f"{who.user_name} may not use this endpoint of the service."
             raise Refused(page(403, "Access denied", text))
+        if not self._identity.may_in_account(route.owner_role, _PUBLISHING):
+            text = f"The owner of service {route.service_name} has no privilege {_PUBLISHING} now."
+            raise Refused(page(403, "Endpoint closed", text))
         addresses = self._routes.instances(route)
         if not addresses:
             text = (
@@ -114,7 +118,7 @@ class Gateway:
         return asyncio.get_running_loop().time() + self._verified
 
     def _remember(self, head: Head, admission: _Admission) -> None:
-        key = (head.block.host, head.block.token, head.block.origin)
+        key = _key(head)
         self._admissions.pop(key, None)
         if len(self._admissions) >= self._limit:
             del self._admissions[next(iter(self._admissions))]
@@ -171,6 +175,12 @@ class Gateway:
             return True
         held = self._identity.access.service_roles(who.roles, route.service)
         return not route.roles.isdisjoint(name.upper() for name in held)
+
+
+def _key(head: Head) -> Hashable:
+    """Of a request: all that admitting it depends on, but for the method and our own paths."""
+    block = head.block
+    return block.host, block.token, block.from_cookie, block.origin
 
 
 def _preflight(route: Route, head: Head) -> Answer:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from snowcave.ingress.certificates import HostCertificates, server_context
+from snowcave.ingress.certificates import HostCertificates, kept_current, server_context
 from snowcave.ingress.client import ClientConnection
 from snowcave.ingress.exchange import Means
 from snowcave.ingress.gateway import Gateway
@@ -62,10 +62,12 @@ async def serve_gateway(settings: IngressSettings, gateway: Gateway) -> AsyncGen
     def make(freed: Callable[[], None]) -> ClientConnection:
         return ClientConnection(means, clients, freed)
 
+    context = tls_context(settings)
+    certificate = kept_current(context, *_certificate(settings), deadlines.certificate_look)
     door = Door(limits.connections, deadlines.head, deadlines.handshake)
     addresses = [(mesh.listen, mesh.port("ingress"))]
     try:
-        async with open_port(addresses, make, tls=tls_context(settings), door=door):
+        async with certificate, open_port(addresses, make, tls=context, door=door):
             yield
         await _drain(clients, deadlines.drain)
     finally:
@@ -88,13 +90,18 @@ async def _drain(clients: set[ClientConnection], deadline: float) -> None:
 
 def tls_context(settings: IngressSettings) -> ssl.SSLContext:
     """The configured certificate, or one of the cluster's authority for each host."""
-    if settings.certificate:
-        return server_context(settings.certificate, settings.private_key or None)
-    folder = settings.mesh.folder("tls")
-    own = (folder / f"{Role.INGRESS}.pem", folder / f"{Role.INGRESS}.key")
-    context = server_context(str(own[0]), str(own[1]))
-    context.sni_callback = HostCertificates(settings.mesh)
+    context = server_context(*_certificate(settings))
+    if not settings.certificate:
+        context.sni_callback = HostCertificates(settings.mesh)
     return context
+
+
+def _certificate(settings: IngressSettings) -> tuple[str, str | None]:
+    """The files of certificate and key; one holds both where there is no other."""
+    if settings.certificate:
+        return settings.certificate, settings.private_key or None
+    folder = settings.mesh.folder("tls")
+    return str(folder / f"{Role.INGRESS}.pem"), str(folder / f"{Role.INGRESS}.key")
 
 
 @asynccontextmanager

@@ -39,8 +39,22 @@ class Deadlines:
     verified: float = 1.0
     # A kept connection to an instance that is not used.
     kept: float = 55.0
+    # Between looks at whether the certificate's files have changed.
+    certificate_look: float = 10.0
     # Open exchanges when the gateway stops.
     drain: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """The login page."""
+
+    # From one address, within the window; the api locks users who fail too often besides.
+    attempts: int = 20
+    # Seconds.
+    window: float = 60.0
+    # Addresses that are remembered.
+    remembered: int = 4096
 
 
 @dataclass(frozen=True)
@@ -48,8 +62,9 @@ class IngressSettings:
     mesh: Mesh = field(default_factory=Mesh)
     limits: Limits = field(default_factory=Limits)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    sign_in: SignIn = field(default_factory=SignIn)
+    # Tell services the e-mail address of who asks, in Sf-Context-Current-User-Email.
+    email_header: bool = False
     # PEM files of a certificate for *.<ingress domain>; empty: one of the cluster's authority.
     certificate: str = ""
     private_key: str = ""
-    # Between looks at whether the certificate's files have changed.
-    certificate_look: float = 10.0

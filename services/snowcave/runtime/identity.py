@@ -22,8 +22,8 @@ from snowcave.model.errors import (
     SessionExpired,
     SessionGone,
 )
-from snowcave.model.grants import AccessView
-from snowcave.model.names import fold
+from snowcave.model.grants import ACCOUNT, AccessView
+from snowcave.model.names import ObjectName, fold
 from snowcave.runtime import key_pairs
 from snowcave.runtime.daemon import Parts
 from snowcave.store.api import Store
@@ -229,12 +229,29 @@ class Identity:
             raise SessionGone
         return state.Session.FromString(kept.value)
 
+    def full_name(self, domain: str, uid: int) -> str:
+        """An object of a schema by its whole name; empty where it is gone."""
+        found = self._catalog.get(domain, str(uid))
+        schema = self._catalog.get("schema", str(found.parent)) if found else None
+        database = self._catalog.get("database", str(schema.parent)) if schema else None
+        if found is None or schema is None or database is None:
+            return ""
+        return str(ObjectName(found.name, schema.name, database.name))
+
     def role_named(self, name: str) -> state.Object | None:
         """The role stored under exactly this name."""
         if self._roles[0] != self._catalog.revision:
             found = {one.name: one for _, one in self._catalog.items("role") if _alive(one)}
             self._roles = (self._catalog.revision, found)
         return self._roles[1].get(name)
+
+    def may_in_account(self, role: int, privilege: str) -> bool:
+        """Whether a role, with all that it inherits, has a privilege on the account."""
+        roles = self.access.closure(role) | self._everybodys()
+        admin = self.role_named("ACCOUNTADMIN")
+        if admin is not None and admin.uid in roles:
+            return True
+        return self.access.holds(roles, privilege, ACCOUNT, 0)
 
     def user_named(self, name: str) -> state.Object | None:
         """The user who logs in with this name, as typed."""
