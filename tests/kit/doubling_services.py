@@ -17,7 +17,7 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import failures
 from snowcave.warehouse.dispatch import Dispatch
 from snowcave.warehouse.engine import Context
-from snowcave.warehouse.keeping import Keeper
+from snowcave.warehouse.keeping import Keeper, Rows
 from snowcave.warehouse.sessions import Sessions
 from snowcave.warehouse.settings import CallSettings, WarehouseSettings
 
@@ -74,8 +74,9 @@ class _Product:
         self._owner.sent += texts
         self._answers += [None if t is None else str(int(t) * self._factor) for t in texts]
 
-    async def finish(self) -> pa.ChunkedArray:
-        return pa.chunked_array([self._answers], pa.string())
+    async def finish(self) -> Rows:
+        batch = pa.RecordBatch.from_arrays([pa.array(self._answers, pa.string())], ["answer"])
+        return Rows(batch.schema, batch.num_rows, [batch], None)
 
 
 class Desk:

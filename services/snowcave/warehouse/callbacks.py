@@ -98,7 +98,8 @@ class Callbacks:
             binding, self._context, self._query_id, number
         ) as invocation:
             await invocation.send(sent, rows)
-            return _whole(await invocation.finish())
+            answers = await invocation.finish()
+        return pa.table(answers).column(0).combine_chunks()
 
 
 class Memory:

@@ -13,7 +13,7 @@ from snowcave.warehouse import calls, routes, taking
 from snowcave.warehouse.callbacks import Callbacks
 from snowcave.warehouse.engine import ArrowFunction, Context, Relation
 from snowcave.warehouse.invoke import Invocation, Invoker
-from snowcave.warehouse.keeping import Keeper
+from snowcave.warehouse.keeping import Beside, Keeper, Rows
 from snowcave.warehouse.routes import Route
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import CallSettings
@@ -91,7 +91,11 @@ class Dispatch:
         """All calls of one select list at once, fed from one pass over its rows."""
         reader = await self._sessions.thread(
             lambda: session.engine.stream(
-                taken.inner, context, relations=relations, rows=self._settings.batch_rows
+                taken.inner,
+                context,
+                relations=relations,
+                rows=self._settings.batch_rows,
+                most_bytes=self._settings.batch_bytes,
             )
         )
         carried = [name for name in reader.names if name not in taken.arguments]
@@ -109,11 +113,11 @@ class Dispatch:
                     if carried:
                         await kept.add(batch.select(carried))
                 answers = [await invocation.finish() for invocation in invocations]
-                table = await kept.table()
+                rows = await kept.taken()
         finally:
             kept.close()
             await self._sessions.thread(reader.close)
-        return _joined(table, answers, frozenset(reader.variants)), carried
+        return _joined(rows, answers, frozenset(reader.variants)), carried
 
     async def _send(
         self, batch: pa.RecordBatch, taken: Taken, invocations: Sequence[Invocation]
@@ -124,13 +128,9 @@ class Dispatch:
             await invocation.send(arguments, batch.num_rows)
 
 
-def _joined(
-    carried: pa.Table, answers: Sequence[pa.ChunkedArray], variants: frozenset[str]
-) -> Relation:
+def _joined(carried: Rows, answers: Sequence[Rows], variants: frozenset[str]) -> Relation:
     """The carried columns and, by position, the answers beside them."""
     names = carried.schema.names
-    # A table without columns would not know how many rows it has.
-    columns = [*(carried.columns if names else []), *answers]
     answered = [f"_SC_R{number}" for number in range(len(answers))]
-    table = pa.Table.from_arrays(columns, [*names, *answered])
+    table = Beside([carried, *answers], [*names, *answered])
     return Relation(taking.RELATION, table, variants & set(names))

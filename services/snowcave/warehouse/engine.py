@@ -38,12 +38,21 @@ class Context:
     held: Mapping[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
 
 
+class ArrowRows(Protocol):
+    """A pyarrow table, or what comes batch by batch; it may be read more than once."""
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """Rows that a statement may read under a name that holds for this statement only."""
 
     name: str
-    table: pa.Table
+    table: ArrowRows
     # Columns that hold JSON texts.
     variants: frozenset[str] = frozenset()
     # In the engine's own words; given, it takes the table's place.
@@ -126,9 +135,18 @@ class EngineSession(Protocol):
         ...
 
     def stream(
-        self, query: Any, context: Context, *, relations: Sequence[Relation], rows: int
+        self,
+        query: Any,
+        context: Context,
+        *,
+        relations: Sequence[Relation],
+        rows: int,
+        most_bytes: int,
     ) -> Reader:
-        """A query's rows in batches of about `rows`; nothing else may run until it is read or closed."""
+        """A query's rows in batches of about `rows`, or fewer where they are large.
+
+        Nothing else may run until it is read or closed.
+        """
         ...
 
     def describe(self, statement: Any, context: Context) -> tuple[pb.ColumnType, ...]:

@@ -1,7 +1,7 @@
 """The warehouse's side of FunctionService.Invoke."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import grpc.aio
@@ -13,9 +13,11 @@ from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc, warehouse_pb2
 from snowcave.warehouse import columns, wire
 from snowcave.warehouse.engine import Context
-from snowcave.warehouse.keeping import Keeper, Kept
+from snowcave.warehouse.keeping import Keeper, Kept, Rows
 
 _PEER = "The functions daemon"
+# Bytes of one message of arguments.
+_LARGEST = 8 << 20
 _ANSWERS = pa.schema([pa.field("answer", pa.string())])
 
 
@@ -77,9 +79,10 @@ class Invocation:
             texts or [pa.nulls(rows, pa.string())], schema=self._schema
         )
         self._sent += rows
-        await self._put(columns.to_stream(pa.Table.from_batches([batch])))
+        for piece in _fitting(batch):
+            await self._put(columns.to_stream(pa.Table.from_batches([piece])))
 
-    async def finish(self) -> pa.ChunkedArray:
+    async def finish(self) -> Rows:
         """All answers, in the order of the rows. Raises what the call raised."""
         assert self._collecting is not None
         await self._put(None)
@@ -91,7 +94,7 @@ class Invocation:
                 "XX000",
                 f"{_PEER} answered {self._answers.rows} of {self._sent} rows.",
             )
-        return (await self._answers.table()).column(0)
+        return await self._answers.taken()
 
     async def _put(self, item: bytes | None) -> None:
         assert self._collecting is not None
@@ -118,6 +121,16 @@ class Invocation:
         yield pb.InvokeRequest(header=self._header)
         while (item := await self._queue.get()) is not None:
             yield pb.InvokeRequest(arrow_stream=item)
+
+
+def _fitting(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in pieces that a message may hold."""
+    if batch.nbytes <= _LARGEST or batch.num_rows == 1:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _fitting(batch.slice(0, half))
+    yield from _fitting(batch.slice(half))
 
 
 def argument_schema(function: warehouse_pb2.FunctionBinding) -> pa.Schema:

@@ -47,6 +47,8 @@ _SELECT = 0x1000
 _OTHER = 0x6000
 _BOUND = "_SC_BOUND"
 _UTC = "UTC"
+# Rows of one of DuckDB's own batches.
+_VECTOR = 2048
 # Rows that are read one by one.
 _FEW = 100
 # The search path of a session without a database.
@@ -252,7 +254,13 @@ class DuckSession:
         return self._outcome(table, plan.described, _SELECT, 0)
 
     def stream(
-        self, query: Expr, context: Context, *, relations: Sequence[Relation], rows: int
+        self,
+        query: Expr,
+        context: Context,
+        *,
+        relations: Sequence[Relation],
+        rows: int,
+        most_bytes: int,
     ) -> "ReadAhead":
         """Raises SnowcaveError and DuckDB's errors; so does reading."""
         self._cancelled.clear()
@@ -263,8 +271,9 @@ class DuckSession:
         relation = self._raw.sql(cursor.duckdb_sql(query))
         described = zip(relation.columns, relation.types, strict=True)
         variants = frozenset(name for name, kind in described if str(kind) == "JSON")
-        reader = relation.to_arrow_reader(rows)
-        return ReadAhead(reader, variants, lambda: self._unregister(relations))
+        reader = relation.to_arrow_reader(_VECTOR)
+        release = partial(self._unregister, relations)
+        return ReadAhead(reader, variants, rows, most_bytes, release)
 
     def describe(self, statement: Expr, context: Context) -> tuple[pb.ColumnType, ...]:
         """Raises SnowcaveError. Statements other than queries give one text column, as they do when run."""
@@ -571,19 +580,33 @@ class ReadAhead:
         self,
         reader: pa.RecordBatchReader,
         variants: frozenset[str],
+        rows: int,
+        most_bytes: int,
         release: Callable[[], None],
     ) -> None:
         self._reader = reader
+        self._rows = rows
+        self._most_bytes = most_bytes
         self._release = release
         self.schema: pa.Schema = reader.schema
         self.names: list[str] = reader.schema.names
         self.variants = variants
 
     def read(self) -> pa.RecordBatch | None:
-        try:
-            return self._reader.read_next_batch()
-        except StopIteration:
-            return None
+        """Several of DuckDB's own batches together, as far as they are small."""
+        found: list[pa.RecordBatch] = []
+        rows = size = 0
+        while rows < self._rows and size < self._most_bytes:
+            try:
+                batch = self._reader.read_next_batch()
+            except StopIteration:
+                break
+            found.append(batch)
+            rows += batch.num_rows
+            size += batch.nbytes
+        if len(found) < 2:
+            return found[0] if found else None
+        return pa.concat_batches(found)
 
     def close(self) -> None:
         self._reader.close()

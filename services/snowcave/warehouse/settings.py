@@ -49,10 +49,11 @@ class ResultSettings:
 class CallSettings:
     """Service-function calls."""
 
-    # Argument rows in one message to the router.
-    batch_rows: int = 4096
-    # Argument messages that may be unanswered at once.
-    window: int = 16
+    # Argument rows in one message to the router, and their bytes: whichever comes first.
+    batch_rows: int = 16_384
+    batch_bytes: int = 1 << 20
+    # Argument messages that may wait to be sent.
+    window: int = 4
     # Characters of one function's answers that a statement remembers where it may ask for them again.
     remembered: int = 32 << 20
     # Bytes of rows, and of answers, that one call keeps in memory; the rest waits in a file.

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from snowcave.warehouse.keeping import Keeper
+from snowcave.warehouse.keeping import Beside, Keeper, Rows
 
 SCHEMA = pa.schema([("n", pa.int64()), ("t", pa.string())])
 
@@ -18,7 +18,7 @@ async def kept(keeper, batches):
     held = keeper.keep(SCHEMA)
     for each in batches:
         await held.add(each)
-    table = await held.table()
+    table = pa.table(await held.taken())
     held.close()
     assert held.rows == table.num_rows
     return table
@@ -42,8 +42,28 @@ async def test_what_is_kept_in_memory_has_a_bound(tmp_path):
     for _ in range(50):
         await held.add(batch(range(3000)))
         assert pa.total_allocated_bytes() - before < 400_000
-    table = await held.table()
-    assert pa.total_allocated_bytes() - before < 400_000
+    rows = await held.taken()
     held.close()
-    assert table.num_rows == 150_000
-    assert table.column("n").to_pylist() == [*range(3000)] * 50
+    for _ in range(2):  # as often as wanted
+        found: list[int] = []
+        for part in rows.batches():
+            found += part.column("n").to_pylist()
+            assert pa.total_allocated_bytes() - before < 400_000
+        assert found == [*range(3000)] * 50
+
+
+async def test_rows_of_several_kinds_stand_side_by_side_whatever_their_batches(tmp_path):
+    sides: list[Rows] = []
+    for step in (7, 11, 100):
+        held = Keeper(tmp_path, 0 if step == 11 else 1 << 20).keep(SCHEMA)
+        for start in range(0, 100, step):
+            await held.add(batch(range(start, min(100, start + step))))
+        sides.append(await held.taken())
+    joined = pa.table(Beside(sides, ["a", "b", "c", "d", "e", "f"]))
+    one = pa.table(sides[0])
+    assert joined.num_rows == 100
+    for names in (("a", "b"), ("c", "d"), ("e", "f")):
+        assert (
+            joined.select(names).rename_columns(["n", "t"]).combine_chunks()
+            == one.combine_chunks()
+        )
