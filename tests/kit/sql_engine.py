@@ -33,7 +33,8 @@ class Sql:
             first = self.session.execute(
                 statement, self.context, bindings=bindings, lasting=not bindings
             )
-            if not self.session.remembers(sql, self.context) or "nextval" in sql.lower():
+            known = self.session.remembers(sql, self.context) is not None
+            if not known or "nextval" in sql.lower():
                 return first
             # The first time as the engine's own columns, then by rows where they are plain and few.
             self.session.repeat(sql, self.context)

@@ -126,8 +126,11 @@ class EngineSession(Protocol):
         """
         ...
 
-    def remembers(self, sql: str, context: Context) -> bool:
-        """Whether `repeat` may know the statement. Does not block."""
+    def remembers(self, sql: str, context: Context) -> float | None:
+        """Seconds that `repeat` took for the statement the last time, infinite where there was none.
+
+        None: `repeat` does not know it. Does not block.
+        """
         ...
 
     def repeat(self, sql: str, context: Context) -> Outcome | None:

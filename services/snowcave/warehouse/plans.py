@@ -5,6 +5,7 @@ like. So a session's plans hold for one context, and until any session has defin
 queries alone, and for none whose meaning changes from one time to the next.
 """
 
+import math
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -37,13 +38,14 @@ class Definitions:
 
 @dataclass(slots=True)
 class Plan:
-    """`sql` is DuckDB's. The rest is as it was the last time: columns by name and type, and rows."""
+    """`sql` is DuckDB's. The rest is as it was the last time: columns by name and type, rows, seconds."""
 
     sql: str
     types: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     described: tuple[pb.ColumnType, ...] = ()
     are_plain: bool = False
     rows: int = 0
+    seconds: float = math.inf
 
 
 class Plans:

@@ -3,6 +3,7 @@
 Blocking, and not safe for two callers at once; `Sessions` sees to that.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -225,8 +226,10 @@ class DuckSession:
         except duckdb.InterruptException as error:
             raise QueryCancelled from error
 
-    def remembers(self, sql: str, context: Context) -> bool:
-        return self._transaction is None and self._plans.find(sql, context) is not None
+    def remembers(self, sql: str, context: Context) -> float | None:
+        if self._transaction is not None or (plan := self._plans.find(sql, context)) is None:
+            return None
+        return plan.seconds
 
     def repeat(self, sql: str, context: Context) -> Outcome | None:
         """Raises SnowcaveError. What DuckDB refuses is left to `execute`, which knows the words for it."""
@@ -234,6 +237,13 @@ class DuckSession:
         if plan is None or self._transaction is not None:
             return None
         self._cancelled.clear()
+        began = time.perf_counter()
+        try:
+            return self._repeated(sql, context, plan)
+        finally:
+            plan.seconds = time.perf_counter() - began
+
+    def _repeated(self, sql: str, context: Context, plan: Plan) -> Outcome | None:
         try:
             self._look_at(context)
             self._duck.execute(plan.sql)

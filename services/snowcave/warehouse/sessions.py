@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -17,6 +18,7 @@ from snowcave.model.errors import (
 )
 from snowcave.warehouse import failures
 from snowcave.warehouse.engine import EngineSession, SqlEngine
+from snowcave.warehouse.lane import Lane
 from snowcave.warehouse.settings import WarehouseSettings
 
 log = structlog.get_logger()
@@ -67,8 +69,10 @@ class Sessions:
         self._open: dict[int, Session] = {}
         self._opening = asyncio.Lock()
         self._pool = ThreadPoolExecutor(settings.engine.threads, thread_name_prefix="sql")
+        self._lane: Lane
 
     async def __aenter__(self) -> "Sessions":
+        self._lane = Lane(self._pool)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -76,6 +80,7 @@ class Sessions:
             session.interrupt()
         for number in list(self._open):
             await self.close(number)
+        self._lane.close()
         self._pool.shutdown(wait=False)
 
     async def get(self, number: int) -> Session:
@@ -132,10 +137,18 @@ class Sessions:
         return await asyncio.get_running_loop().run_in_executor(self._pool, _told, call, args)
 
     async def blocking(
-        self, session: Session, call: Callable[[], T], on_cancel: Callable[[], None] = lambda: None
+        self,
+        session: Session,
+        call: Callable[[], T],
+        on_cancel: Callable[[], None] = lambda: None,
+        *,
+        is_quick: bool = False,
     ) -> T:
-        """Like `thread`, for a session's statement: cancelling interrupts it and waits until it has ended."""
-        future = self._started(call)
+        """Like `thread`, for a session's statement: cancelling interrupts it and waits until it has ended.
+
+        `is_quick`: it will be over at once, as far as anybody knows.
+        """
+        future = self._lane.submit(partial(_told, call, ()), is_quick=is_quick)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -146,32 +159,6 @@ class Sessions:
                 await asyncio.wait([future], timeout=self._settings.engine.interrupt_every)
             future.exception()
             raise
-
-    def _started(self, call: Callable[[], T]) -> asyncio.Future[T]:
-        """The call on one of the engine's threads, with one future and not two to keep in step."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def work() -> None:
-            try:
-                result = _told(call, ())
-            except BaseException as error:
-                loop.call_soon_threadsafe(_set_error, future, error)
-            else:
-                loop.call_soon_threadsafe(_set_result, future, result)
-
-        self._pool.submit(work)
-        return future
-
-
-def _set_result(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _set_error(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
 
 
 def _told(call: Callable[..., T], args: tuple[Any, ...]) -> T:

@@ -22,6 +22,8 @@ from snowcave.warehouse.tail import EventSource
 
 # Snowflake's statementTypeId.
 _SELECT = 0x1000
+# Seconds. What took no longer the last time is expected to be over at once.
+_QUICK = 0.002
 
 
 class Statements:
@@ -79,14 +81,15 @@ class Statements:
         self, session: Session, request: pb.ExecuteRequest, context: Context
     ) -> pb.ExecuteReply | None:
         engine = session.engine
-        if not _may_last(request) or not engine.remembers(request.sql, context):
+        seconds = engine.remembers(request.sql, context) if _may_last(request) else None
+        if seconds is None:
             return None
 
         def repeat() -> pb.ExecuteReply | None:
             outcome = engine.repeat(request.sql, context)
             return self._told(request, outcome, context) if outcome else None
 
-        return await self._sessions.blocking(session, repeat)
+        return await self._sessions.blocking(session, repeat, is_quick=seconds < _QUICK)
 
     async def _answered(self, request: pb.ExecuteRequest) -> pb.ExecuteReply | None:
         if request.describe_only or not self._results.may_have_answered(request.query_id):

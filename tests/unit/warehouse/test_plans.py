@@ -35,7 +35,7 @@ def other(engine: DuckEngine) -> Iterator[Sql]:
 
 
 def remembers(sql: Sql, text: str) -> bool:
-    return sql.session.remembers(text, sql.context)
+    return sql.session.remembers(text, sql.context) is not None
 
 
 def test_a_query_is_remembered_and_sees_new_rows(one: Sql) -> None:
@@ -132,7 +132,7 @@ def test_what_is_defined_after_a_statement_was_read_is_looked_at_again(
     with pytest.raises(SnowcaveError) as refused:
         one.session.execute(read, restricted, lasting=True)
     assert (refused.value.code, refused.value.sqlstate) == (2003, "42S02")
-    assert not one.session.remembers(text, restricted)
+    assert one.session.remembers(text, restricted) is None
 
 
 def test_a_plan_does_not_outlive_a_definition_made_while_it_was_read(one: Sql, other: Sql) -> None:
