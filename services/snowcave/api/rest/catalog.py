@@ -2,6 +2,7 @@
 
 from snowcave.api.rest.operations import Operation
 from snowcave.api.rest.resources import (
+    absent,
     compute_pools,
     databases,
     functions,
@@ -13,6 +14,7 @@ from snowcave.api.rest.resources import (
     services,
     sessions,
     stages,
+    tables,
     tags,
     warehouses,
 )
@@ -28,7 +30,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *roles.OPERATIONS,
     *grants.OPERATIONS,
     *secrets.OPERATIONS,
+    *tables.OPERATIONS,
     *tags.OPERATIONS,
     *warehouses.OPERATIONS,
     *sessions.OPERATIONS,
+    *absent.OPERATIONS,
 )

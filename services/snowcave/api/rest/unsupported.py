@@ -15,9 +15,15 @@ class Meaningless(Unsupported):
 
 
 def unsupported(
-    id: str, method: str, path: str, why: str, *, aliases: tuple[str, ...] = ()
+    id: str,
+    method: str,
+    path: str,
+    why: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    free: frozenset[str] = frozenset(),
 ) -> Operation:
     async def action(_call: Call) -> Json:
         raise Meaningless(why)
 
-    return Operation(id, method, path, action, meaningless=why, aliases=aliases)
+    return Operation(id, method, path, action, meaningless=why, aliases=aliases, free=free)

@@ -55,6 +55,7 @@ secrets = Resource(
     SECRET,
     "SECRETS",
     shape=_secret,
+    described=True,
 )
 rules = Resource(
     "network_rule",

@@ -52,7 +52,8 @@ def _shape(row: Row) -> Json:
     shown = STAGE.shaped({**row, "kind": _KINDS[temporary], "url": None})
     shown["directory_table"] = {"enable": row["directory_enabled"] == "Y"}
     plain = "NO CSE" in str(row["type"])
-    shown["encryption"] = {"type": "SNOWFLAKE_SSE" if plain else "SNOWFLAKE_FULL"}
+    if not temporary:
+        shown["encryption"] = {"type": "SNOWFLAKE_SSE" if plain else "SNOWFLAKE_FULL"}
     return with_names(shown)
 
 

@@ -1,0 +1,300 @@
+"""Tables, which are the warehouse's: the same statements as in SQL, made of checked parts."""
+
+from typing import Any
+
+from snowcave.api.rest import table_texts as texts
+from snowcave.api.rest.call import Call
+from snowcave.api.rest.models import Field, Json, Model, Row, fields
+from snowcave.api.rest.names import identifier
+from snowcave.api.rest.operations import (
+    CREATE_MODE,
+    FILTERS,
+    IF_EXISTS,
+    Many,
+    Operation,
+    Parameter,
+)
+from snowcave.api.rest.resource import UNCHANGED, same_name, with_names
+from snowcave.api.rest.unsupported import unsupported
+from snowcave.api.sql.lexer import literal
+from snowcave.api.sql.printing import words
+from snowcave.model.errors import ObjectNotFound, Unsupported
+from snowcave.model.names import ObjectName, quoted
+
+_KINDS = (
+    "",
+    "PERMANENT",
+    "TRANSIENT",
+    "TEMPORARY",
+    "transient",
+    "temporary",
+    "permanent",
+    "TABLE",
+)
+_KEY = fields("name column_names:strings constraint_type!")
+_CONSTRAINT = Model(
+    "Constraint",
+    tag="constraint_type",
+    one_of={
+        "PRIMARY KEY": Model("PrimaryKey", _KEY),
+        "UNIQUE": Model("UniqueKey", _KEY),
+        "FOREIGN KEY": Model(
+            "ForeignKey",
+            (*_KEY, *fields("referenced_table_name! referenced_column_names!:strings")),
+        ),
+    },
+)
+_COLUMN = Model(
+    "TableColumn",
+    (
+        *fields(
+            "name! datatype! nullable:boolean collate default autoincrement:boolean "
+            "autoincrement_start:integer autoincrement_increment:integer comment"
+        ),
+        Field("constraints", [_CONSTRAINT]),
+    ),
+)
+TABLE = Model(
+    "Table",
+    (
+        *fields("name!"),
+        Field("kind", choices=_KINDS),
+        Field("columns", [_COLUMN]),
+        Field("constraints", [_CONSTRAINT]),
+        *fields(
+            "comment created_on~:datetime database_name~ schema_name~ rows~:integer "
+            "bytes~:integer owner~ dropped_on~:datetime owner_role_type~ budget~ table_type~ "
+            "cluster_by:strings enable_schema_evolution:boolean change_tracking:boolean "
+            "data_retention_time_in_days:integer max_data_extension_time_in_days:integer "
+            "default_ddl_collation"
+        ),
+    ),
+)
+_AS_SELECT = Model("TableAsSelect", (*fields("name!"), Field("columns", [_COLUMN])))
+_LIKE = Model("TableLike", fields("name!"))
+_PATH = "/databases/{database}/schemas/{schema}/tables"
+_ONE = _PATH + "/{name}"
+_MODES = {
+    "errorIfExists": ("", ""),
+    "orReplace": ("OR REPLACE", ""),
+    "ifNotExists": ("", "IF NOT EXISTS"),
+}
+_NOT_HERE = ("cluster_by", "enable_schema_evolution", "change_tracking", "default_ddl_collation")
+
+
+def _create(call: Call, name: ObjectName, rest: str, kind: str = "") -> str:
+    replace, keep = _MODES[call.query.get("createMode", "errorIfExists")]
+    kind = kind.upper() if kind.upper() in ("TRANSIENT", "TEMPORARY") else ""
+    parts = ("CREATE", replace, kind, "TABLE", keep, words.name(name), rest)
+    return " ".join(part for part in parts if part)
+
+
+def _defined(call: Call, body: Json) -> str:
+    for key in _NOT_HERE:
+        if body.get(key):
+            raise Unsupported(key)
+    comment = f" COMMENT = {literal(body['comment'])}" if "comment" in body else ""
+    rest = texts.columns(body.get("columns", ()), body.get("constraints", ())) + comment
+    return _create(call, call.within(identifier(body["name"])), rest, body.get("kind", ""))
+
+
+async def _new(call: Call) -> Json:
+    return await call.ordinary(_defined(call, call.body))
+
+
+async def _as_select(call: Call) -> Json:
+    name = call.within(identifier(call.body["name"]))
+    columns = texts.columns(call.body.get("columns", ()))
+    rest = f"{columns} AS {texts.query(call.query['query'])}"
+    return await call.ordinary(_create(call, name, rest))
+
+
+async def _like(call: Call) -> Json:
+    name = call.within(identifier(call.body["name"]))
+    return await call.ordinary(_create(call, name, f"LIKE {words.name(call.target())}"))
+
+
+def _elsewhere(call: Call, name: str) -> ObjectName:
+    asked = call.query
+    schema = identifier(asked["targetSchema"]) if "targetSchema" in asked else call.name("schema")
+    database = (
+        identifier(asked["targetDatabase"]) if "targetDatabase" in asked else call.name("database")
+    )
+    return ObjectName(identifier(name), schema, database)
+
+
+async def _clone(call: Call) -> Json:
+    if call.body.get("point_of_time"):
+        raise Unsupported("CLONE … AT a point of time")
+    name = _elsewhere(call, call.body["name"])
+    return await call.ordinary(_create(call, name, f"CLONE {words.name(call.target())}"))
+
+
+async def _swap(call: Call) -> Json:
+    other = _elsewhere(call, call.query["targetName"])
+    exists = "IF EXISTS " if call.query.get("ifExists") else ""
+    sql = f"ALTER TABLE {exists}{words.name(call.target())} SWAP WITH {words.name(other)}"
+    return await call.ordinary(sql)
+
+
+async def _delete(call: Call) -> Json:
+    exists = "IF EXISTS " if call.query.get("ifExists") else ""
+    return await call.ordinary(f"DROP TABLE {exists}{words.name(call.target())}")
+
+
+def _show(call: Call, **more: Any) -> str:
+    asked = {**call.query, **more}
+    scope = words.name(ObjectName(call.name("schema"), call.name("database")))
+    parts = [f"SHOW TABLES{' HISTORY' if asked.get('history') else ''}"]
+    if "like" in asked:
+        parts.append("LIKE " + literal(asked["like"]))
+    parts.append(f"IN SCHEMA {scope}")
+    if "startsWith" in asked:
+        parts.append("STARTS WITH " + literal(asked["startsWith"]))
+    if "showLimit" in asked:
+        parts.append(f"LIMIT {asked['showLimit']}")
+        if "fromName" in asked:
+            parts.append("FROM " + literal(asked["fromName"]))
+    return " ".join(parts)
+
+
+async def _list(call: Call) -> list[Json]:
+    rows = await call.answered(_show(call))
+    found = [_shape(row) for row in rows]
+    if call.query.get("deep"):
+        for row, shown in zip(rows, found, strict=True):
+            shown["columns"] = await _columns(call, call.within(str(row["name"])))
+    return found
+
+
+def _shape(row: Row) -> Json:
+    """What SHOW says of a table as other fields than those of the same names is left out."""
+    kept = {key: value for key, value in row.items() if key not in _NOT_HERE}
+    return with_names(TABLE.shaped({**kept, "kind": "PERMANENT"}))
+
+
+async def _columns(call: Call, name: ObjectName) -> list[Json]:
+    rows = await call.answered(f"DESCRIBE TABLE {words.name(name)}")
+    return [_column(row) for row in rows]
+
+
+def _column(row: Row) -> Json:
+    found = {"datatype": row["type"], "nullable": row["null?"] == "Y"}
+    default = str(row["default"] or "")
+    if default.startswith("IDENTITY "):
+        parts = default.split()
+        found |= {
+            "autoincrement": True,
+            "autoincrement_start": parts[2],
+            "autoincrement_increment": parts[4],
+        }
+        default = ""
+    shown = _COLUMN.shaped({**row, **found, "default": default or None})
+    return {**shown, "name": quoted(str(row["name"]))}
+
+
+async def _table(call: Call) -> Json:
+    """Raises ObjectNotFound."""
+    name = call.target()
+    for row in await call.answered(_show(call, startsWith=name.name)):
+        if row["name"] == name.name:
+            return {**_shape(row), "columns": await _columns(call, name)}
+    raise ObjectNotFound("Table", str(name))
+
+
+async def _create_or_alter(call: Call) -> Json:
+    """Columns come and go, and the comment changes; nothing else does."""
+    same_name(call)
+    try:
+        now = await _table(call)
+    except ObjectNotFound:
+        return await call.ordinary(_defined(call, call.body))
+    answer: Json = dict(UNCHANGED)
+    for sql in _changes(words.name(call.target()), call.body, now):
+        answer = await call.ordinary(sql)
+    return answer if "status" in answer else dict(UNCHANGED)
+
+
+def _changes(name: str, body: Json, now: Json) -> list[str]:
+    there = {identifier(one["name"]): one for one in now["columns"]}
+    wanted = {identifier(one["name"]): one for one in body.get("columns", ())}
+    for key in there.keys() & wanted.keys():
+        if texts.data_type(wanted[key]["datatype"]) != texts.data_type(there[key]["datatype"]):
+            raise Unsupported("another type for a column")
+    found = [
+        f"ALTER TABLE {name} ADD COLUMN {texts.column(one)}"
+        for key, one in wanted.items()
+        if key not in there
+    ]
+    found += [
+        f"ALTER TABLE {name} DROP COLUMN {words.identifier(key)}"
+        for key in there
+        if key not in wanted
+    ]
+    comment = body.get("comment", "")
+    if comment != now.get("comment", ""):
+        found.append(f"COMMENT ON TABLE {name} IS {literal(comment)}")
+    return found
+
+
+_QUERY = Parameter("query", required=True)
+_COPY = Parameter("copyGrants", "boolean")
+_TARGETS = (Parameter("targetDatabase"), Parameter("targetSchema"))
+_NO_CLUSTERS = "Tables are not clustered here."
+
+OPERATIONS = (
+    Operation("create_table", "POST", _PATH, _new, (CREATE_MODE, _COPY), TABLE),
+    Operation(
+        "create_table_as_select",
+        "POST",
+        _PATH + ":as-select",
+        _as_select,
+        (CREATE_MODE, _COPY, _QUERY),
+        _AS_SELECT,
+    ),
+    Operation(
+        "create_table_like",
+        "POST",
+        _ONE + ":create-like",
+        _like,
+        (CREATE_MODE, _COPY),
+        _LIKE,
+        aliases=(_ONE + ":create_like",),
+    ),
+    unsupported(
+        "create_table_using_template",
+        "POST",
+        _PATH + ":using-template",
+        "There is no INFER_SCHEMA, whose answer the template would be.",
+    ),
+    Operation(
+        "clone_table",
+        "POST",
+        _ONE + ":clone",
+        _clone,
+        (CREATE_MODE, _COPY, *_TARGETS),
+        Model("TableClone", (*fields("name!"), Field("point_of_time", "any"))),
+    ),
+    Operation(
+        "list_tables",
+        "GET",
+        _PATH,
+        _list,
+        (*FILTERS, Parameter("history", "boolean"), Parameter("deep", "boolean")),
+        answer=Many(TABLE),
+    ),
+    Operation("fetch_table", "GET", _ONE, _table, answer=TABLE),
+    Operation("create_or_alter_table", "PUT", _ONE, _create_or_alter, body=TABLE),
+    Operation(
+        "swap_with_table",
+        "POST",
+        _ONE + ":swap-with",
+        _swap,
+        (IF_EXISTS, Parameter("targetName", required=True), *_TARGETS),
+        aliases=(_ONE + ":swapwith",),
+    ),
+    Operation("delete_table", "DELETE", _ONE, _delete, (IF_EXISTS,)),
+    unsupported("undrop_table", "POST", _ONE + ":undrop", "Dropped tables are gone."),
+    unsupported("resume_recluster_table", "POST", _ONE + ":resume-recluster", _NO_CLUSTERS),
+    unsupported("suspend_recluster_table", "POST", _ONE + ":suspend-recluster", _NO_CLUSTERS),
+)
