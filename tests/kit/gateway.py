@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from snowcave.ingress.caller_tokens import CallerTokens
 from snowcave.ingress.gateway import Gateway
 from snowcave.ingress.login import Login
 from snowcave.ingress.main import serve_gateway
 from snowcave.ingress.routes import Route
 from snowcave.ingress.settings import IngressSettings
+from snowcave.ingress.visits import Visit
 from snowcave.model.errors import LoginFailed, SessionExpired, SessionGone, Unavailable
 from snowcave.runtime import tls
 from snowcave.runtime.identity import Principal
@@ -32,14 +34,18 @@ class Routes:
     ready: bool = True
     # Of more instances, on the same port; nobody listens there.
     dead: tuple[str, ...] = ()
+    alive: tuple[str, ...] = ("127.0.0.1",)
     generation: int = 0
     route: Route = ROUTE
 
     def find(self, host: str) -> Route | None:
         return self.route if host.partition(":")[0] == HOST else None
 
+    def all(self) -> list[tuple[str, Route]]:
+        return [(HOST, self.route)]
+
     def instances(self, route: Route) -> tuple[tuple[str, int], ...]:
-        asked = (*self.dead, "127.0.0.1") if self.ready else ()
+        asked = (*self.dead, *self.alive) if self.ready else ()
         return tuple((one, self.port) for one in asked)
 
     def status(self, route: Route) -> str:
@@ -73,16 +79,24 @@ class Identity:
             raise Unavailable("the store does not answer")
         if token not in users:
             raise SessionGone
-        return Principal(9, token.upper(), users[token], "R", frozenset({users[token]}))
+        email = f"{token}@example.test"
+        roles = frozenset({users[token]})
+        return Principal(9, token.upper(), users[token], "R", roles, email=email)
+
+    def full_name(self, domain: str, uid: int) -> str:
+        return f"D.S.{uid}"
 
 
 class Sessions:
-    async def login(self, user: str, password: str) -> str:
+    async def login(self, user: str, password: str, visit: Visit) -> str:
         if password != "right":
             raise LoginFailed
         return "owner"
 
     async def logout(self, token: str) -> None: ...
+
+    async def caller_token(self, credential: str, host: str, service: int) -> tuple[str, float]:
+        return f"{credential}-at-{service}", 600.0
 
 
 @dataclass
@@ -136,6 +150,13 @@ def gateway_settings(home: Path) -> IngressSettings:
     return IngressSettings(mesh=mesh)
 
 
+def a_gateway(settings: IngressSettings, routes: Routes, identity: Identity) -> Gateway:
+    api = Sessions()
+    login = Login(api, settings, random.Random(1))
+    tokens = CallerTokens(api, 16)
+    return Gateway(settings, routes, identity, login, tokens)  # type: ignore[arg-type]
+
+
 @asynccontextmanager
 async def stage(settings: IngressSettings, backend: Backend) -> AsyncGenerator[Stage]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,9 +169,8 @@ async def stage(settings: IngressSettings, backend: Backend) -> AsyncGenerator[S
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     routes = Routes(port=server.sockets[0].getsockname()[1])
-    login = Login(Sessions(), 5.0, random.Random(1))
     identity = Identity()
-    gateway = Gateway(settings, routes, identity, login)  # type: ignore[arg-type]
+    gateway = a_gateway(settings, routes, identity)
     try:
         async with serve_gateway(settings, gateway):
             yield Stage(settings, routes, identity)

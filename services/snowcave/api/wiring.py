@@ -24,6 +24,7 @@ from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
 from snowcave.api.http import server
 from snowcave.api.http.front import Front
 from snowcave.api.http.oauth import OAuth
+from snowcave.api.http.root import Root
 from snowcave.api.http.transfers import Transfers
 from snowcave.api.logs import AgentLogs
 from snowcave.api.queries.lease import ReplicaLease
@@ -370,7 +371,13 @@ async def _serve_http(ground: _Ground, neighbours: _Neighbours, answers: _Answer
     await ground.parts.enter(
         "http",
         server.serve(
-            [*front.routes(), *oauth.routes(), *transfers.routes(), *rest.routes()],
+            [
+                *front.routes(),
+                *oauth.routes(),
+                *Root(mesh).routes(),
+                *transfers.routes(),
+                *rest.routes(),
+            ],
             settings.http,
             plain=plain,
             encrypted=encrypted,

@@ -12,6 +12,7 @@ from snowcave.ingress.exchange import Exchange, Means
 from snowcave.ingress.headers import Header
 from snowcave.ingress.heads import Head, learnable, read_block
 from snowcave.ingress.pages import page
+from snowcave.ingress.visits import Visitor
 
 # Seconds in which a refused client may go on sending into the void.
 _LINGER = 1.0
@@ -48,6 +49,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._visitor: Visitor | None = None
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
         self._head_began = self._heard
@@ -188,6 +190,14 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(400, "Bad request", "Data before the protocol was switched.")
 
     # --- what an exchange asks of us
+
+    @property
+    def visitor(self) -> Visitor:
+        if self._visitor is None:
+            peer = self._transport.get_extra_info("peername")
+            secure = self._transport.get_extra_info("ssl_object") is not None
+            self._visitor = Visitor(str(peer[0]) if peer else "", secure)
+        return self._visitor
 
     def send(self, data: bytes) -> None:
         self._heard = self._loop.time()

@@ -14,6 +14,7 @@ from snowcave.ingress.pages import Answer, Refused, page
 from snowcave.ingress.pool import Pool
 from snowcave.ingress.settings import IngressSettings
 from snowcave.ingress.upstream import Upstream
+from snowcave.ingress.visits import Visitor
 
 log = structlog.get_logger()
 
@@ -23,6 +24,9 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 class Client(Protocol):
     """The connection that the request came by."""
+
+    @property
+    def visitor(self) -> Visitor: ...
 
     def send(self, data: bytes) -> None: ...
     def hold(self, held: bool) -> None:
@@ -138,7 +142,8 @@ class Exchange:
     async def _run(self) -> None:
         gateway = self._means.gateway
         if gateway.is_own(self.head):
-            self._answer(await gateway.own_answer(self.head, await self._form()))
+            form, visitor = await self._form(), self._client.visitor
+            self._answer(await gateway.own_answer(self.head, form, visitor))
             return
         self._passage = await gateway.admit(self.head)
         self._means.requests.learn(self.head)

@@ -9,20 +9,28 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
+import structlog
+
 from snowcave.ingress import headers as rules
+from snowcave.ingress.access import PUBLISHING, is_published, may_open
+from snowcave.ingress.caller_tokens import CallerTokens
+from snowcave.ingress.headers import Header
 from snowcave.ingress.heads import Head
+from snowcave.ingress.home import Home
 from snowcave.ingress.login import LOGIN_PATH, OWN_PATHS, Login
 from snowcave.ingress.pages import Answer, Refused, page
 from snowcave.ingress.policy import is_preflight, is_same_origin
 from snowcave.ingress.routes import Address, Route, Routes, host_name
 from snowcave.ingress.settings import IngressSettings
+from snowcave.ingress.visits import Visit, Visitor, is_root
 from snowcave.model.errors import Kind, SnowcaveError
 from snowcave.runtime.identity import Identity, Principal
+
+log = structlog.get_logger()
 
 _BLOCKED = frozenset({b"TRACE", b"CONNECT"})
 # They may be refused, or be a preflight.
 _UNUSUAL = _BLOCKED | {b"OPTIONS"}
-_PUBLISHING = "BIND SERVICE ENDPOINT"
 _OWN = b"/sfc-endpoint/"
 
 
@@ -54,7 +62,12 @@ class _Admission:
 
 class Gateway:
     def __init__(
-        self, settings: IngressSettings, routes: Routes, identity: Identity, login: Login
+        self,
+        settings: IngressSettings,
+        routes: Routes,
+        identity: Identity,
+        login: Login,
+        caller_tokens: CallerTokens,
     ) -> None:
         self._verify = settings.deadlines.verify
         self._verified = settings.deadlines.verified
@@ -62,16 +75,30 @@ class Gateway:
         self._routes = routes
         self._identity = identity
         self._login = login
+        self._caller_tokens = caller_tokens
+        self._home = Home(settings, routes, identity)
+        self._domain = settings.mesh.ingress_domain
+        self._tells_email = settings.email_header
         self._admissions: dict[Hashable, _Admission] = {}
 
     def is_own(self, head: Head) -> bool:
-        """Whether the gateway answers this path itself, on every host."""
-        return head.target.startswith(_OWN) and head.path in OWN_PATHS
+        """Whether the gateway answers this itself: on every host its own paths, at the domain all."""
+        own = head.target.startswith(_OWN) and head.path in OWN_PATHS
+        return own or self._is_root(head)
 
-    async def own_answer(self, head: Head, body: bytes) -> Answer:
+    def _is_root(self, head: Head) -> bool:
+        host = (head.block.host or b"").decode("latin-1")
+        return is_root(host, self._domain) and self._routes.find(host) is None
+
+    async def own_answer(self, head: Head, body: bytes, visitor: Visitor) -> Answer:
         """Raises Refused."""
-        self._route(head)
-        return await self._login.answer(head.method, head.target, head.headers, body)
+        root = self._is_root(head)
+        if not root or head.method in _BLOCKED:
+            self._route(head)
+        visit = Visit(host_name((head.block.host or b"").decode("latin-1")), visitor)
+        if head.path in OWN_PATHS:
+            return await self._login.answer(head, body, visit)
+        return await self._home.answer(head, visit)
 
     def admit_now(self, head: Head) -> Passage | None:
         """Without asking anybody: of callers who were admitted a moment ago."""
@@ -82,7 +109,7 @@ class Gateway:
             or known.revisions != self._identity.revisions
             or known.until <= asyncio.get_running_loop().time()
             or head.method in _UNUSUAL
-            or self.is_own(head)
+            or head.target.startswith(_OWN)
         ):
             return None
         return known.passage
@@ -95,11 +122,12 @@ class Gateway:
         # As of before we ask: what changes meanwhile must be asked for again.
         revisions, generation = self._identity.revisions, self._routes.generation
         who = await self._who(head)
-        if not self._may(who, route):
+        if not may_open(self._identity, who, route):
+            log.info("endpoint_refused", user=who.user_name, service=route.service_name)
             text = f"{who.user_name} may not use this endpoint of the service."
             raise Refused(page(403, "Access denied", text))
-        if not self._identity.may_in_account(route.owner_role, _PUBLISHING):
-            text = f"The owner of service {route.service_name} has no privilege {_PUBLISHING} now."
+        if not is_published(self._identity, route):
+            text = f"The owner of service {route.service_name} has no privilege {PUBLISHING} now."
             raise Refused(page(403, "Endpoint closed", text))
         addresses = self._routes.instances(route)
         if not addresses:
@@ -108,10 +136,25 @@ class Gateway:
                 f"(status {self._routes.status(route)}). Try again in a moment."
             )
             raise Refused(page(503, "Service not ready", text, retry=2))
-        added = rules.lines([rules.who_asks(who.user_name)])
+        added = rules.lines(await self._told(head, who, route))
         passage = Passage(who.user_name, addresses, route, added)
         self._remember(head, _Admission(passage, revisions, generation, self._soon()))
         return passage
+
+    async def _told(self, head: Head, who: Principal, route: Route) -> list[Header]:
+        """What the instance hears of who asks. Raises Refused."""
+        told = [rules.told(b"Sf-Context-Current-User", who.user_name)]
+        if self._tells_email and who.email:
+            told.append(rules.told(b"Sf-Context-Current-User-Email", who.email))
+        if not route.as_caller:
+            return told
+        host = host_name((head.block.host or b"").decode("latin-1"))
+        try:
+            async with asyncio.timeout(self._verify):
+                token = await self._caller_tokens.of(head.block.token or "", host, route.service)
+        except (TimeoutError, SnowcaveError) as error:
+            raise Refused(_cannot_verify()) from error
+        return [*told, rules.told(b"Sf-Context-Current-User-Token", token)]
 
     def _soon(self) -> float:
         """Tokens end by time, too, which no revision tells."""
@@ -169,12 +212,6 @@ class Gateway:
         answer = page(401, "Not signed in", text)
         answer.headers.append((b"WWW-Authenticate", b'Snowflake realm="ingress"'))
         return answer
-
-    def _may(self, who: Principal, route: Route) -> bool:
-        if route.owner_role in who.roles:
-            return True
-        held = self._identity.access.service_roles(who.roles, route.service)
-        return not route.roles.isdisjoint(name.upper() for name in held)
 
 
 def _key(head: Head) -> Hashable:

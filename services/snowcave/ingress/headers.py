@@ -117,10 +117,9 @@ def sent_on(headers: Iterable[Header]) -> list[Header]:
     return kept
 
 
-def who_asks(user: str) -> Header:
+def told(name: bytes, text: str) -> Header:
     """What the instance is told of the caller. A quoted user name may hold anything, line ends too."""
-    safe = _CONTROL.sub(lambda match: b"%%%02X" % match[0][0], user.encode())
-    return b"Sf-Context-Current-User", safe
+    return name, _CONTROL.sub(lambda match: b"%%%02X" % match[0][0], text.encode())
 
 
 def answered(headers: Iterable[Header]) -> list[Header]:

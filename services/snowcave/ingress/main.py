@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from snowcave.ingress.caller_tokens import CallerTokens
 from snowcave.ingress.certificates import HostCertificates, kept_current, server_context
 from snowcave.ingress.client import ClientConnection
 from snowcave.ingress.exchange import Means
@@ -46,9 +47,11 @@ async def build(settings: IngressSettings, parts: Parts) -> None:
     channel = await parts.enter(
         "api", grpc.connect(mesh.grpc_address(Role.API), tls_folder, me=Role.INGRESS, to=Role.API)
     )
-    login = Login(ApiSessions(channel), settings.deadlines.verify, rng)
+    api = ApiSessions(channel, settings.deadlines.verify)
+    login = Login(api, settings, rng)
     routes = Routes(mesh, services, status, endpoints, integrations, rules)
-    gateway = Gateway(settings, routes, identity, login)
+    caller_tokens = CallerTokens(api, settings.limits.known)
+    gateway = Gateway(settings, routes, identity, login, caller_tokens)
     await parts.enter("gateway", serve_gateway(settings, gateway))
 
 

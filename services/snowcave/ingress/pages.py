@@ -1,12 +1,14 @@
 """The gateway's own answers: readable by people, short for programs."""
 
-import html
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from pathlib import Path
 
 import orjson
 
 from snowcave.ingress.headers import Header
+from snowcave.runtime import web_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,7 @@ class Answer:
         lines += [
             b"Content-Type: " + self.kind,
             b"Content-Length: " + str(len(self.body)).encode(),
-            b"Cache-Control: no-store",
-            b"X-Content-Type-Options: nosniff",
-            b"X-Frame-Options: DENY",
+            *(name + b": " + value for name, value in _HEADERS),
         ]
         if self.close:
             lines.append(b"Connection: close")
@@ -50,39 +50,41 @@ class Refused(Exception):
         self.answer = answer
 
 
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1rem}"
-    "h1{font-size:1.4rem}label{display:block;margin:.8rem 0}input{font:inherit;width:100%;"
-    "box-sizing:border-box;padding:.4rem}button{font:inherit;padding:.4rem 1.2rem}"
-    ".failed{color:#a00}"
-)
+_PAGES = web_pages.Pages(Path(__file__).parent / "templates")
+_HEADERS = [(name.encode(), value.encode()) for name, value in web_pages.HEADERS.items()]
 
 
 def page(status: int, title: str, text: str, *, close: bool = False, retry: int = 0) -> Answer:
     """An error page. `retry` in seconds."""
-    body = (
-        f"<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title>"
-        f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>\n"
-    )
+    body = _PAGES.render("error.html", title=title, text=text)
     headers = [(b"Retry-After", str(retry).encode())] if retry else []
-    return Answer(status, body.encode(), headers=headers, close=close, says=(title, text))
+    return Answer(status, body, headers=headers, close=close, says=(title, text))
 
 
-def login_page(next_path: str, csrf: str, failure: str = "", status: int = 200) -> Answer:
-    """`csrf` goes into the form and into a cookie; both have to come back."""
-    failed = f"<p class=failed>{html.escape(failure)}</p>" if failure else ""
-    body = (
-        f"<!doctype html><meta charset=utf-8><title>Sign in</title><style>{_STYLE}</style>"
-        f"<h1>Sign in to Snowcave</h1>{failed}"
-        '<form method=post action="/sfc-endpoint/login">'
-        f'<input type=hidden name=next value="{html.escape(next_path)}">'
-        f'<input type=hidden name=csrf value="{html.escape(csrf)}">'
-        "<label>User <input name=user autocomplete=username autofocus required></label>"
-        "<label>Password <input name=password type=password autocomplete=current-password required>"
-        "</label><button>Sign in</button></form>\n"
-    )
-    cookie = f"{CSRF_COOKIE}={csrf}; Path=/sfc-endpoint; HttpOnly; SameSite=Strict"
-    return Answer(status, body.encode(), headers=[(b"Set-Cookie", cookie.encode())])
+def login_page(
+    next_path: str,
+    csrf: str,
+    failure: str = "",
+    status: int = 200,
+    host: str = "",
+    *,
+    secure: bool = False,
+) -> Answer:
+    """`csrf` goes into the form and into a cookie; both have to come back. `host`: of an endpoint."""
+    body = _PAGES.render("login.html", next_path=next_path, csrf=csrf, failure=failure, host=host)
+    cookie = set_cookie(CSRF_COOKIE, csrf, "SameSite=Strict; Path=/sfc-endpoint", secure=secure)
+    return Answer(status, body, headers=[cookie])
+
+
+def home_page(*, account: str, user: str, endpoints: Sequence[object], api: str) -> Answer:
+    body = _PAGES.render("home.html", account=account, user=user, endpoints=endpoints, api=api)
+    return Answer(200, body)
+
+
+def set_cookie(name: str, value: str, rules: str, *, secure: bool) -> Header:
+    """No script reads it. Over TLS it goes back over TLS alone."""
+    end = "; Secure" if secure else ""
+    return b"Set-Cookie", f"{name}={value}; HttpOnly; {rules}{end}".encode()
 
 
 CSRF_COOKIE = "snowcave-ingress-csrf"

@@ -24,6 +24,8 @@ class Route:
     # Header lines of every answer.
     added: bytes = baseline()
     cors: Cors | None = None
+    # Its containers may log in for whoever asks.
+    as_caller: bool = False
 
 
 Address = tuple[str, int]
@@ -52,6 +54,7 @@ def routes_of(service: state.Object, outside: Iterable[str] = ()) -> dict[str, R
             min_ready=max(1, service.service.min_ready_instances),
             added=added,
             cors=cors_of(endpoint.cors) if endpoint.HasField("cors") else None,
+            as_caller=spec.execute_as_caller,
         )
     return found
 
@@ -94,6 +97,10 @@ class Routes:
     def find(self, host: str) -> Route | None:
         """By the Host header."""
         return self._by_host.get(host_name(host))
+
+    def all(self) -> list[tuple[str, Route]]:
+        """Every public endpoint with its host."""
+        return list(self._by_host.items())
 
     def instances(self, route: Route) -> tuple[Address, ...]:
         """The ready ones; empty where there are too few."""

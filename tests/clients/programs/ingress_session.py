@@ -29,7 +29,7 @@ def sign_in(order: dict[str, Any], user: str, password: str) -> dict[str, Any]:
     """As a person does it: open the page, fill in the form that comes, land on the page."""
     with requests.Session() as browser:
         login = browser.get(order["url"], headers={"Accept": "text/html"}, timeout=30)
-        csrf = login.text.split("name=csrf value=")[1].split(">")[0].strip('"')
+        csrf = login.text.split('name="csrf" value="')[1].split('"')[0]
         path = login.url.split("?next=")[1]
         form = {"user": user, "password": password, "csrf": csrf}
         form["next"] = unquote(path)

@@ -24,7 +24,7 @@ def test_nobody_can_say_who_asks_but_the_gateway(name: bytes):
 
 
 def test_a_user_name_cannot_carry_a_header_of_its_own():
-    name, value = rules.who_asks("EVE\r\nSf-Context-Current-User: ROOT")
+    name, value = rules.told(b"Sf-Context-Current-User", "EVE\r\nSf-Context-Current-User: ROOT")
     assert name == b"Sf-Context-Current-User"
     assert value == b"EVE%0D%0ASf-Context-Current-User: ROOT"
 

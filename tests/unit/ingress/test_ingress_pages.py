@@ -28,7 +28,7 @@ def test_text_from_outside_is_no_markup():
     assert b"<b>" not in page(404, "<b>", "<b>").body
     shown = login_page('/"><b>', "csrf", "<b>").body
     assert b"<b>" not in shown
-    assert b"&quot;&gt;" in shown
+    assert b"&#34;&gt;" in shown
 
 
 def test_programs_get_errors_in_json_and_other_pages_as_they_are():
@@ -43,6 +43,6 @@ def test_programs_get_errors_in_json_and_other_pages_as_they_are():
 def test_the_login_form_and_its_cookie_hold_the_same_secret():
     answer = login_page("/", "abc", status=401)
     assert answer.status == 401
-    assert b'name=csrf value="abc"' in answer.body
+    assert b'name="csrf" value="abc"' in answer.body
     (cookie,) = [value for name, value in answer.headers if name == b"Set-Cookie"]
-    assert cookie == b"snowcave-ingress-csrf=abc; Path=/sfc-endpoint; HttpOnly; SameSite=Strict"
+    assert cookie == b"snowcave-ingress-csrf=abc; HttpOnly; SameSite=Strict; Path=/sfc-endpoint"

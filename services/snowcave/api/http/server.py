@@ -31,7 +31,6 @@ async def serve(
         middlewares=_middlewares(settings),
     )
     app.router.add_routes(routes)
-    app.router.add_get("/", _root)
     runner = AppRunner(
         app,
         access_log=None,
@@ -53,10 +52,6 @@ async def serve(
         yield runner
     finally:
         await runner.cleanup()
-
-
-async def _root(_request: web.Request) -> web.Response:
-    return reply.json({"name": "snowcave", "ok": True})
 
 
 def _context(certificate: Path, key: Path) -> ssl.SSLContext:
