@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.kit.clients import IMAGE
-from tests.kit.mesh import Snowcave, until
-from tests.kit.snow_cli import SnowCli, snow_cli
+from tests.kit.clients import CONNECTOR4, CONNECTOR5, IMAGE
+from tests.kit.mesh import Snowcave, run, snowcave, until
+from tests.kit.snow_cli import PYTHON, SnowCli, snow_cli
 
 pytestmark = pytest.mark.docker
 
@@ -123,6 +123,25 @@ def test_connections_by_password_and_by_key_pair_are_tested(snow: SnowCli):
     assert (password.json()["Database"], password.json()["Role"]) == ("SNOW_DB", "ACCOUNTADMIN")
     assert (key.json()["User"], key.json()["Role"]) == ("KEY_USER", "TEST_ROLE")
     assert "Incorrect username or password was specified." in wrong.error()
+
+
+@pytest.mark.ours
+def test_what_snowcave_writes_down_is_a_connection_for_the_cli_and_both_connectors(
+    tutorial: Snowcave, tmp_path: Path
+):
+    added = snowcave(tutorial.mesh.home, "connection add", "--folder", str(tmp_path))
+    assert str(tmp_path / "connections.toml") in added
+    command = (str(PYTHON.with_name("snow")), "connection", "test", "-c", "snowcave")
+    said = run("env", f"SNOWFLAKE_HOME={tutorial.mesh.home}", *command, "--format", "json")
+    assert json.loads(said)["Status"] == "OK"
+    program = (
+        "import snowflake.connector as c\n"
+        "with c.connect(connection_name='snowcave') as one:\n"
+        "    print(one.cursor().execute('select current_user()').fetchone()[0])"
+    )
+    for connector in (CONNECTOR4, CONNECTOR5):
+        python = (str(connector.python), "-c", program)
+        assert run("env", f"SNOWFLAKE_HOME={tmp_path}", *python).strip() == "ADMIN"
 
 
 @pytest.mark.documented

@@ -18,6 +18,7 @@ from snowcave.runtime.daemon import Daemon, run
 
 # Command → module that defines it under the same name.
 COMMANDS = {
+    "connection": "snowcave.cli.connection",
     "doctor": "snowcave.cli.doctor",
     "down": "snowcave.cli.up",
     "logs": "snowcave.cli.logs",

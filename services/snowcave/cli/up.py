@@ -123,6 +123,7 @@ def welcome(mesh: Mesh) -> str:
         f"  Registry   {mesh.registry_host}\n"
         f"  Ingress    http://<endpoint>.{mesh.ingress_domain}:{mesh.port('ingress')}\n"
         f"  User       ADMIN, password in {mesh.home / 'admin.password'}\n"
+        f"  Clients    snowcave connection add{_home_argument(mesh)}\n"
         f"  Stop       snowcave down{_home_argument(mesh)}\n"
     )
 

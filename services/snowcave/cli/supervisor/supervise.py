@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from snowcave.cli import connections
 from snowcave.cli.supervisor import engine, teardown
 from snowcave.cli.supervisor.children import Command, daemon_command, keep_running
 from snowcave.cli.supervisor.home import only_supervisor
@@ -63,6 +64,7 @@ async def supervise(mesh: Mesh, say: Say, welcome: str) -> None:
                     keep_running(mesh, *_commands(mesh, _FRONT, socket))
                 )
                 if await _became_ready(mesh, stop, say):
+                    connections.keep(mesh, say)
                     say(welcome)
                     (mesh.folder("run") / "ready").touch()
                     await stop.wait()
