@@ -19,11 +19,13 @@ from snowcave.agent.logs.shipper import Shipper, open_shipper
 from snowcave.agent.metering import Meter, Rates
 from snowcave.agent.network.network import Network, open_network
 from snowcave.agent.peers import EventCollector, SecretStore, ServiceTokens, TokenIssuer
-from snowcave.agent.reports import open_reports
+from snowcave.agent.reports import Reports, open_reports
 from snowcave.agent.scraping import open_scraper
 from snowcave.agent.service import NAME, AgentServicer
 from snowcave.agent.session_files import SessionFiles, open_session_files, write_bundle
 from snowcave.agent.settings import AgentSettings
+from snowcave.agent.telemetry.gauges import NodeSize
+from snowcave.agent.telemetry.open import TelemetryGround, open_telemetry
 from snowcave.agent.volumes.open import VolumeGround, Volumes, open_volumes
 from snowcave.agent.volumes.secret_files import SecretFiles, open_secret_files
 from snowcave.kit.clock import LoopClock
@@ -54,6 +56,7 @@ class _Base:
     engine: Engine
     info: EngineInfo
     assigned: Mirror[state.Assignment]
+    endpoints: Mirror[state.Endpoint]
     network: Network
     clock: LoopClock
     rng: random.Random
@@ -96,6 +99,7 @@ async def build(settings: AgentSettings, parts: Parts) -> None:
             ground(settings, base.info), base.assigned, around, pace(settings)
         ),
     )
+    await _open_telemetry(base, vm, around.reports)
     await _serve(base, running)
 
 
@@ -116,7 +120,8 @@ async def _open_base(settings: AgentSettings, parts: Parts) -> _Base:
     network = await parts.enter(
         "network", open_network(mesh, settings.network, store, endpoints, settings.hosts)
     )
-    return _Base(settings, parts, store, engine, info, assigned, network, clock, random.Random())
+    rng = random.Random()
+    return _Base(settings, parts, store, engine, info, assigned, endpoints, network, clock, rng)
 
 
 async def _open_logs(base: _Base, vm: state.Vm) -> Shipper:
@@ -132,6 +137,36 @@ async def _open_logs(base: _Base, vm: state.Vm) -> Shipper:
             settings.logs,
             base.clock,
             base.rng,
+        ),
+    )
+
+
+async def _open_telemetry(base: _Base, vm: state.Vm, reports: Reports) -> None:
+    settings, mesh = base.settings, base.settings.mesh
+    its = ground(settings, base.info)
+    await base.parts.enter(
+        "telemetry",
+        open_telemetry(
+            TelemetryGround(
+                account=mesh.account,
+                node=settings.node,
+                vm=vm,
+                address=settings.address,
+                machine=mesh.plan.machine,
+                size=NodeSize(its.cpu_milli, its.memory_bytes),
+                volumes=settings.folder / "volumes",
+                labels=its.labels,
+                engine=base.engine,
+                requests=base.network,
+                assigned=base.assigned,
+                endpoints=base.endpoints,
+                report_of=reports.told,
+                store=base.store,
+                collector=EventCollector(await base.channel(Role.EVENTS)),
+                clock=base.clock,
+                rng=base.rng,
+            ),
+            settings.telemetry,
         ),
     )
 
@@ -252,10 +287,16 @@ def ground(settings: AgentSettings, info: EngineInfo) -> Ground:
         certificates=str(certificates),
         volumes=str(settings.folder / "volumes"),
         secrets=str(settings.secret_folder),
+        otlp_grpc=_url(settings.address, settings.telemetry.otlp.grpc_port),
+        otlp_http=_url(settings.address, settings.telemetry.otlp.http_port),
         cgroup_parent=settings.cgroup_parent,
         cpu_milli=min(settings.cpu_milli or machine, machine),
         memory_bytes=min(settings.memory_bytes or info.memory_bytes, info.memory_bytes),
     )
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{host}:{port}" if port else ""
 
 
 def pace(settings: AgentSettings) -> node_part.Pace:

@@ -62,6 +62,11 @@ class Reports:
     def put(self, report: state.InstanceReport) -> None:
         self._want(report.instance, report.SerializeToString(deterministic=True))
 
+    def told(self, instance: str) -> state.InstanceReport | None:
+        """What we say of it; None: nothing."""
+        value = self._wanted.get(keys.REPORTS.key(self._node, instance))
+        return state.InstanceReport.FromString(value) if value else None
+
     def drop(self, instance: str) -> None:
         """There is nothing to tell of it any more."""
         self._want(instance, b"")

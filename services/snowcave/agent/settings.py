@@ -13,6 +13,7 @@ from snowcave.agent.probes import ProbeSettings
 from snowcave.agent.reports import ReportSettings
 from snowcave.agent.scraping import ScrapeSettings
 from snowcave.agent.session_files import SessionSettings
+from snowcave.agent.telemetry.open import TelemetrySettings
 from snowcave.agent.volumes.open import VolumeSettings
 from snowcave.agent.volumes.secret_files import SecretSettings
 from snowcave.runtime.mesh import Mesh
@@ -68,6 +69,7 @@ class AgentSettings:
     report: ReportSettings = field(default_factory=ReportSettings)
     logs: LogSettings = field(default_factory=LogSettings)
     hosts: HostSettings = field(default_factory=HostSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     docker: DockerDeadlines = field(default_factory=DockerDeadlines)
 
     def __post_init__(self) -> None:

@@ -23,6 +23,8 @@ SESSION_FOLDER = "/snowflake/session"
 CERTIFICATES_FOLDER = "/snowflake/certificates"
 BUNDLE = "ca-bundle.pem"
 
+_OTLP = "OTEL_EXPORTER_OTLP"
+
 _SANDBOX_PIDS = 64
 _LONGEST_HOSTNAME = 63
 
@@ -48,6 +50,9 @@ class Ground:
     # The same for the volumes and the secrets of instances.
     volumes: str = ""
     secrets: str = ""
+    # Where containers send metrics and traces, by gRPC and by HTTP; empty: nowhere.
+    otlp_grpc: str = ""
+    otlp_http: str = ""
     cgroup_parent: str = ""
     # The most a container may have; 0 where nobody said.
     cpu_milli: int = 0
@@ -130,7 +135,13 @@ def container(
         labels=labels,
         entrypoint=tuple(spec.command),
         command=tuple(spec.args),
-        env={**_trust(ground), **spec.env, **secrets, **_environment(ground, want)},
+        env={
+            **_trust(ground),
+            **_telemetry(ground, spec.env),
+            **spec.env,
+            **secrets,
+            **_environment(ground, want),
+        },
         mounts=_mounts(ground, want, spec),
         joins=joins,
         cgroup_parent=ground.cgroup_parent,
@@ -168,6 +179,19 @@ def _trust(ground: Ground) -> Mapping[str, str]:
         return {}
     bundle = f"{CERTIFICATES_FOLDER}/{BUNDLE}"
     return dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), bundle)
+
+
+def _telemetry(ground: Ground, env: Mapping[str, str]) -> Mapping[str, str]:
+    """What OTLP clients look for. gRPC, unless the specification says that its clients speak HTTP."""
+    if not ground.otlp_grpc:
+        return {}
+    spoken = env.get(f"{_OTLP}_PROTOCOL", "")
+    found: dict[str, str] = {}
+    for signal in ("METRICS", "TRACES"):
+        by_http = env.get(f"{_OTLP}_{signal}_PROTOCOL", spoken).startswith("http")
+        path = f"{ground.otlp_http}/v1/{signal.lower()}"
+        found[f"{_OTLP}_{signal}_ENDPOINT"] = path if by_http else ground.otlp_grpc
+    return found
 
 
 def _environment(ground: Ground, want: state.Assignment) -> Mapping[str, str]:
