@@ -125,17 +125,18 @@ class Queries:
     async def _drive(self, running: Running) -> None:
         running.started = True
         attending = Attending(running, self._records, self._settings, self._tasks)
-        with structlog.contextvars.bound_contextvars(query_id=running.id):
-            try:
-                with attending:
-                    running.outcome = await self._outcome(running)
-            finally:
-                self._running.pop(running.id, None)
-                if isinstance(running.outcome, Answer | Failure):
-                    self._recent[running.id] = running
-                if len(self._recent) > self._settings.recent:
-                    self._recent.popitem(last=False)
-                running.finished.set()
+        # The task is its own, and so are its variables.
+        structlog.contextvars.bind_contextvars(query_id=running.id)
+        try:
+            with attending:
+                running.outcome = await self._outcome(running)
+        finally:
+            self._running.pop(running.id, None)
+            if isinstance(running.outcome, Answer | Failure):
+                self._recent[running.id] = running
+            if len(self._recent) > self._settings.recent:
+                self._recent.popitem(last=False)
+            running.finished.set()
 
     async def _outcome(self, running: Running) -> Outcome:
         try:
