@@ -269,7 +269,7 @@ class Upstream(asyncio.Protocol):
             self._overrun = True  # an answer that nobody asked for
 
     def on_status(self, status: bytes) -> None:
-        self._reason = status
+        self._reason += status  # which may come in pieces
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._answer is None:  # else a trailer's
@@ -296,4 +296,4 @@ class Upstream(asyncio.Protocol):
         if status >= 200:
             self._over = not self._head_only
         elif status != 101:
-            self._headers = []  # an interim answer; the real one follows
+            self._headers, self._reason = [], b""  # an interim answer; the real one follows
