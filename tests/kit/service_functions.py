@@ -173,7 +173,7 @@ async def a_router(
         runner = BatchRunner(http, targets, lanes, settings, LoopClock(), ids.system_random())
         uses = Uses(store, targets.services, LoopClock(), settings.use_interval)
         await enter(background(uses.run()))
-        caller = Caller(runner, targets, settings.batch, uses)
+        caller = Caller(runner, targets, lanes, settings.batch, uses)
         yield Router(Catalog(backend), targets, lanes, caller)
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from snowcave.functions import heads, metrics, wire
 from snowcave.functions.batches import Batch, BatchRunner, Progress
 from snowcave.functions.heads import Head
+from snowcave.functions.lanes import Lanes, Turn
 from snowcave.functions.settings import BatchSettings
 from snowcave.functions.targets import Rules, Targets
 from snowcave.functions.under_way import UnderWay
@@ -30,9 +31,15 @@ class Caller:
     """Runs calls; shared by all of them."""
 
     def __init__(
-        self, runner: BatchRunner, targets: Targets, settings: BatchSettings, uses: Uses
+        self,
+        runner: BatchRunner,
+        targets: Targets,
+        lanes: Lanes,
+        settings: BatchSettings,
+        uses: Uses,
     ) -> None:
         self._runner = runner
+        self._lanes = lanes
         self._targets = targets
         self._settings = settings
         self._uses = uses
@@ -47,13 +54,12 @@ class Caller:
         """
         rules = self._targets.rules(call.function)
 
-        async def work(batch: Batch) -> pa.Array:
-            # Turns are shared out among queries, however many calls each of them makes.
-            return await self._runner.run(call.query_id, call.function, rules, batch, progress)
+        async def work(batch: Batch, turn: Turn) -> pa.Array:
+            return await self._runner.run(turn, rules, batch, progress)
 
         with self._uses.of(rules.service), metrics.CALLS.track_inprogress():
             self._targets.require_ready(call.function)
-            under_way = UnderWay(work, self._settings)
+            under_way = UnderWay(work, self._lanes, self._settings)
             feeding = asyncio.ensure_future(self._feed(call, rules, arguments, under_way))
             try:
                 async for answers in under_way.answers():
@@ -76,8 +82,11 @@ class Caller:
                 asked, mask = wire.without_nulls(rows) if rules.strict else (rows, None)
                 group = await under_way.begin(mask)
                 for size, body in wire.split(asked, rules.max_rows, self._settings.bytes):
+                    await under_way.room(group)
+                    # Turns are shared out among queries, however many calls each of them makes.
+                    turn = await self._lanes.take(rules.service, call.query_id, call.function)
                     batch_id = heads.legal(f"{call.query_id}:{call.number}:{number}:0:0")
-                    await under_way.add(group, Batch(batch_id, size, body, head))
+                    under_way.add(group, Batch(batch_id, size, body, head), turn)
                     number += 1
                 under_way.finish_group(group)
         except Exception as error:  # raised by `answers`, where somebody waits

@@ -42,6 +42,8 @@ class Connections:
     def __init__(self, settings: HttpSettings, most_bytes: int) -> None:
         self._settings = settings
         self._most_bytes = most_bytes
+        # Asking for it costs a system call each time.
+        self._loop = asyncio.get_running_loop()
         # By address and port; who answered last is asked next, so that those too many grow old.
         self._idle: dict[tuple[str, int], list[tuple[_Connection, float]]] = {}
         self._busy: set[_Connection] = set()
@@ -55,8 +57,8 @@ class Connections:
         finally:
             self._busy.discard(connection)
             if connection.is_reusable:
-                now = asyncio.get_running_loop().time()
-                self._idle.setdefault((address, port), []).append((connection, now))
+                waiting = self._idle.setdefault((address, port), [])
+                waiting.append((connection, self._loop.time()))
             else:
                 connection.close()
         return reply
@@ -65,7 +67,7 @@ class Connections:
         """Endless."""
         while True:
             await asyncio.sleep(self._settings.keep_alive / 4)
-            oldest = asyncio.get_running_loop().time() - self._settings.keep_alive
+            oldest = self._loop.time() - self._settings.keep_alive
             for place, waiting in list(self._idle.items()):
                 kept = [(c, since) for c, since in waiting if since > oldest and c.is_reusable]
                 for connection in {c for c, _ in waiting} - {c for c, _ in kept}:
@@ -91,12 +93,11 @@ class Connections:
         return None
 
     async def _connect(self, address: str, port: int) -> "_Connection":
-        loop = asyncio.get_running_loop()
         limit = self._settings.connect_timeout
         try:
             async with asyncio.timeout(limit):
-                _, connection = await loop.create_connection(
-                    lambda: _Connection(self._most_bytes), address, port
+                _, connection = await self._loop.create_connection(
+                    lambda: _Connection(self._loop, self._most_bytes), address, port
                 )
         except TimeoutError as error:
             raise ConnectionFailed(f"no connection to the service within {limit:g} s") from error
@@ -118,7 +119,8 @@ async def open_connections(settings: HttpSettings, most_bytes: int) -> AsyncGene
 class _Connection(asyncio.Protocol):
     """One connection; the methods below `exchange` are called by the loop and by the parser."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int) -> None:
+        self._loop = loop
         self._most_bytes = most_bytes
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Reply] | None = None
@@ -142,7 +144,7 @@ class _Connection(asyncio.Protocol):
         if not self._is_open:
             raise ConnectionFailed("the service closed the connection")
         self._begin()
-        self._answer = asyncio.get_running_loop().create_future()
+        self._answer = self._loop.create_future()
         self._transport.writelines((head, body) if body else (head,))
         # Whoever is cancelled here leaves `_answer` set, and so a connection that is not used again.
         reply = await self._answer

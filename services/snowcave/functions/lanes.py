@@ -7,9 +7,9 @@ next turn, so that a large query does not keep small ones waiting. In a lane eac
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Callable, Collection, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from snowcave.functions import routing
 from snowcave.functions.routing import FULL, Full, Instance
@@ -17,16 +17,21 @@ from snowcave.functions.settings import BatchSettings
 from snowcave.functions.targets import Targets
 from snowcave.functions.windows import Window
 
+_K = TypeVar("_K", bound=Hashable)
+
 # Windows that are remembered beyond those in use.
 _REMEMBERED = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Turn:
     """A batch may be sent. `instance` is None where none is ready."""
 
+    service: int
+    call: Hashable
     function: int
     instance: Instance | None
+    is_over: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -38,6 +43,7 @@ class _Waiter:
 
 @dataclass(slots=True)
 class _Lane:
+    service: int
     busy: int = 0
     # By call: batches under way, and those that wait, in their order.
     under_way: Counter[Hashable] = field(default_factory=Counter[Hashable])
@@ -51,6 +57,7 @@ class Lanes:
         self._targets = targets
         self._settings = settings
         self._rng = rng
+        self._loop = asyncio.get_running_loop()
         self._lanes: dict[int, _Lane] = {}
         # Batches under way by instance, over all functions; and by function and instance.
         self.load: Counter[str] = Counter()
@@ -61,18 +68,31 @@ class Lanes:
         """Turns are given out anew when instances come and go; answers how to stop that."""
         return self._targets.subscribe(self._serve_all)
 
-    @asynccontextmanager
-    async def turn(
-        self, service: int, call: Hashable, function: int, avoid: Collection[str]
-    ) -> AsyncGenerator[Turn]:
-        lane = self._lanes.setdefault(service, _Lane())
-        turn = self._at_once(lane, call, function, avoid) or await self._wait(
-            service, lane, call, _Waiter(function, avoid, asyncio.Future())
-        )
-        try:
-            yield turn
-        finally:
-            self._give_back(service, lane, call, turn)
+    async def take(
+        self, service: int, call: Hashable, function: int, avoid: Collection[str] = ()
+    ) -> Turn:
+        """Whoever takes a turn gives it back."""
+        lane = self._lanes.get(service)
+        if lane is None:
+            lane = self._lanes[service] = _Lane(service)
+        if (turn := self._at_once(lane, call, function, avoid)) is not None:
+            return turn
+        return await self._wait(lane, call, _Waiter(function, avoid, self._loop.create_future()))
+
+    def give_back(self, turn: Turn) -> None:
+        """The next one may go. A turn that is over already may be given back."""
+        if turn.is_over:
+            return
+        turn.is_over = True
+        lane = self._lanes[turn.service]
+        lane.busy -= 1
+        _less(lane.under_way, turn.call)
+        if turn.instance is not None:
+            _less(self.load, turn.instance.name)
+            _less(self._of_window, (turn.function, turn.instance.name))
+        if lane.waiting:
+            self._serve(lane)
+        self._forget(lane)
 
     def window(self, turn: Turn) -> tuple[Window, int]:
         """Of a turn with an instance, and how many batches are under way in it."""
@@ -95,19 +115,19 @@ class Lanes:
         if lane.waiting or lane.busy >= self._settings.in_flight_per_service:
             return None
         found = self._pick(function, avoid)
-        return None if found is FULL else self._take(lane, call, Turn(function, found))
+        return None if found is FULL else self._give(lane, call, function, found)
 
-    async def _wait(self, service: int, lane: _Lane, call: Hashable, waiter: _Waiter) -> Turn:
+    async def _wait(self, lane: _Lane, call: Hashable, waiter: _Waiter) -> Turn:
         lane.waiting.setdefault(call, deque()).append(waiter)
         self._serve(lane)
         try:
             return await waiter.turn
         except asyncio.CancelledError:
             if waiter.turn.done() and not waiter.turn.cancelled():
-                self._give_back(service, lane, call, waiter.turn.result())
+                self.give_back(waiter.turn.result())
             else:
                 self._withdraw(lane, call, waiter)
-                self._forget(service, lane)
+                self._forget(lane)
             raise
 
     def _pick(self, function: int, avoid: Collection[str]) -> Instance | Full | None:
@@ -118,23 +138,13 @@ class Lanes:
         ready = self._targets.ready(function)
         return routing.choose(ready, self.load, has_room, avoid, self._rng)
 
-    def _take(self, lane: _Lane, call: Hashable, turn: Turn) -> Turn:
+    def _give(self, lane: _Lane, call: Hashable, function: int, instance: Instance | None) -> Turn:
         lane.busy += 1
         lane.under_way[call] += 1
-        if turn.instance is not None:
-            self.load[turn.instance.name] += 1
-            self._of_window[turn.function, turn.instance.name] += 1
-        return turn
-
-    def _give_back(self, service: int, lane: _Lane, call: Hashable, turn: Turn) -> None:
-        lane.busy -= 1
-        _less(lane.under_way, call)
-        if turn.instance is not None:
-            _less(self.load, turn.instance.name)
-            _less(self._of_window, (turn.function, turn.instance.name))
-        if lane.waiting:
-            self._serve(lane)
-        self._forget(service, lane)
+        if instance is not None:
+            self.load[instance.name] += 1
+            self._of_window[function, instance.name] += 1
+        return Turn(lane.service, call, function, instance)
 
     def _serve_all(self) -> None:
         for lane in list(self._lanes.values()):
@@ -151,7 +161,7 @@ class Lanes:
                 found = self._pick(waiter.function, waiter.avoid)
                 if found is not FULL:
                     self._withdraw(lane, call, waiter)
-                    waiter.turn.set_result(self._take(lane, call, Turn(waiter.function, found)))
+                    waiter.turn.set_result(self._give(lane, call, waiter.function, found))
                     break
             else:
                 return
@@ -163,14 +173,12 @@ class Lanes:
             if not waiting:
                 del lane.waiting[call]
 
-    def _forget(self, service: int, lane: _Lane) -> None:
-        if not lane.busy and not lane.waiting and self._lanes.get(service) is lane:
-            del self._lanes[service]
+    def _forget(self, lane: _Lane) -> None:
+        if not lane.busy and not lane.waiting:
+            self._lanes.pop(lane.service, None)
 
 
-def _less(
-    counter: Counter[Hashable] | Counter[str] | Counter[tuple[int, str]], key: object
-) -> None:
-    counter[key] -= 1  # pyright: ignore[reportArgumentType]
-    if not counter[key]:  # pyright: ignore[reportArgumentType]
-        del counter[key]  # pyright: ignore[reportArgumentType]
+def _less(counter: Counter[_K], key: _K) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

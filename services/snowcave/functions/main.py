@@ -48,7 +48,7 @@ async def build(settings: FunctionsSettings, parts: Parts) -> None:
     runner = BatchRunner(http, targets, lanes, settings, LoopClock(), ids.system_random())
     uses = Uses(store, services, LoopClock(), settings.use_interval)
     await parts.enter("uses", background(uses.run()))
-    servicer = FunctionServicer(Caller(runner, targets, settings.batch, uses))
+    servicer = FunctionServicer(Caller(runner, targets, lanes, settings.batch, uses))
     add = partial(functions_pb2_grpc.add_FunctionServiceServicer_to_server, servicer)
     await parts.enter(
         "grpc",

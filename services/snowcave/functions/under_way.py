@@ -8,14 +8,16 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
 from snowcave.functions import wire
 from snowcave.functions.batches import Batch
+from snowcave.functions.lanes import Lanes, Turn
 from snowcave.functions.settings import BatchSettings
 
-Work = Callable[[Batch], Awaitable[pa.Array]]
+Work = Callable[[Batch, Turn], Awaitable[pa.Array]]
 
 
 @dataclass(slots=True)
@@ -41,8 +43,10 @@ class Group:
 class UnderWay:
     """One task adds, one takes. End it, whatever happened."""
 
-    def __init__(self, work: Work, settings: BatchSettings) -> None:
+    def __init__(self, work: Work, lanes: Lanes, settings: BatchSettings) -> None:
         self._work = work
+        self._lanes = lanes
+        self._loop = asyncio.get_running_loop()
         self._settings = settings
         self._groups: deque[Group] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,18 +62,21 @@ class UnderWay:
         self._groups.append(group)
         return group
 
-    async def add(self, group: Group, batch: Batch) -> None:
+    async def room(self, group: Group) -> None:
+        """Until a batch of the group may be added."""
         while not self._has_room(group):
             self._room.clear()
             await self._room.wait()
+
+    def add(self, group: Group, batch: Batch, turn: Turn) -> None:
         place = len(group.answers)
         group.answers.append(None)
         group.missing += 1
         self._unanswered += 1
         self._asked_bytes += len(batch.body)
-        task = asyncio.ensure_future(self._run(group, place, batch))
+        task = self._loop.create_task(self._run(group, place, batch, turn))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._ended, turn))
 
     def finish_group(self, group: Group) -> None:
         group.is_whole = True
@@ -116,9 +123,14 @@ class UnderWay:
             return False
         return self._waiting_bytes < most.waiting_bytes or group is self._groups[0]
 
-    async def _run(self, group: Group, place: int, batch: Batch) -> None:
+    def _ended(self, turn: Turn, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        # It may have been cancelled before it began.
+        self._lanes.give_back(turn)
+
+    async def _run(self, group: Group, place: int, batch: Batch, turn: Turn) -> None:
         try:
-            answers = await self._work(batch)
+            answers = await self._work(batch, turn)
         except Exception as error:  # the first one counts, and is raised by `answers`
             self._error = self._error or error
             self._news.set()

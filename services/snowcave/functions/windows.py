@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 # Batches that may wait in an instance: below, it gets more; above, less.
 _FEW, _MANY = 6.0, 16.0
-# How much of the difference to a longer answer the shortest known time moves with each, as services change.
-_DRIFT = 0.002
+# How much of the difference to longer answers the shortest known time moves in a second, as services change.
+_DRIFT = 0.02
 
 
 @dataclass(slots=True)
@@ -22,6 +22,8 @@ class Window:
     baseline: float = 0.0
     # Rows of the largest batch: the time of a smaller one says nothing about those.
     largest: int = 0
+    # When the last answer came.
+    looked: float = 0.0
     # When it was halved; what was sent before that says nothing new.
     halved: float = field(default=float("-inf"))
 
@@ -36,7 +38,9 @@ class Window:
         if not self.baseline or seconds < self.baseline:
             self.baseline = seconds
         else:
-            self.baseline += (seconds - self.baseline) * _DRIFT
+            passed = min(now - self.looked, 1.0)
+            self.baseline += (seconds - self.baseline) * _DRIFT * passed
+        self.looked = now
         waiting = in_flight * (1 - self.baseline / seconds)
         if waiting < _FEW and in_flight * 2 > self.limit and sent >= self.halved:
             self.limit = min(self.most, self.limit + self._step())
