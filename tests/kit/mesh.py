@@ -219,6 +219,8 @@ def leftovers(mesh: Mesh) -> list[str]:
     found += [f"link {name}" for name in links if name.startswith(mesh.root_link)]
     tables = run("nft", "list", "tables").splitlines()
     found += [f"nft {line}" for line in tables if mesh.id in line]
+    ways = run("iptables", "-S", "FORWARD").splitlines()
+    found += [f"iptables {line}" for line in ways if mesh.root_link in line.split()]
     groups = Path("/sys/fs/cgroup").glob(f"**/snowcave-{mesh.id}*")
     found += [f"cgroup {path}" for path in groups]
     mounts = Path("/proc/mounts").read_text().splitlines()

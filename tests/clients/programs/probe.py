@@ -5,10 +5,12 @@ python3 probe.py PORT [ADDRESS]
 GET  /whoami   the address that was reached, the host name, the caller's headers
 POST /checks   a list of checks, answered by a list of results: ["connect", host, port], ["resolve", name],
                ["http", url], ["read", path], ["write", path, text], ["append", path, text], ["list", path],
-               ["size", path], ["environment"]. A failure is {"failed": class of the error}.
+               ["size", path], ["environment"], ["open", name, host, port] and ["use", name]: a connection that
+               stays, and a request over it. A failure is {"failed": class of the error}.
 POST /echo     a service function's batch
 """
 
+import http.client
 import json
 import os
 import signal
@@ -73,7 +75,33 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+# Kept by name between requests.
+CONNECTIONS: dict[str, http.client.HTTPConnection] = {}
+
+
+def keep_open(name: str, host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    connection.connect()
+    # One connection and no second one behind our back.
+    connection.auto_open = 0
+    CONNECTIONS[name] = connection
+    return True
+
+
+def use(name: str) -> int:
+    connection = CONNECTIONS[name]
+    try:
+        connection.request("GET", "/whoami")
+        answer = connection.getresponse()
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"the connection has ended: {error!r}") from error
+    answer.read()
+    return answer.status
+
+
 CHECKS: dict[str, Any] = {
+    "open": keep_open,
+    "use": use,
     "connect": connect,
     "resolve": resolve,
     "http": fetch,
