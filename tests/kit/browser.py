@@ -1,7 +1,9 @@
 """A headless Chromium under test, driven by its own debugging protocol."""
 
 import asyncio
+import base64
 import json
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.kit.mesh import clean_environment, eventually
+from tests.kit.mesh import ROOT, clean_environment, eventually
 
 OPTIONS = (
     "--headless",
@@ -23,6 +25,16 @@ OPTIONS = (
     "--disable-dev-shm-usage",
 )
 _START = 45.0
+
+
+def artefacts() -> Path:
+    """The folder for what tests leave to be looked at."""
+    named = os.environ.get("SNOWCAVE_TEST_ARTEFACTS")
+    folder = Path(named) if named else ROOT / "build" / "artefacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 _ANSWER = 30.0
 
 
@@ -51,6 +63,13 @@ class Page:
         answer = await self._call("Runtime.evaluate", expression=script, returnByValue=True)
         return answer["result"].get("value")
 
+    async def screenshot(self, name: str) -> Path:
+        """Of the whole page, kept as a test artefact."""
+        answer = await self._call("Page.captureScreenshot", captureBeyondViewport=True)
+        path = artefacts() / f"{name}.png"
+        path.write_bytes(base64.b64decode(answer["data"]))
+        return path
+
     async def wait(self, condition: str, seconds: float = 30.0) -> None:
         """Until the script is true in the page that is shown then."""
         try:
@@ -72,11 +91,12 @@ class Page:
 
 
 @asynccontextmanager
-async def chromium(folder: Path) -> AsyncGenerator[Page]:
+async def chromium(folder: Path, *options: str) -> AsyncGenerator[Page]:
     """Its profile is in `folder`; left when the browser has ended."""
     process = await asyncio.create_subprocess_exec(
         "chromium",
         *OPTIONS,
+        *options,
         "--remote-debugging-port=0",
         f"--user-data-dir={folder}",
         "about:blank",

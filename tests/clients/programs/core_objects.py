@@ -1,0 +1,258 @@
+"""Run by the interpreter of a client under test: what snowflake.core has for each kind of object.
+
+python core_objects.py '{"connect": {...}, "spec": "…", "image": "/db/schema/repository/image:tag"}'
+Prints what it saw, step by step, as JSON.
+"""
+
+# snowflake.core is in the clients' environments, not in ours.
+# pyright: reportMissingImports=false
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import snowflake.connector
+from snowflake.core import CreateMode, Root
+from snowflake.core.compute_pool import ComputePool
+from snowflake.core.database import Database
+from snowflake.core.exceptions import APIError
+from snowflake.core.function import FunctionArgument, ServiceFunction
+from snowflake.core.grant import Grant, Grantees, Privileges, Securables
+from snowflake.core.image_repository import ImageRepository
+from snowflake.core.network_rule import NetworkRule
+from snowflake.core.role import ContainingScope, Role, Securable
+from snowflake.core.schema import Schema
+from snowflake.core.secret import GenericStringSecret, PasswordSecret
+from snowflake.core.service import JobService, Service, ServiceSpec
+from snowflake.core.stage import Stage, StageDirectoryTable, StageEncryption
+from snowflake.core.tag import Tag
+from snowflake.core.user import Securable as UserSecurable
+from snowflake.core.user import User
+from snowflake.core.warehouse import Warehouse
+
+Seen = dict[str, Any]
+
+
+def plain(value: Any) -> Any:
+    """As JSON would have it; models by their fields."""
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict())
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def refusal(act: Callable[[], Any]) -> list[Any]:
+    """The kind of error that a call ends with, its HTTP status and its code."""
+    try:
+        act()
+    except (APIError, NotImplementedError) as error:
+        body = json.loads(getattr(error, "body", None) or "{}")
+        return [type(error).__name__, getattr(error, "status", None), body.get("error_code")]
+    return ["nothing"]
+
+
+def containers(root: Root, spec: str) -> Seen:
+    root.databases.create(Database(name="core_db", comment="c"), mode=CreateMode.or_replace)
+    database = root.databases["core_db"]
+    database.schemas.create(Schema(name="s"), mode=CreateMode.if_not_exists)
+    schema = database.schemas["s"]
+    schema.image_repositories.create(ImageRepository(name="r"))
+    pool = ComputePool(
+        name="core_pool", min_nodes=1, max_nodes=1, instance_family="CPU_X64_XS", comment="p"
+    )
+    root.compute_pools.create(pool, mode=CreateMode.if_not_exists)
+    handle = root.compute_pools["core_pool"]
+    changed = handle.fetch()
+    changed.comment = "changed"
+    handle.create_or_alter(changed)
+    return {
+        "database": database.fetch(),
+        "databases": [one.name for one in root.databases.iter(like="core_%")],
+        "schema": schema.fetch(),
+        "repository": schema.image_repositories["r"].fetch(),
+        "repositories": [one.name for one in schema.image_repositories.iter(like="R")],
+        "pool": handle.fetch(),
+        "pools": [one.name for one in root.compute_pools.iter(like="CORE%")],
+        "no database": refusal(lambda: root.databases["nowhere"].fetch()),
+        "twice": refusal(lambda: root.databases.create(Database(name="core_db"))),
+    }
+
+
+def services(root: Root, spec: str, image: str) -> Seen:
+    schema = root.databases["core_db"].schemas["s"]
+    service = schema.services.create(
+        Service(
+            name="web",
+            compute_pool="core_pool",
+            spec=ServiceSpec(spec),
+            min_instances=1,
+            max_instances=2,
+            comment="c",
+        )
+    )
+    service.suspend()
+    suspended = service.fetch()
+    service.resume()
+    changed = service.fetch()
+    changed.comment = None
+    service.create_or_alter(changed)
+    job = JobService(
+        name="j",
+        compute_pool="core_pool",
+        spec=ServiceSpec(spec.partition("  endpoints")[0]),
+        is_async_job=True,
+    )
+    schema.services.execute_job(job)
+    return {
+        "service": service.fetch(),
+        "suspended": suspended.to_dict(),
+        "services": [one.name for one in schema.services.iter(like="WEB%")],
+        "first": [one.name for one in schema.services.iter(limit=1)],
+        "endpoints": list(service.get_endpoints()),
+        "instances": list(service.get_instances()),
+        "containers": list(service.get_containers()),
+        "roles": [one.name for one in service.get_roles()],
+        "status": service.get_service_status(),
+        "grants": list(service.iter_grants_of_service_role("ALL_ENDPOINTS_USAGE")),
+        "job": schema.services["j"].fetch().is_job,
+        "no image": refusal(
+            lambda: schema.services.create(
+                Service(
+                    name="other",
+                    compute_pool="core_pool",
+                    spec=ServiceSpec(spec.replace(image, "/core_db/s/r/none:1")),
+                )
+            )
+        ),
+    }
+
+
+def functions(root: Root) -> Seen:
+    schema = root.databases["core_db"].schemas["s"]
+    schema.functions.create(
+        ServiceFunction(
+            name="f",
+            arguments=[FunctionArgument(name="t", datatype="TEXT")],
+            returns="TEXT",
+            service="web",
+            endpoint="web",
+            path="/echo",
+            max_batch_rows=5,
+        )
+    )
+    found = schema.functions["f(TEXT)"].fetch()
+    names = [one.name for one in schema.functions.iter(like="F")]
+    schema.functions["f(TEXT)"].drop()
+    return {"function": found, "functions": names}
+
+
+def stages(root: Root) -> Seen:
+    schema = root.databases["core_db"].schemas["s"]
+    stage = schema.stages.create(
+        Stage(
+            name="st",
+            comment="c",
+            encryption=StageEncryption(type="SNOWFLAKE_SSE"),
+            directory_table=StageDirectoryTable(enable=True),
+        )
+    )
+    found = stage.fetch(), list(stage.list_files())
+    names = [one.name for one in schema.stages.iter()]
+    stage.drop()
+    return {"stage": found[0], "files": found[1], "stages": names}
+
+
+def people(root: Root) -> Seen:
+    root.roles.create(Role(name="core_role", comment="r"), mode=CreateMode.if_not_exists)
+    root.users.create(User(name="core_user", password="Some-Secret-1", default_role="core_role"))
+    role, user = root.roles["core_role"], root.users["core_user"]
+    user.grant_role(role_type="ROLE", role=UserSecurable(name="core_role"))
+    role.grant_privileges(["USAGE"], "DATABASE", Securable(name="core_db"))
+    scope = ContainingScope(database="core_db", schema="s")
+    role.grant_future_privileges(["MONITOR"], "SERVICE", scope)
+    root.grants.grant(
+        Grant(
+            grantee=Grantees.role("core_role"),
+            securable=Securables.compute_pool("core_pool"),
+            privileges=[Privileges.usage, Privileges.monitor],
+        )
+    )
+    given = [[one.securable_type, one.privileges] for one in role.iter_grants_to()]
+    future = [one.privileges for one in role.iter_future_grants_to()]
+    by_path = [one.privileges for one in root.grants.to(Grantees.role("core_role"))]
+    root.grants.revoke(
+        Grant(
+            grantee=Grantees.role("core_role"),
+            securable=Securables.compute_pool("core_pool"),
+            privileges=[Privileges.monitor],
+        )
+    )
+    role.revoke_privileges(["USAGE"], "DATABASE", Securable(name="core_db"))
+    left = [[one.securable_type, one.privileges] for one in role.iter_grants_to()]
+    found = {
+        "user": user.fetch(),
+        "users": [one.name for one in root.users.iter(like="core%")],
+        "roles": [one.name for one in root.roles.iter(like="core%")],
+        "holders": [one.grantee_name for one in role.iter_grants_of()],
+        "granted": given,
+        "future": future,
+        "by path": len(by_path),
+        "left": left,
+    }
+    user.drop()
+    role.drop()
+    return found
+
+
+def rest(root: Root) -> Seen:
+    schema = root.databases["core_db"].schemas["s"]
+    schema.secrets.create(PasswordSecret(name="pw", username="u", password="p"))
+    schema.secrets.create(GenericStringSecret(name="word", secret_string="x"))
+    rule = NetworkRule(name="nr", type="HOST_PORT", mode="EGRESS", value_list=["example.com:443"])
+    schema.network_rules.create(rule)
+    schema.tags.create(Tag(name="t", allowed_values=["a", "b"]))
+    root.warehouses.create(Warehouse(name="core_wh", warehouse_size="SMALL", auto_suspend=60))
+    warehouse = root.warehouses["core_wh"]
+    warehouse.suspend()
+    warehouse.resume()
+    found = {
+        "secrets": [plain(one) for one in schema.secrets.iter()],
+        "rule": schema.network_rules["nr"].fetch(),
+        "tag": schema.tags["t"].fetch(),
+        "warehouse": warehouse.fetch(),
+    }
+    warehouse.drop()
+    return found
+
+
+def end(root: Root) -> Seen:
+    schema = root.databases["core_db"].schemas["s"]
+    for name in ("web", "j"):
+        schema.services[name].drop()
+    root.compute_pools["core_pool"].stop_all_services()
+    root.compute_pools["core_pool"].drop()
+    root.databases["core_db"].drop()
+    return {"gone": refusal(lambda: root.databases["core_db"].fetch())}
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    seen: Seen = {"version": snowflake.connector.__version__}
+    with snowflake.connector.connect(**order["connect"]) as connection:
+        root = Root(connection)
+        seen["containers"] = containers(root, order["spec"])
+        seen["services"] = services(root, order["spec"], order["image"])
+        seen["functions"] = functions(root)
+        seen["stages"] = stages(root)
+        seen["people"] = people(root)
+        seen["rest"] = rest(root)
+        seen["end"] = end(root)
+    print(json.dumps(plain(seen)))
+
+
+if __name__ == "__main__":
+    main()
