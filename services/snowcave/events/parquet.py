@@ -67,15 +67,11 @@ class ParquetFiles:
             durable.sync_folder(self.folder)
         temporary = folder / f"{event_files.name_of(span)}.tmp"
         pq.write_table(
-            table,
+            _filed(table),
             temporary,
             compression="zstd",
             row_group_size=_ROW_GROUP,
-            # The texts of lines hardly repeat; those that do are dictionaries already.
-            use_dictionary=cast(
-                Any, [name for name in STORED.names if name not in _WITHOUT_DICTIONARY]
-            ),
-            store_schema=True,
+            use_dictionary=cast(Any, _DICTIONARIES),
         )
         durable.settle(temporary, self._path(hour, span))
 
@@ -108,14 +104,35 @@ class ParquetFiles:
         return self.folder / hour / event_files.name_of(span)
 
 
-_WITHOUT_DICTIONARY = (
-    "timestamp",
-    "start_timestamp",
-    "observed_timestamp",
-    "value",
-    "trace",
-    "exemplars",
+# The texts of lines hardly repeat; those that do are dictionaries already.
+_DICTIONARIES = [
+    *(name for name in STORED.names if pa.types.is_dictionary(STORED.field(name).type)),
+    "service",
+    "instance_id",
+    "resource",
+]
+
+
+_JSON = pa.json_(pa.string())
+_JSON_COLUMNS = (
+    *("record", "record_attributes", "scope", "value", "trace", "scope_attributes", "exemplars"),
 )
+_AS_THEY_ARE = [
+    name for name in STORED.names if name not in (*_JSON_COLUMNS, "resource_attributes")
+]
+
+
+def _filed(table: pa.Table) -> pa.Table:
+    """As files hold it: with numbers for RESOURCE_ATTRIBUTES, and what they mean beside."""
+    column = table.column("resource_attributes").unify_dictionaries().combine_chunks()
+    texts = cast(Any, column).dictionary.to_pylist()
+    numbers = pa.array([event_files.resource_number(text) for text in texts], pa.int64())
+    columns = {name: _as_json(table.column(name)) for name in _JSON_COLUMNS}
+    columns |= {"resource": numbers.take(cast(Any, column).indices)}
+    columns = {name: table.column(name) for name in _AS_THEY_ARE} | columns
+    return pa.table(columns).replace_schema_metadata(
+        {event_files.RESOURCES: event_files.pack_resources(texts)}
+    )
 
 
 def read_of(path: Path, service: int) -> Iterator[pa.Table]:
@@ -123,36 +140,52 @@ def read_of(path: Path, service: int) -> Iterator[pa.Table]:
     if not service:
         yield _read(path)
         return
-    with pq.ParquetFile(path, read_dictionary=_DICTIONARIES) as file:
+    with pq.ParquetFile(path) as file:
         groups = [
             number
             for number in range(file.metadata.num_row_groups)
             if _may_hold(file.metadata.row_group(number), service)
         ]
         if groups:
-            yield _conform(file.read_row_groups(groups))
-
-
-_DICTIONARIES = [field.name for field in STORED if pa.types.is_dictionary(field.type)]
+            yield _stored(file.read_row_groups(groups))
 
 
 def _read(path: Path) -> pa.Table:
-    with pq.ParquetFile(path, read_dictionary=_DICTIONARIES) as file:
-        return _conform(file.read())
+    with pq.ParquetFile(path) as file:
+        return _stored(file.read())
 
 
-def _conform(table: pa.Table) -> pa.Table:
+def _stored(table: pa.Table) -> pa.Table:
     """In exactly today's columns; what an older file lacks is NULL."""
-    names = table.schema.names
+    known = event_files.unpack_resources(table.schema.metadata)
+    numbers = pa.array(list(known), pa.int64())
+    index = rows.compute.index_in(table.column("resource"), value_set=numbers)
+    texts = pa.array(list(known.values()), pa.string())
+    shared = [pa.DictionaryArray.from_arrays(chunk, texts) for chunk in index.chunks]
+    found = {name: _as_text(table.column(name)) for name in table.schema.names}
+    kind = STORED.field("resource_attributes").type
+    found["resource_attributes"] = pa.chunked_array(shared, kind)
     return pa.table(
         [
-            table.column(field.name).cast(field.type)
-            if field.name in names
+            found[field.name].cast(field.type)
+            if field.name in found
             else pa.nulls(table.num_rows, field.type)
             for field in STORED
         ],
         schema=STORED,
     )
+
+
+def _as_json(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Marked as JSON in the file, so that no reader has to see for each value whether it is."""
+    chunks = cast(Any, column.cast(pa.string())).chunks
+    return pa.chunked_array([pa.ExtensionArray.from_storage(_JSON, one) for one in chunks], _JSON)
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if column.type != _JSON:
+        return column
+    return pa.chunked_array([one.storage for one in cast(Any, column).chunks], pa.string())
 
 
 def _may_hold(group: Any, service: int) -> bool:

@@ -3,12 +3,19 @@
 A file `<first>-<last>.parquet` of an hour's folder holds that hour's rows of the log's segments from the
 first to the last number. Compaction writes one file for several; the names alone say which others it
 replaces, so a file counts from the moment it has its name, and those that it replaces no longer do.
+
+A file's rows name their RESOURCE_ATTRIBUTES by number; the texts stand once in the file's own metadata.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, cast
 
 SUFFIX = ".parquet"
+# Key of a file's metadata: number → RESOURCE_ATTRIBUTES, as `pack_resources` writes it.
+RESOURCES = b"snowcave.resources"
 
 
 class Span(NamedTuple):
@@ -55,3 +62,22 @@ def replaced(names: Iterable[str]) -> dict[Span, Span]:
         for wider in kept
         if wider.covers(span)
     }
+
+
+def resource_number(attributes: str) -> int:
+    """The same for the same text, in every file."""
+    digest = hashlib.blake2b(attributes.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def pack_resources(attributes: Iterable[str]) -> bytes:
+    texts = {str(resource_number(text)): text for text in attributes}
+    return zlib.compress(json.dumps(texts).encode())
+
+
+def unpack_resources(metadata: Mapping[bytes, bytes] | None) -> dict[int, str]:
+    packed = (metadata or {}).get(RESOURCES)
+    if packed is None:
+        return {}
+    found = cast(dict[str, str], json.loads(zlib.decompress(packed)))
+    return {int(number): text for number, text in found.items()}

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse.event_table import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class EngineSession(Protocol):
 
     def reads_event_table(self, statement: Any, sql: str, context: Context) -> bool: ...
 
-    def point_event_table(self, files: Sequence[Path], tail: pa.Table | None) -> None:
+    def point_event_table(self, now: Moment) -> None:
         """What the event table holds for this session from now on."""
         ...
 

@@ -1,11 +1,12 @@
 """SNOWFLAKE.TELEMETRY.EVENTS: the documented columns over Parquet files and the live tail.
 
-`events` writes, and answers for the tail, rows with the columns of STORED. The view itself never
-changes; each session points it at the files and the tail of the moment before a statement that may
-read it.
+`events` writes, and answers for the tail, rows whose RESOURCE_ATTRIBUTES are many times the same: here they
+are rows with a number, joined with the few texts. The view itself never changes; each session points it at
+the files and the tail of the moment before a statement that may read it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,80 +18,128 @@ from snowcave.model import event_files
 DATABASE = "SNOWFLAKE"
 SCHEMA = "TELEMETRY"
 TABLE = "EVENTS"
+PLACE = (DATABASE, SCHEMA, TABLE)
 
-_SOURCE = "_sc_events"
-_TAIL = "_sc_events_tail"
+# Of a session: rows with all columns of FILED, and what their `resource` means.
+ROWS = "_sc_event_rows"
+RESOURCES = "_sc_event_resources"
+_TAIL = "_sc_event_tail"
+_TEXTS = "_sc_event_texts"
 
-STORED = pa.schema(
+_TIME = pa.timestamp("us")
+_JSON = pa.json_(pa.string())
+
+# Columns of the files, and of the tail once it is conformed.
+FILED = pa.schema(
     [
-        ("timestamp", pa.timestamp("us")),
+        ("timestamp", _TIME),
         ("service", pa.int64()),
         ("instance_id", pa.int32()),
         ("record_type", pa.string()),
-        ("record", pa.string()),
-        ("record_attributes", pa.string()),
-        ("scope", pa.string()),
-        ("value", pa.string()),
-        ("trace", pa.string()),
-        ("resource_attributes", pa.string()),
-        ("start_timestamp", pa.timestamp("us")),
-        ("observed_timestamp", pa.timestamp("us")),
-        ("scope_attributes", pa.string()),
-        ("exemplars", pa.string()),
+        ("record", _JSON),
+        ("record_attributes", _JSON),
+        ("scope", _JSON),
+        ("value", _JSON),
+        ("trace", _JSON),
+        ("start_timestamp", _TIME),
+        ("observed_timestamp", _TIME),
+        ("scope_attributes", _JSON),
+        ("exemplars", _JSON),
+        ("resource", pa.int64()),
     ]
 )
 
-# The filter on TIMESTAMP reaches the files only because the column stands there as it is.
-_COLUMNS = """
-    "timestamp" AS "TIMESTAMP",
-    start_timestamp AS START_TIMESTAMP,
-    observed_timestamp AS OBSERVED_TIMESTAMP,
-    trace::JSON AS TRACE,
-    NULL::JSON AS RESOURCE,
-    resource_attributes::JSON AS RESOURCE_ATTRIBUTES,
-    "scope"::JSON AS SCOPE,
-    scope_attributes::JSON AS SCOPE_ATTRIBUTES,
-    record_type AS RECORD_TYPE,
-    record::JSON AS RECORD,
-    record_attributes::JSON AS RECORD_ATTRIBUTES,
-    "value"::JSON AS VALUE,
-    exemplars::JSON AS EXEMPLARS
-"""
+# The documented columns in their order. A filter on TIMESTAMP reaches the files only because the column
+# stands there as it is.
+COLUMNS: Mapping[str, str] = {
+    "TIMESTAMP": 'f."timestamp"',
+    "START_TIMESTAMP": "f.start_timestamp",
+    "OBSERVED_TIMESTAMP": "f.observed_timestamp",
+    "TRACE": "f.trace",
+    "RESOURCE": "NULL::JSON",
+    "RESOURCE_ATTRIBUTES": "r.attributes",
+    "SCOPE": 'f."scope"',
+    "SCOPE_ATTRIBUTES": "f.scope_attributes",
+    "RECORD_TYPE": "f.record_type",
+    "RECORD": "f.record",
+    "RECORD_ATTRIBUTES": "f.record_attributes",
+    "VALUE": 'f."value"',
+    "EXEMPLARS": "f.exemplars",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The event table as of one moment: finished files, what is in none yet, and what `resource` means."""
+
+    files: Sequence[Path] = ()
+    tail: pa.Table | None = None
+    resources: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 def create_views(duck: Any, folder: Path) -> None:
     """Once, before the engine is locked down. `folder` is the warehouse's own."""
     own = folder / "events"
     own.mkdir(exist_ok=True)
-    pq.write_table(STORED.empty_table(), _empty(own))
+    pq.write_table(FILED.empty_table(), _empty(own))
     duck.execute(f"ATTACH ':memory:' AS {DATABASE}")
     duck.execute(f"CREATE SCHEMA {DATABASE}.{SCHEMA}")
-    point(duck, own, (), None)
+    # Footers of files that never change, read once for all sessions.
+    duck.execute("SET GLOBAL parquet_metadata_cache = true")
+    point(duck, own, Moment())
+    columns = ", ".join(f"{source} AS {name}" for name, source in COLUMNS.items())
     duck.execute(
-        f"CREATE VIEW {DATABASE}.{SCHEMA}.{TABLE} AS SELECT {_COLUMNS} FROM temp.main.{_SOURCE}"
+        f"CREATE VIEW {DATABASE}.{SCHEMA}.{TABLE} AS SELECT {columns} FROM temp.main.{ROWS} f "
+        f"JOIN temp.main.{RESOURCES} r ON f.resource = r.number"
     )
 
 
-def point(duck: Any, own: Path, files: Sequence[Path], tail: pa.Table | None) -> None:
-    """Let this connection's event table read these files and this tail."""
-    listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in (_empty(own), *files))
-    names = ", ".join(f'"{name}"' for name in STORED.names)
+def point(duck: Any, own: Path, now: Moment, before: Moment | None = None) -> None:
+    """Let this connection's event table be as of now. `before`: what it was until then."""
+    listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in (_empty(own), *now.files))
+    names = ", ".join(f'"{name}"' for name in FILED.names)
     sql = f"SELECT {names} FROM read_parquet([{listed}], union_by_name = true)"
-    if tail is not None and tail.num_rows:
-        duck.register(_TAIL, conform(tail))
+    if now.tail is not None and now.tail.num_rows:
+        duck.register(_TAIL, now.tail)
         sql += f" UNION ALL SELECT {names} FROM temp.main.{_TAIL}"
-    duck.execute(f"CREATE OR REPLACE TEMP VIEW {_SOURCE} AS {sql}")
+    duck.execute(f"CREATE OR REPLACE TEMP VIEW {ROWS} AS {sql}")
+    if before is None or before.resources is not now.resources:
+        _tell_resources(duck, now.resources)
 
 
-def conform(tail: pa.Table) -> pa.Table:
-    """The tail in exactly the stored columns; one that is missing is NULL."""
-    arrays = [
-        tail.column(field.name).cast(field.type)
-        if field.name in tail.schema.names
-        else pa.nulls(tail.num_rows, field.type)
-        for field in STORED
-    ]
-    return pa.Table.from_arrays(arrays, schema=STORED)
+def _tell_resources(duck: Any, resources: Mapping[int, str]) -> None:
+    numbers = pa.array(list(resources), pa.int64())
+    texts = pa.array(list(resources.values()), pa.string())
+    duck.register(_TEXTS, pa.table({"number": numbers, "attributes": texts}))
+    duck.execute(
+        f"CREATE OR REPLACE TEMP TABLE {RESOURCES} AS "
+        f"SELECT number, attributes::JSON AS attributes FROM temp.main.{_TEXTS}"
+    )
+    duck.unregister(_TEXTS)
+
+
+def conform(tail: pa.Table) -> tuple[pa.Table, dict[int, str]]:
+    """The tail in exactly the columns of the files, and what its numbers mean."""
+    tail = tail.unify_dictionaries().combine_chunks()
+    attributes = tail.column("resource_attributes").cast(pa.string()).combine_chunks()
+    known = attributes.dictionary_encode()
+    if isinstance(known, pa.ChunkedArray):
+        known = known.unify_dictionaries().combine_chunks()
+    texts = {event_files.resource_number(text): text for text in known.dictionary.to_pylist()}
+    numbers = pa.array(list(texts), pa.int64()).take(known.indices)
+    return pa.table([_column(tail, f, numbers) for f in FILED], schema=FILED), texts
+
+
+def _column(tail: pa.Table, column: pa.Field, numbers: pa.Array) -> pa.Array:
+    if column.name == "resource":
+        return numbers
+    if column.name not in tail.schema.names:
+        return pa.nulls(tail.num_rows, column.type)
+    plain = pa.string() if column.type == _JSON else column.type
+    found: Any = tail.column(column.name).cast(plain).combine_chunks()
+    if isinstance(found, pa.ChunkedArray):  # of a table without rows
+        found = pa.concat_arrays(found.chunks) if found.num_chunks else pa.array([], plain)
+    return pa.ExtensionArray.from_storage(_JSON, found) if column.type == _JSON else found
 
 
 def may_read(sql: str) -> bool:
@@ -105,6 +154,11 @@ def rolled(folder: Path) -> list[Path]:
         for hour in sorted(folder.glob("*"))
         for span in event_files.current(path.name for path in hour.iterdir())
     ]
+
+
+def resources_of(file: Path) -> dict[int, str]:
+    """What the numbers in a file mean."""
+    return event_files.unpack_resources(pq.read_metadata(file).metadata)
 
 
 def _empty(own: Path) -> Path:

@@ -181,7 +181,8 @@ class DuckSession:
         # Names of the Arrow functions that the running statement brought along.
         self._functions: list[str] = []
         duck.execute(f"SET search_path = '{_NOWHERE}'")
-        self.point_event_table((), None)
+        self._events = event_table.Moment()
+        event_table.point(duck, own, self._events)
 
     # ------------------------------------------------------------ statements
 
@@ -309,9 +310,10 @@ class DuckSession:
     def in_transaction(self) -> bool:
         return self._transaction is not None
 
-    def point_event_table(self, files: Sequence[Path], tail: pa.Table | None) -> None:
+    def point_event_table(self, now: event_table.Moment) -> None:
         """What the event table holds for this session from now on."""
-        event_table.point(self._raw, self._own, files, tail)
+        event_table.point(self._raw, self._own, now, self._events)
+        self._events = now
 
     def reads_event_table(self, statement: Expr, sql: str, context: Context) -> bool:
         """By name, or through a view that does."""
@@ -518,7 +520,17 @@ class DuckSession:
         statement = formats.write_defaults(statement, types)
         statement = formats.write_times(statement)
         statement = rewrite.name_positions(statement)
-        return udfs.call_tables(semistructured.spell_out(statement))
+        statement = udfs.call_tables(semistructured.spell_out(statement))
+        if event_table.may_read(statement.sql()):
+            statement = rewrite.narrow_events(
+                statement,
+                context,
+                event_table.PLACE,
+                event_table.COLUMNS,
+                event_table.ROWS,
+                event_table.RESOURCES,
+            )
+        return statement
 
     def _translated(self, query: Expr, context: Context) -> str:
         """A query as DuckDB reads it."""

@@ -196,7 +196,7 @@ class Statements:
         engine = session.engine
         if await self._sessions.thread(engine.reads_event_table, statement, sql, context):
             moment = await self._events.now()
-            await self._sessions.thread(engine.point_event_table, moment.files, moment.tail)
+            await self._sessions.thread(engine.point_event_table, moment)
             return True
         return False
 

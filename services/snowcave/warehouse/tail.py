@@ -1,7 +1,7 @@
-"""The part of the event table that `events` has not written to Parquet yet."""
+"""The event table as of now: the files that `events` has finished, and what it has not written to any yet."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import structlog
 
 from snowcave.v1 import events_pb2, events_pb2_grpc
 from snowcave.warehouse import columns, event_table
+from snowcave.warehouse.event_table import Moment
 
 log = structlog.get_logger()
 
@@ -19,16 +20,17 @@ log = structlog.get_logger()
 _MOST_CHUNKS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The event table as of one moment: finished files and what is not in them yet."""
-
-    files: Sequence[Path]
-    tail: pa.Table | None
-
-
 class EventSource(Protocol):
     async def now(self) -> Moment: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Of one segment what is known, and how many frames that is."""
+
+    frames: int
+    table: pa.Table
+    resources: Mapping[int, str]
 
 
 class EventTail:
@@ -44,17 +46,23 @@ class EventTail:
         # What the last look brought: segment → its frames so far. One look at a time adds to it.
         self._known: dict[int, _Piece] = {}
         self._looking = asyncio.Lock()
+        self._of_files: dict[Path, Mapping[int, str]] = {}
+        # The same object as long as nothing was added: sessions keep it in a table.
+        self._resources: dict[int, str] = {}
 
     async def now(self) -> Moment:
-        try:
-            async with asyncio.timeout(self._timeout), self._looking:
-                files = await self._look()
-        except (grpc.aio.AioRpcError, TimeoutError, pa.ArrowInvalid) as error:
-            log.warning("event_tail_missing", reason=type(error).__name__)
-            return Moment(await asyncio.to_thread(event_table.rolled, self._folder), None)
-        tables = [piece.table for _, piece in sorted(self._known.items())]
-        found = [self._folder / name for name in files]
-        return Moment(found, pa.concat_tables(tables) if tables else None)
+        tail: pa.Table | None = None
+        async with self._looking:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    files = [self._folder / name for name in await self._look()]
+                tables = [piece.table for _, piece in sorted(self._known.items())]
+                tail = pa.concat_tables(tables) if tables else None
+            except (grpc.aio.AioRpcError, TimeoutError, pa.ArrowInvalid) as error:
+                log.warning("event_tail_missing", reason=type(error).__name__)
+                files = await asyncio.to_thread(event_table.rolled, self._folder)
+            await asyncio.to_thread(self._learn, files)
+            return Moment(files, tail, self._resources)
 
     async def _look(self) -> list[str]:
         """Bring what is known up to date; returns the names of the finished files of the same moment."""
@@ -62,7 +70,7 @@ class EventTail:
         request = events_pb2.ScanRequest(tail_only=True, known=known)
         files: list[str] = []
         held: dict[int, int] = {}
-        new: dict[int, pa.Table] = {}
+        new: dict[int, tuple[pa.Table, dict[int, str]]] = {}
         async for reply in self._stub.Scan(request):
             if reply.has_rolled_files:
                 files, held = list(reply.rolled_files), dict(reply.held)
@@ -76,18 +84,30 @@ class EventTail:
         }
         return files
 
+    def _learn(self, files: Sequence[Path]) -> None:
+        """Blocking: what the numbers of these files and of the tail mean."""
+        unread = [file for file in files if file not in self._of_files]
+        self._of_files = {file: self._of_files[file] for file in files if file in self._of_files}
+        for file in unread:
+            self._of_files[file] = event_table.resources_of(file)
+        meanings = [
+            *(self._of_files[file] for file in unread),
+            *(piece.resources for piece in self._known.values()),
+        ]
+        if any(number not in self._resources for texts in meanings for number in texts):
+            self._resources = _together([*self._of_files.values(), *meanings])
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Of one segment what is known, and how many frames that is."""
 
-    frames: int
-    table: pa.Table
+def _together(meanings: Sequence[Mapping[int, str]]) -> dict[int, str]:
+    return {number: text for texts in meanings for number, text in texts.items()}
 
 
-def _grown(before: _Piece | None, new: pa.Table | None, frames: int) -> _Piece:
-    tables = [table for table in (before.table if before else None, new) if table is not None]
-    table = pa.concat_tables(tables)
+def _grown(
+    before: _Piece | None, new: tuple[pa.Table, dict[int, str]] | None, frames: int
+) -> _Piece:
+    added = _Piece(frames, *new) if new else None
+    pieces = [piece for piece in (before, added) if piece is not None]
+    table = pa.concat_tables([piece.table for piece in pieces])
     if table.column(0).num_chunks > _MOST_CHUNKS:
         table = table.combine_chunks()
-    return _Piece(frames, table)
+    return _Piece(frames, table, _together([piece.resources for piece in pieces]))

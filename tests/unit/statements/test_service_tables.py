@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import pytest_asyncio
 
 from snowcave.api.contract import ToWarehouse
 from snowcave.model.errors import NotAuthorized, ObjectNotFound, SnowcaveError, SyntaxInvalid
-from snowcave.warehouse.event_table import STORED
+from tests.kit.event_rows import moment
 from tests.kit.sql_engine import HERE, sql_session
 from tests.kit.statements import Account, open_account
 
@@ -78,7 +77,7 @@ def answered(sql: str, folder: Path, uid: int) -> list[tuple[object, ...]]:
         ),
     ]
     with sql_session(folder / "engine") as session:
-        session.session.point_event_table([], pa.Table.from_pylist(told, schema=STORED))
+        session.session.point_event_table(moment(told))
         session.context = replace(HERE, parameters={"TIMEZONE": "America/Los_Angeles"})
         return session.rows(sql)
 

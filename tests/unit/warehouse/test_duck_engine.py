@@ -3,15 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from snowcave.model.errors import SnowcaveError
-from snowcave.warehouse import event_table, failures
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import failures
 from snowcave.warehouse.duck import DuckEngine
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.settings import EngineSettings
+from tests.kit.event_rows import moment
 
 HERE = Context(session=1, user="U", role="R", database="DB", schema="S")
 
@@ -62,10 +62,6 @@ def event(value, *, minutes=1, service="ECHO", stream="stdout"):
     }
 
 
-def events(*rows):
-    return pa.Table.from_pylist(list(rows), schema=event_table.STORED)
-
-
 DOCUMENTED_COLUMNS = """TIMESTAMP START_TIMESTAMP OBSERVED_TIMESTAMP TRACE RESOURCE
 RESOURCE_ATTRIBUTES SCOPE SCOPE_ATTRIBUTES RECORD_TYPE RECORD RECORD_ATTRIBUTES VALUE EXEMPLARS"""
 DOCUMENTED = """SELECT TIMESTAMP, RESOURCE_ATTRIBUTES, RECORD_ATTRIBUTES, VALUE
@@ -90,10 +86,8 @@ def test_the_event_table_is_there_before_any_event(session):
 def test_the_documented_query_reads_files_and_the_tail(session, tmp_path):
     hour = tmp_path / "events" / "parquet" / "2026-01-01T00"
     hour.mkdir()
-    pq.write_table(
-        events(event("rolled", minutes=5), event("old", minutes=90)), hour / "1.parquet"
-    )
-    session.point_event_table([hour / "1.parquet"], events(event("live")))
+    rolled = [event("rolled", minutes=5), event("old", minutes=90)]
+    session.point_event_table(moment([event("live")], {hour / "1.parquet": rolled}))
     assert [row[3] for row in run(session, DOCUMENTED)] == ['"live"', '"rolled"']
 
 
@@ -112,11 +106,51 @@ def test_the_documented_query_reads_files_and_the_tail(session, tmp_path):
     ],
 )
 def test_events_are_found_by_what_they_hold(session, condition, expected):
-    session.point_event_table(
-        [], events(event("one"), event("two", service="OTHER", stream="stderr"))
-    )
+    told = [event("one"), event("two", service="OTHER", stream="stderr")]
+    session.point_event_table(moment(told))
     sql = f"SELECT value::string FROM SNOWFLAKE.TELEMETRY.EVENTS WHERE {condition}"
     assert [row[0] for row in run(session, sql)] == expected
+
+
+ALIKE = [
+    "",
+    "WHERE timestamp > dateadd(hour, -1, current_timestamp())",
+    "WHERE timestamp BETWEEN dateadd(hour, -1, current_timestamp()) AND current_timestamp()",
+    "WHERE current_timestamp() - INTERVAL '1 hour' <= e.timestamp AND record_type = 'LOG'",
+    "WHERE timestamp > dateadd(hour, -1, current_timestamp()) OR value = 'old'",
+    "WHERE e.resource_attributes:\"snow.service.name\" = 'ECHO' AND value <> 'one'",
+    "WHERE resource_attributes:\"snow.service.name\" = 'ECHO' OR value = 'two'",
+    "WHERE upper(resource_attributes:\"snow.service.name\") = upper('other')",
+    "WHERE NOT (resource_attributes:\"snow.service.name\" = 'OTHER')",
+    'WHERE resource_attributes:"no" IS NULL AND timestamp < sysdate()',
+    "WHERE resource_attributes:\"snow.service.name\"::string IN (SELECT 'ECHO')",
+]
+
+
+@pytest.mark.parametrize("condition", ALIKE)
+def test_a_query_that_is_narrowed_answers_what_it_would_have(session, condition):
+    """The second one reads the same table through a view, which nothing is known of."""
+    told = [event("one"), event("two", service="OTHER"), event("old", minutes=90)]
+    session.point_event_table(moment(told))
+    run(session, "CREATE VIEW v AS SELECT * FROM SNOWFLAKE.TELEMETRY.EVENTS")
+    found = [
+        run(session, f"SELECT * FROM {table} e {condition} ORDER BY e.timestamp, e.value::string")
+        for table in ("SNOWFLAKE.TELEMETRY.EVENTS", "v")
+    ]
+    assert found[0] == found[1]
+    assert found[0], "the condition is one that some row meets"
+
+
+def test_bound_values_keep_their_places_in_a_narrowed_query(session):
+    session.point_event_table(moment([event("one"), event("two", service="OTHER")]))
+    sql = (
+        "SELECT value::string, ? FROM snowflake.telemetry.events WHERE record_type = ? "
+        'AND resource_attributes:"snow.service.name" = ? AND timestamp > ?::timestamp_ltz'
+    )
+    texts = ("x", "LOG", "OTHER", "2020-01-01 00:00:00")
+    bindings = [pb.Binding(type="TEXT", values=[pb.BoundValue(value=text)]) for text in texts]
+    outcome = session.execute(session.parse(sql, HERE), HERE, bindings=bindings)
+    assert [list(row.values()) for row in outcome.table.to_pylist()] == [["two", "x"]]
 
 
 def test_a_view_of_the_user_s_over_the_event_table_is_recognised(session):
@@ -130,7 +164,7 @@ def test_a_view_of_the_user_s_over_the_event_table_is_recognised(session):
 
 def test_two_sessions_see_their_own_moment_of_the_event_table(engine, session):
     other = engine.open_session(2)
-    session.point_event_table([], events(event("a")))
+    session.point_event_table(moment([event("a")]))
     sql = "SELECT count(*) FROM SNOWFLAKE.TELEMETRY.EVENTS"
     assert run(session, sql) == [(1,)]
     assert run(other, sql) == [(0,)]

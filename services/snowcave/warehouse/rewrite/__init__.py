@@ -10,6 +10,7 @@ from snowcave.warehouse.rewrite.dialect import (
     quote_reserved,
     unquote_calls,
 )
+from snowcave.warehouse.rewrite.events import narrow_events
 from snowcave.warehouse.rewrite.headers import header, name_columns, select_items
 from snowcave.warehouse.rewrite.reading import fill_variables, parse
 from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
@@ -29,6 +30,7 @@ __all__ = [
     "name_columns",
     "name_positions",
     "name_tables",
+    "narrow_events",
     "parse",
     "place_of",
     "qualify",
