@@ -77,9 +77,10 @@ class Reconciler(Generic[K]):
     async def _work_forever(self) -> None:
         while True:
             key = await self.queue.get()
+            # The worker's task has variables of its own.
+            structlog.contextvars.bind_contextvars(reconciled=str(key))
             try:
-                with structlog.contextvars.bound_contextvars(reconciled=str(key)):
-                    self._settle(key, await self._reconcile(key))
+                self._settle(key, await self._reconcile(key))
             except SnowcaveError as error:
                 self._retry(key, error)
             except Exception:
