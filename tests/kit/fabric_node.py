@@ -13,6 +13,7 @@ from google.protobuf.json_format import ParseDict
 
 from snowcave.agent.network.hosts import HostSettings
 from snowcave.agent.network.network import Network, open_network
+from snowcave.agent.network.policy import follow_mirrors
 from snowcave.model import keys
 from snowcave.model.keys import Role
 from snowcave.runtime.mesh import AddressPlan, Mesh
@@ -31,7 +32,8 @@ async def main(home: str, port_base: str, plan: str, node_network: str) -> None:
     store = stores[Role.SCHEDULER]
     async with (
         follow(store, keys.ENDPOINTS) as endpoints,
-        open_network(mesh, node_network, store, endpoints, _QUICK) as network,
+        follow_mirrors(store) as rights,
+        open_network(mesh, node_network, endpoints, rights, _QUICK) as network,
     ):
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):

@@ -18,6 +18,7 @@ from snowcave.agent.logs.ledger import Ledger
 from snowcave.agent.logs.shipper import Shipper, open_shipper
 from snowcave.agent.metering import Meter, Rates
 from snowcave.agent.network.network import Network, open_network
+from snowcave.agent.network.policy import follow_mirrors
 from snowcave.agent.peers import EventCollector, SecretStore, ServiceTokens, TokenIssuer
 from snowcave.agent.reports import Reports, open_reports
 from snowcave.agent.scraping import open_scraper
@@ -117,8 +118,10 @@ async def _open_base(settings: AgentSettings, parts: Parts) -> _Base:
     assigned = await parts.enter("assignments", follow(store, keys.ASSIGNMENTS, settings.node))
     endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
     parts.health.mirrors |= {"assign": assigned.digest, "endpoint": endpoints.digest}
+    rights = await parts.enter("rights", follow_mirrors(store))
+    parts.health.mirrors |= rights.digests
     network = await parts.enter(
-        "network", open_network(mesh, settings.network, store, endpoints, settings.hosts)
+        "network", open_network(mesh, settings.network, endpoints, rights, settings.hosts)
     )
     rng = random.Random()
     return _Base(settings, parts, store, engine, info, assigned, endpoints, network, clock, rng)

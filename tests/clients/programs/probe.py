@@ -5,8 +5,8 @@ python3 probe.py PORT [ADDRESS]
 GET  /whoami   the address that was reached, the host name, the caller's headers
 POST /checks   a list of checks, answered by a list of results: ["connect", host, port], ["resolve", name],
                ["http", url], ["read", path], ["write", path, text], ["append", path, text], ["list", path],
-               ["size", path], ["environment"], ["open", name, host, port] and ["use", name]: a connection that
-               stays, and a request over it. A failure is {"failed": class of the error}.
+               ["size", path], ["environment"], ["open", name, host, port] and ["use", name]: a connection
+               that stays, and a request over it. A failure is {"failed": class of the error}.
 POST /echo     a service function's batch
 """
 

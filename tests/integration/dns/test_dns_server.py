@@ -12,6 +12,8 @@ from typing import Any, cast
 import pytest
 from dnslib import QTYPE, RR, A, DNSRecord
 
+from snowcave.agent.network.hosts import Answer
+from snowcave.agent.network.resolving import DnsResolver
 from snowcave.dns.directory import Directory
 from snowcave.dns.forwarding import ForwardSettings, open_forwarder
 from snowcave.dns.responder import Responder
@@ -19,6 +21,7 @@ from snowcave.dns.server import AnswerCache, serve_dns
 from snowcave.dns.settings import DnsSettings
 from snowcave.dns.upstream import Server, Upstream, servers
 from snowcave.kit.clock import LoopClock
+from snowcave.model.errors import Unavailable
 from snowcave.runtime.listen import bound
 from snowcave.runtime.mesh import Mesh
 
@@ -199,6 +202,20 @@ async def test_a_forged_answer_of_an_upstream_is_not_believed():
     transport.close()
 
 
+async def test_an_agent_reads_a_long_answer_over_tcp_and_no_answer_as_none():
+    long = Directory("10.0.0.2")
+    long.pools.put(1, "p")
+    for number in range(200):
+        long.nodes.put(1, f"n{number}", f"10.246.1.{number}")
+    async with serving(long) as port:
+        asking = DnsResolver(LOOPBACK, port)
+        found = await asking.ask("discover.monitor.p.cp.spcs.internal")
+        assert (len(found.addresses), found.ttl) == (200, 5.0)
+        assert (await asking.ask("nobody.cp.spcs.internal")).addresses == frozenset()
+        with pytest.raises(Unavailable):
+            await asking.ask("example.com")  # nobody is there to be asked
+
+
 async def test_many_who_ask_for_one_name_cost_one_question_upstream_and_later_ones_none():
     loop = asyncio.get_running_loop()
 
@@ -222,6 +239,10 @@ async def test_many_who_ask_for_one_name_cost_one_question_upstream_and_later_on
         assert (await dig(port, "+short", "+tcp", "EXAMPLE.com")).split() == ["192.0.2.1"]
         assert "eXample.COM." in await dig(port, "eXample.COM")
         assert len({answer[2:] for answer in crowd}) == 1
+        # As an agent asks for what it has to open.
+        assert await DnsResolver(LOOPBACK, port).ask("example.com") == Answer(
+            frozenset({"192.0.2.1"}), 300.0
+        )
         assert far.asked == 1
     transport.close()
 

@@ -9,11 +9,10 @@ from snowcave.agent.network import nft
 from snowcave.agent.network.frame import NodePlace
 from snowcave.agent.network.hosts import HostSettings, open_hosts
 from snowcave.agent.network.plug import Plugs, open_plugs
-from snowcave.agent.network.policy import Policy, follow_mirrors
+from snowcave.agent.network.policy import Mirrors, Policy
 from snowcave.agent.network.resolving import DnsResolver
 from snowcave.kit.clock import LoopClock
 from snowcave.runtime.mesh import Mesh
-from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
 
@@ -50,17 +49,16 @@ class Network:
 async def open_network(
     mesh: Mesh,
     node_network: str,
-    store: Store,
     endpoints: Mirror[state.Endpoint],
+    rights: Mirrors,
     settings: HostSettings,
 ) -> AsyncGenerator[Network]:
     """Entered when the rules stand. Interfaces and rules stay when it is left: instances outlive us."""
     resolver = DnsResolver(mesh.plan.machine, mesh.port("dns"))
     async with (
         open_plugs() as plugs,
-        follow_mirrors(store) as mirrors,
         open_hosts(resolver, settings, LoopClock(), random.Random()) as hosts,
-        nft.open_table(place(mesh, node_network), endpoints, Policy(mirrors, hosts)) as table,
+        nft.open_table(place(mesh, node_network), endpoints, Policy(rights, hosts)) as table,
     ):
         yield Network(plugs, table)
 

@@ -6,7 +6,7 @@ hold while the store is away.
 
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from snowcave.agent.network import egress
 from snowcave.agent.network.callers import INTEGRATION, Callers, matters
@@ -31,6 +31,11 @@ class Mirrors:
     grants: Mirror[state.Grant]
     integrations: Mirror[state.Object]
     rules: Mirror[state.Object]
+
+    @property
+    def digests(self) -> dict[str, Callable[[], dict[str, object]]]:
+        """For /debug/mirror."""
+        return {one.name: getattr(self, one.name).digest for one in fields(self)}
 
 
 @dataclass
