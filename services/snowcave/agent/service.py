@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from snowcave.agent.engine.api import Container
+from snowcave.agent.engine.api import Container, Phase
 from snowcave.agent.instances.keeper import Keeper
 from snowcave.agent.logs import reading
 from snowcave.agent.metering import Meter
-from snowcave.model.errors import ContainerGone, ValueInvalid
+from snowcave.model.errors import ContainerGone, EngineUnavailable, ValueInvalid
 from snowcave.v1 import nodes_pb2 as nodes
 from snowcave.v1 import nodes_pb2_grpc
 
@@ -33,10 +33,14 @@ class AgentServicer(nodes_pb2_grpc.AgentServiceServicer):
             since=request.since,
             timestamps=request.timestamps,
         )
-        path = await self._log_path(request)
+        run, path = await self._run(request)
         if request.follow:
-            async for text in reading.follow(path, wish):
-                yield nodes.LogChunk(text=text)
+            yield nodes.LogChunk(run=run)
+            if run == request.read_run:
+                return
+            async for text in reading.follow(path, wish, lambda: self._has_ended(request, run)):
+                for chunk in reading.chunks(text):
+                    yield nodes.LogChunk(text=chunk)
             return
         text = await reading.read_in_thread(path, wish)
         for chunk in reading.chunks(text):
@@ -52,7 +56,15 @@ class AgentServicer(nodes_pb2_grpc.AgentServiceServicer):
     ) -> nodes.MeasureReply:
         return nodes.MeasureReply(points=await self._meter.measure(set(request.instances)))
 
-    async def _log_path(self, request: nodes.ReadLogsRequest) -> Path:
+    async def _has_ended(self, request: nodes.ReadLogsRequest, run: str) -> bool:
+        """An engine that does not answer may well run it."""
+        try:
+            found = await self._keeper.runs(request.instance, request.container)
+        except EngineUnavailable:
+            return False
+        return not any(one.id == run and one.phase is Phase.RUNNING for one in found)
+
+    async def _run(self, request: nodes.ReadLogsRequest) -> tuple[str, Path]:
         """Raises ContainerGone where there is no such run, ValueInvalid where it has no log."""
         found = await self._keeper.runs(request.instance, request.container)
         run: Container | None = None
@@ -64,4 +76,4 @@ class AgentServicer(nodes_pb2_grpc.AgentServiceServicer):
             raise ContainerGone(f"{request.instance}/{request.container}")
         if run.log_path is None:
             raise ValueInvalid(f"Container '{request.container}' keeps no log on this node.")
-        return run.log_path
+        return run.id, run.log_path

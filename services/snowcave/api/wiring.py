@@ -17,6 +17,7 @@ from snowcave.api.catalog.rooms import Rooms
 from snowcave.api.catalog.stage_rooms import StageRooms
 from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRunner
 from snowcave.api.event_logs import EventLogs, Logs
+from snowcave.api.following import Following
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
 from snowcave.api.grpc.identity import IDENTITY_SERVICE, IdentityServicer
 from snowcave.api.grpc.node_stages import STAGE_SERVICE, NodeStageServicer
@@ -313,6 +314,8 @@ def _backups(ground: _Ground) -> Backups:
 
 
 async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answers) -> None:
+    mirrors = ground.mirrors
+    catalog = Catalog(ground.store, mirrors.catalog)
     sql = SqlServicer(
         answers.login,
         answers.book,
@@ -322,8 +325,9 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
         answers.results,
         neighbours.warehouse,
         ground.settings.queries,
+        catalog,
+        Following(ground.mesh, mirrors.assignments, mirrors.nodes, mirrors.catalog.services),
     )
-    catalog = Catalog(ground.store, ground.mirrors.catalog)
     secrets = SecretReader(catalog, answers.tokens, ground.sealer)
     backups = _backups(ground)
     errands = CatalogServicer(ground.store, answers.tokens, secrets, backups, ground.clock)

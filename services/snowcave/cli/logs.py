@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,6 +17,7 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import sql_pb2 as v1
 
 _TAIL = 64 << 10
+_PAUSE = 0.25
 
 
 @click.command()
@@ -25,6 +29,7 @@ _TAIL = 64 << 10
 @click.option("--instance", default="0", show_default=True)
 @click.option("--container", default="", help="Default: the service's first container.")
 @click.option("-n", "--lines", default=100, show_default=True, type=click.IntRange(1, 1000))
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--user", default="ADMIN", show_default=True)
 @click.option("--password", envvar="SNOWCAVE_PASSWORD")
 def logs(
@@ -34,18 +39,36 @@ def logs(
     instance: str,
     container: str,
     lines: int,
+    follow: bool,
     user: str,
     password: str | None,
 ) -> None:
-    """Show the last lines of a SERVICE's container (DB.SCHEMA.NAME), or of a daemon of ours."""
+    """Show the last lines of a SERVICE's container (DB.SCHEMA.NAME), or of a daemon of ours.
+
+    With --follow a service's lines go on over restarts of its container, those of a job until it is over.
+    """
     mesh = read_home(home)
     if (service is None) == (daemon is None):
         raise click.UsageError("Name a SERVICE, or a daemon with --daemon.")
     if daemon is not None:
-        click.echo("\n".join(daemon_lines(mesh, daemon, lines)))
+        path = daemon_log(mesh, daemon)
+        size = path.stat().st_size
+        click.echo("\n".join(daemon_lines(path, size, lines)))
+        if follow:
+            for text in daemon_growth(path, size):
+                _show(text)
         return
     login = v1.LoginRequest(user=user, password=password or password_of(mesh, user))
     try:
+        if follow:
+            wanted = v1.FollowLogsRequest(
+                service=service or "",
+                instance_id=_number(instance),
+                container=container,
+                tail_lines=lines,
+            )
+            asyncio.run(_follow(mesh, login, wanted))
+            return
         click.echo(
             asyncio.run(_service_lines(mesh, login, service or "", instance, container, lines))
         )
@@ -53,16 +76,59 @@ def logs(
         raise click.ClickException(describe(error)) from error
 
 
-def daemon_lines(mesh: Mesh, daemon: str, lines: int) -> list[str]:
+def daemon_log(mesh: Mesh, daemon: str) -> Path:
     """Raises ClickException where there is no such log."""
     folder = mesh.folder("log")
     path = folder / f"{daemon}.log"
     if path.parent != folder or not path.exists():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.log")))
         raise click.ClickException(f"There is no log of {daemon}. There are: {known}")
+    return path
+
+
+def daemon_lines(path: Path, size: int, lines: int) -> list[str]:
+    """The last ones of the file's first `size` bytes."""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL))
-        return file.read().decode(errors="replace").splitlines()[-lines:]
+        begin = file.seek(max(0, size - _TAIL))
+        return file.read(size - begin).decode(errors="replace").splitlines()[-lines:]
+
+
+def daemon_growth(path: Path, at: int) -> Iterator[bytes]:
+    """Endless: what comes after the file's first `at` bytes, also where it is begun anew."""
+    place = path.stat()
+    while True:
+        try:
+            now = path.stat()
+        except FileNotFoundError:
+            now = place
+        if now.st_ino != place.st_ino or now.st_size < at:
+            at = 0
+        place = now
+        if now.st_size > at:
+            with path.open("rb") as file:
+                file.seek(at)
+                text = file.read(_TAIL)
+            at += len(text)
+            yield text
+        else:
+            time.sleep(_PAUSE)
+
+
+async def _follow(mesh: Mesh, login: v1.LoginRequest, wanted: v1.FollowLogsRequest) -> None:
+    async with open_session(mesh, login) as session:
+        async for text in session.follow(wanted):
+            _show(text)
+
+
+def _show(text: bytes) -> None:
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+
+
+def _number(instance: str) -> int:
+    if not instance.isascii() or not instance.isdigit():
+        raise click.UsageError("--instance is a number.")
+    return int(instance)
 
 
 async def _service_lines(

@@ -44,6 +44,13 @@ class SqlSession:
                 result.rows += zip(*columns, strict=True)
         return result
 
+    async def follow(self, request: v1.FollowLogsRequest) -> AsyncIterator[bytes]:
+        """What a container says, as it says it. `request` without the token. Raises SnowcaveError."""
+        request.token = self._token
+        with translated("The api"):
+            async for reply in self._stub.FollowLogs(request):
+                yield reply.text
+
     async def _replies(self, sql: str) -> AsyncIterator[v1.SqlReply]:
         with translated("The api"):
             async for reply in self._stub.Execute(v1.SqlRequest(token=self._token, sql=sql)):

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17snowcave/v1/nodes.proto\x12\x0bsnowcave.v1\"!\n\x0e\x45xplainRequest\x12\x0f\n\x07service\x18\x01 \x01(\x03\"!\n\x0c\x45xplainReply\x12\x11\n\tsentences\x18\x01 \x03(\t\"\x10\n\x0eListVmsRequest\"3\n\x0cListVmsReply\x12#\n\x03vms\x18\x01 \x03(\x0b\x32\x16.snowcave.v1.RunningVm\"O\n\tRunningVm\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x11\n\tagent_pid\x18\x02 \x01(\x05\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0e\n\x06\x63group\x18\x04 \x01(\t\"\x8f\x01\n\x0fReadLogsRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x11\n\tcontainer\x18\x02 \x01(\t\x12\x12\n\ntail_lines\x18\x03 \x01(\x05\x12\x10\n\x08previous\x18\x04 \x01(\x08\x12\r\n\x05since\x18\x05 \x01(\t\x12\x12\n\ntimestamps\x18\x06 \x01(\x08\x12\x0e\n\x06\x66ollow\x18\x07 \x01(\x08\"\x18\n\x08LogChunk\x12\x0c\n\x04text\x18\x01 \x01(\x0c\"\x18\n\x16\x44\x65scribeNetworkRequest\"\'\n\x14\x44\x65scribeNetworkReply\x12\x0f\n\x07ruleset\x18\x01 \x01(\t\"#\n\x0eMeasureRequest\x12\x11\n\tinstances\x18\x01 \x03(\t\"6\n\x0cMeasureReply\x12&\n\x06points\x18\x01 \x03(\x0b\x32\x16.snowcave.v1.DataPoint\"\x9f\x01\n\tDataPoint\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x32\n\x06labels\x18\x04 \x03(\x0b\x32\".snowcave.v1.DataPoint.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32U\n\x10SchedulerService\x12\x41\n\x07\x45xplain\x12\x1b.snowcave.v1.ExplainRequest\x1a\x19.snowcave.v1.ExplainReply2V\n\x11HypervisorService\x12\x41\n\x07ListVms\x12\x1b.snowcave.v1.ListVmsRequest\x1a\x19.snowcave.v1.ListVmsReply2\xef\x01\n\x0c\x41gentService\x12\x41\n\x08ReadLogs\x12\x1c.snowcave.v1.ReadLogsRequest\x1a\x15.snowcave.v1.LogChunk0\x01\x12Y\n\x0f\x44\x65scribeNetwork\x12#.snowcave.v1.DescribeNetworkRequest\x1a!.snowcave.v1.DescribeNetworkReply\x12\x41\n\x07Measure\x12\x1b.snowcave.v1.MeasureRequest\x1a\x19.snowcave.v1.MeasureReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17snowcave/v1/nodes.proto\x12\x0bsnowcave.v1\"!\n\x0e\x45xplainRequest\x12\x0f\n\x07service\x18\x01 \x01(\x03\"!\n\x0c\x45xplainReply\x12\x11\n\tsentences\x18\x01 \x03(\t\"\x10\n\x0eListVmsRequest\"3\n\x0cListVmsReply\x12#\n\x03vms\x18\x01 \x03(\x0b\x32\x16.snowcave.v1.RunningVm\"O\n\tRunningVm\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x11\n\tagent_pid\x18\x02 \x01(\x05\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0e\n\x06\x63group\x18\x04 \x01(\t\"\xa1\x01\n\x0fReadLogsRequest\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x11\n\tcontainer\x18\x02 \x01(\t\x12\x12\n\ntail_lines\x18\x03 \x01(\x05\x12\x10\n\x08previous\x18\x04 \x01(\x08\x12\r\n\x05since\x18\x05 \x01(\t\x12\x12\n\ntimestamps\x18\x06 \x01(\x08\x12\x0e\n\x06\x66ollow\x18\x07 \x01(\x08\x12\x10\n\x08read_run\x18\x08 \x01(\t\"%\n\x08LogChunk\x12\x0c\n\x04text\x18\x01 \x01(\x0c\x12\x0b\n\x03run\x18\x02 \x01(\t\"\x18\n\x16\x44\x65scribeNetworkRequest\"\'\n\x14\x44\x65scribeNetworkReply\x12\x0f\n\x07ruleset\x18\x01 \x01(\t\"#\n\x0eMeasureRequest\x12\x11\n\tinstances\x18\x01 \x03(\t\"6\n\x0cMeasureReply\x12&\n\x06points\x18\x01 \x03(\x0b\x32\x16.snowcave.v1.DataPoint\"\x9f\x01\n\tDataPoint\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x32\n\x06labels\x18\x04 \x03(\x0b\x32\".snowcave.v1.DataPoint.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32U\n\x10SchedulerService\x12\x41\n\x07\x45xplain\x12\x1b.snowcave.v1.ExplainRequest\x1a\x19.snowcave.v1.ExplainReply2V\n\x11HypervisorService\x12\x41\n\x07ListVms\x12\x1b.snowcave.v1.ListVmsRequest\x1a\x19.snowcave.v1.ListVmsReply2\xef\x01\n\x0c\x41gentService\x12\x41\n\x08ReadLogs\x12\x1c.snowcave.v1.ReadLogsRequest\x1a\x15.snowcave.v1.LogChunk0\x01\x12Y\n\x0f\x44\x65scribeNetwork\x12#.snowcave.v1.DescribeNetworkRequest\x1a!.snowcave.v1.DescribeNetworkReply\x12\x41\n\x07Measure\x12\x1b.snowcave.v1.MeasureRequest\x1a\x19.snowcave.v1.MeasureReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,25 +44,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNNINGVM']._serialized_start=181
   _globals['_RUNNINGVM']._serialized_end=260
   _globals['_READLOGSREQUEST']._serialized_start=263
-  _globals['_READLOGSREQUEST']._serialized_end=406
-  _globals['_LOGCHUNK']._serialized_start=408
-  _globals['_LOGCHUNK']._serialized_end=432
-  _globals['_DESCRIBENETWORKREQUEST']._serialized_start=434
-  _globals['_DESCRIBENETWORKREQUEST']._serialized_end=458
-  _globals['_DESCRIBENETWORKREPLY']._serialized_start=460
-  _globals['_DESCRIBENETWORKREPLY']._serialized_end=499
-  _globals['_MEASUREREQUEST']._serialized_start=501
-  _globals['_MEASUREREQUEST']._serialized_end=536
-  _globals['_MEASUREREPLY']._serialized_start=538
-  _globals['_MEASUREREPLY']._serialized_end=592
-  _globals['_DATAPOINT']._serialized_start=595
-  _globals['_DATAPOINT']._serialized_end=754
-  _globals['_DATAPOINT_LABELSENTRY']._serialized_start=709
-  _globals['_DATAPOINT_LABELSENTRY']._serialized_end=754
-  _globals['_SCHEDULERSERVICE']._serialized_start=756
-  _globals['_SCHEDULERSERVICE']._serialized_end=841
-  _globals['_HYPERVISORSERVICE']._serialized_start=843
-  _globals['_HYPERVISORSERVICE']._serialized_end=929
-  _globals['_AGENTSERVICE']._serialized_start=932
-  _globals['_AGENTSERVICE']._serialized_end=1171
+  _globals['_READLOGSREQUEST']._serialized_end=424
+  _globals['_LOGCHUNK']._serialized_start=426
+  _globals['_LOGCHUNK']._serialized_end=463
+  _globals['_DESCRIBENETWORKREQUEST']._serialized_start=465
+  _globals['_DESCRIBENETWORKREQUEST']._serialized_end=489
+  _globals['_DESCRIBENETWORKREPLY']._serialized_start=491
+  _globals['_DESCRIBENETWORKREPLY']._serialized_end=530
+  _globals['_MEASUREREQUEST']._serialized_start=532
+  _globals['_MEASUREREQUEST']._serialized_end=567
+  _globals['_MEASUREREPLY']._serialized_start=569
+  _globals['_MEASUREREPLY']._serialized_end=623
+  _globals['_DATAPOINT']._serialized_start=626
+  _globals['_DATAPOINT']._serialized_end=785
+  _globals['_DATAPOINT_LABELSENTRY']._serialized_start=740
+  _globals['_DATAPOINT_LABELSENTRY']._serialized_end=785
+  _globals['_SCHEDULERSERVICE']._serialized_start=787
+  _globals['_SCHEDULERSERVICE']._serialized_end=872
+  _globals['_HYPERVISORSERVICE']._serialized_start=874
+  _globals['_HYPERVISORSERVICE']._serialized_end=960
+  _globals['_AGENTSERVICE']._serialized_start=963
+  _globals['_AGENTSERVICE']._serialized_end=1202
 # @@protoc_insertion_point(module_scope)

@@ -41,7 +41,7 @@ class RunningVm(_message.Message):
     def __init__(self, node: _Optional[str] = ..., agent_pid: _Optional[int] = ..., namespace: _Optional[str] = ..., cgroup: _Optional[str] = ...) -> None: ...
 
 class ReadLogsRequest(_message.Message):
-    __slots__ = ("instance", "container", "tail_lines", "previous", "since", "timestamps", "follow")
+    __slots__ = ("instance", "container", "tail_lines", "previous", "since", "timestamps", "follow", "read_run")
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class ReadLogsRequest(_message.Message):
     SINCE_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMPS_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    READ_RUN_FIELD_NUMBER: _ClassVar[int]
     instance: str
     container: str
     tail_lines: int
@@ -56,13 +57,16 @@ class ReadLogsRequest(_message.Message):
     since: str
     timestamps: bool
     follow: bool
-    def __init__(self, instance: _Optional[str] = ..., container: _Optional[str] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., since: _Optional[str] = ..., timestamps: _Optional[bool] = ..., follow: _Optional[bool] = ...) -> None: ...
+    read_run: str
+    def __init__(self, instance: _Optional[str] = ..., container: _Optional[str] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., since: _Optional[str] = ..., timestamps: _Optional[bool] = ..., follow: _Optional[bool] = ..., read_run: _Optional[str] = ...) -> None: ...
 
 class LogChunk(_message.Message):
-    __slots__ = ("text",)
+    __slots__ = ("text", "run")
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
     text: bytes
-    def __init__(self, text: _Optional[bytes] = ...) -> None: ...
+    run: str
+    def __init__(self, text: _Optional[bytes] = ..., run: _Optional[str] = ...) -> None: ...
 
 class DescribeNetworkRequest(_message.Message):
     __slots__ = ()

@@ -39,6 +39,26 @@ class LogoutReply(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class FollowLogsRequest(_message.Message):
+    __slots__ = ("token", "service", "instance_id", "container", "tail_lines")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    service: str
+    instance_id: int
+    container: str
+    tail_lines: int
+    def __init__(self, token: _Optional[str] = ..., service: _Optional[str] = ..., instance_id: _Optional[int] = ..., container: _Optional[str] = ..., tail_lines: _Optional[int] = ...) -> None: ...
+
+class FollowLogsReply(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: bytes
+    def __init__(self, text: _Optional[bytes] = ...) -> None: ...
+
 class SqlRequest(_message.Message):
     __slots__ = ("token", "sql")
     TOKEN_FIELD_NUMBER: _ClassVar[int]

@@ -54,6 +54,11 @@ class SqlServiceStub:
                 request_serializer=snowcave_dot_v1_dot_sql__pb2.SqlCancelRequest.SerializeToString,
                 response_deserializer=snowcave_dot_v1_dot_sql__pb2.SqlCancelReply.FromString,
                 _registered_method=True)
+        self.FollowLogs = channel.unary_stream(
+                '/snowcave.v1.SqlService/FollowLogs',
+                request_serializer=snowcave_dot_v1_dot_sql__pb2.FollowLogsRequest.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_sql__pb2.FollowLogsReply.FromString,
+                _registered_method=True)
 
 
 class SqlServiceServicer:
@@ -84,6 +89,14 @@ class SqlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FollowLogs(self, request, context):
+        """The last lines of a container, then what it says, over its restarts, until the job is over, the service is
+        dropped, or the caller has enough.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SqlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -106,6 +119,11 @@ def add_SqlServiceServicer_to_server(servicer, server):
                     servicer.Cancel,
                     request_deserializer=snowcave_dot_v1_dot_sql__pb2.SqlCancelRequest.FromString,
                     response_serializer=snowcave_dot_v1_dot_sql__pb2.SqlCancelReply.SerializeToString,
+            ),
+            'FollowLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.FollowLogs,
+                    request_deserializer=snowcave_dot_v1_dot_sql__pb2.FollowLogsRequest.FromString,
+                    response_serializer=snowcave_dot_v1_dot_sql__pb2.FollowLogsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -216,6 +234,33 @@ class SqlService:
             '/snowcave.v1.SqlService/Cancel',
             snowcave_dot_v1_dot_sql__pb2.SqlCancelRequest.SerializeToString,
             snowcave_dot_v1_dot_sql__pb2.SqlCancelReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FollowLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/snowcave.v1.SqlService/FollowLogs',
+            snowcave_dot_v1_dot_sql__pb2.FollowLogsRequest.SerializeToString,
+            snowcave_dot_v1_dot_sql__pb2.FollowLogsReply.FromString,
             options,
             channel_credentials,
             insecure,

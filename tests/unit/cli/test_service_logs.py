@@ -30,3 +30,17 @@ def test_a_service_without_containers_is_said_to_have_none(
     result = CliRunner().invoke(command.logs, arguments)
     assert result.exit_code == 1
     assert "d.s.x has no containers now" in result.output
+
+
+def test_a_daemon_s_log_is_followed_also_when_it_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "api.log"
+    path.write_text("old\n")
+    size = path.stat().st_size
+    growth = command.daemon_growth(path, size)
+    with path.open("a") as file:
+        file.write("new\n")
+    assert command.daemon_lines(path, size, 10) == ["old"]
+    assert next(growth) == b"new\n"
+    path.with_suffix(".new").write_text("another file\n")
+    path.with_suffix(".new").rename(path)
+    assert next(growth) == b"another file\n"

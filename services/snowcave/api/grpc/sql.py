@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from snowcave.api.catalog.catalog import Catalog
+from snowcave.api.following import Following, Wanted
 from snowcave.api.queries import encoding
 from snowcave.api.queries.answer import Answer, Failure, InProgress
 from snowcave.api.queries.life import Queries
@@ -14,14 +16,23 @@ from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
 from snowcave.api.sessions.login import Login, Wish
 from snowcave.api.settings import QuerySettings
+from snowcave.api.sql.cursor import parse_name
+from snowcave.api.statements.caller import caller_of
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit import ids
-from snowcave.model.errors import StatementNotFound, Unsupported
+from snowcave.model.errors import (
+    ObjectNotFound,
+    StatementNotFound,
+    Unsupported,
+    ValueInvalid,
+)
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1 import sql_pb2_grpc as stubs
+from snowcave.v1 import state_pb2 as state
 
 SQL_SERVICE = "snowcave.v1.SqlService"
 _CLIENT = "SnowcaveGrpc"
+_MOST_LINES = 1000
 
 
 class SqlServicer(stubs.SqlServiceServicer):
@@ -35,6 +46,8 @@ class SqlServicer(stubs.SqlServiceServicer):
         results: StoredResults,
         warehouse: Warehouse,
         settings: QuerySettings,
+        catalog: Catalog,
+        following: Following,
     ) -> None:
         self._login = login
         self._book = book
@@ -44,6 +57,8 @@ class SqlServicer(stubs.SqlServiceServicer):
         self._results = results
         self._warehouse = warehouse
         self._settings = settings
+        self._catalog = catalog
+        self._following = following
 
     async def Login(self, request: v1.LoginRequest, context: Any) -> v1.LoginReply:  # noqa: N802
         wish = Wish(
@@ -71,6 +86,35 @@ class SqlServicer(stubs.SqlServiceServicer):
             raise StatementNotFound(request.query_id)
         await self._queries.cancel(request.query_id)
         return v1.SqlCancelReply()
+
+    async def FollowLogs(  # noqa: N802
+        self, request: v1.FollowLogsRequest, context: Any
+    ) -> AsyncGenerator[v1.FollowLogsReply]:
+        """Needs MONITOR on the service, also while it goes on. Raises ValueInvalid on strange numbers."""
+        session = await self._directory.context((await self._book.find(request.token)).state)
+        if not 1 <= request.tail_lines <= _MOST_LINES:
+            raise ValueInvalid(f"Between 1 and {_MOST_LINES} lines may be asked for.")
+        name = parse_name(request.service)
+
+        def allowed() -> state.Object:
+            caller = caller_of(self._catalog, session)
+            found = caller.find("service", name).message
+            caller.need_any(found, "OWNERSHIP", "MONITOR")
+            return found
+
+        service = allowed()
+        names = [one.name for one in service.service.spec.containers]
+        container = request.container or names[0]
+        if container not in names:
+            raise ObjectNotFound("Container", container)
+        wanted = Wanted(service.uid, request.instance_id, container, request.tail_lines)
+
+        def check() -> None:
+            if allowed().uid != service.uid:
+                raise ObjectNotFound("Service", str(name))
+
+        async for text in self._following.follow(wanted, check):
+            yield v1.FollowLogsReply(text=text)
 
     async def Execute(  # noqa: N802
         self, request: v1.SqlRequest, context: Any
