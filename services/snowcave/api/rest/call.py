@@ -7,7 +7,7 @@ with a record, bounded by the session's timeout, and to be asked for again where
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snowcave.api.contract import QueryHandle, Rows, SessionContext, StatementRunner, Transfer
@@ -141,7 +141,7 @@ class Call:
         statement = Statement(
             query_id=query_id(self.context.session_id, request_id),
             sql=sql,
-            context=self.context,
+            context=self.context if parsed is not None else self._here(),
             timeout=self.settings.statement,
             request_id=request_id,
             parsed=parsed,
@@ -153,6 +153,13 @@ class Call:
             async with asyncio.timeout(self.settings.hold):
                 await running.finished.wait()
         return running.outcome or InProgress(running.id)
+
+    def _here(self) -> SessionContext:
+        """Names that are not qualified are of the path's schema: SQL that the client gave may have some."""
+        if "schema" not in self.names:
+            return self.context
+        place = {"database": self.name("database"), "schema": self.name("schema")}
+        return replace(self.context, **place)
 
 
 def named(found: Rows) -> list[Row]:
