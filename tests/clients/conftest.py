@@ -13,6 +13,7 @@ import pytest
 
 from tests.kit.clients import (
     CONNECTOR4,
+    CONNECTOR_IMAGE,
     IMAGE,
     OTHER_USER,
     OTHERS,
@@ -29,6 +30,7 @@ from tests.kit.clients import (
     wait_ready,
 )
 from tests.kit.mesh import (
+    CONNECTOR_PACKAGES,
     ECHO_COMMAND,
     ROOT,
     Snowcave,
@@ -73,7 +75,7 @@ def cave(no_proxy: None, request: pytest.FixtureRequest) -> Generator[Snowcave]:
     # Sockets in it: the path has to be short.
     home = Path(tempfile.mkdtemp(prefix="snowcave-clients-"))
     programs = ROOT / "tests/clients/programs"
-    files = [f"{programs / name}:/app/{name}" for name in ("probe.py", "polite.py")]
+    files = [f"{programs / name}:/app/{name}" for name in ("probe.py", "polite.py", "page.py")]
     with ThreadPoolExecutor(1) as pool:
         image = pool.submit(build_echo, home, *files)
         with running_mesh(home) as cave:
@@ -102,6 +104,22 @@ def tutorial(cave: Snowcave, half_requests: Future[list[Outcome]]) -> Snowcave:
     cave.docker("login", host, "-u", "ADMIN", "--password-stdin", stdin=cave.password)
     cave.docker("push", "--quiet", tag)
     return cave
+
+
+@pytest.fixture(scope="session")
+def connector_image(tutorial: Snowcave, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image with the connector, and programs that use it from inside."""
+    folder = tmp_path_factory.mktemp("connector-image")
+    packages = folder / "packages"
+    heavy = shutil.ignore_patterns(
+        "boto*", "s3transfer*", "pip*", "setuptools*", "pkg_resources", "__pycache__"
+    )
+    shutil.copytree(CONNECTOR_PACKAGES, packages, ignore=heavy)
+    programs = Path(__file__).parent / "programs"
+    files = [f"{programs / name}:/app/{name}" for name in ("job.py", "caller.py")]
+    tar = build_echo(folder, f"{packages}:/opt/connector", *files, packages=["libstdc++6"])
+    tutorial.push(tar, CONNECTOR_IMAGE, "ENV PYTHONPATH=/opt/connector")
+    return CONNECTOR_IMAGE
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Jobs: run, waited for, called off; and what their containers do as their service."""
 
-import shutil
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -8,32 +7,24 @@ from typing import Any
 import pytest
 import snowflake.connector
 
-from tests.kit.clients import PLACE, containers, status, tutorial_session, wait_ready
-from tests.kit.mesh import CONNECTOR_PACKAGES, Snowcave, build_echo, rows, until
+from tests.kit.clients import (
+    CONNECTOR_IMAGE,
+    PLACE,
+    containers,
+    status,
+    tutorial_session,
+    wait_ready,
+)
+from tests.kit.mesh import Snowcave, rows, until
 
 pytestmark = pytest.mark.docker
 
-IMAGE = "tutorial_db/data_schema/tutorial_repository/job:latest"
 SETTLED = 60.0
 
 
 @pytest.fixture(scope="session")
-def jobs(tutorial: Snowcave, tmp_path_factory: pytest.TempPathFactory) -> Generator[Any]:
+def jobs(tutorial: Snowcave, connector_image: str) -> Generator[Any]:
     """TEST_ROLE's session; an image with the connector is pushed, and JOB_POOL is there."""
-    folder = tmp_path_factory.mktemp("job-image")
-    packages = folder / "packages"
-    heavy = shutil.ignore_patterns(
-        "boto*", "s3transfer*", "pip*", "setuptools*", "pkg_resources", "__pycache__"
-    )
-    shutil.copytree(CONNECTOR_PACKAGES, packages, ignore=heavy)
-    program = Path(__file__).parent / "programs/job.py"
-    tar = build_echo(
-        folder,
-        f"{packages}:/opt/connector",
-        f"{program}:/app/job.py",
-        packages=["libstdc++6"],
-    )
-    tutorial.push(tar, IMAGE, "ENV PYTHONPATH=/opt/connector")
     with tutorial.connect() as admin:
         cursor = admin.cursor()
         cursor.execute(
@@ -47,7 +38,7 @@ def jobs(tutorial: Snowcave, tmp_path_factory: pytest.TempPathFactory) -> Genera
 def container(*arguments: str, name: str = "main", env: str = "") -> str:
     words = ", ".join(f'"{word}"' for word in arguments)
     return (
-        f"  - name: {name}\n    image: /{IMAGE}\n"
+        f"  - name: {name}\n    image: /{CONNECTOR_IMAGE}\n"
         '    command: ["/usr/bin/python3", "/app/job.py"]\n'
         f"    args: [{words}]\n{env}"
     )
@@ -122,7 +113,7 @@ def test_the_query_warehouse_is_the_default_of_the_containers_sessions(jobs: Any
 def test_tutorial_3_a_job_calls_a_service(jobs: Any):
     jobs.cursor().execute(
         "CREATE SERVICE job_echo IN COMPUTE POOL job_pool FROM SPECIFICATION $$\nspec:\n"
-        f"  containers:\n  - name: echo\n    image: /{IMAGE}\n"
+        f"  containers:\n  - name: echo\n    image: /{CONNECTOR_IMAGE}\n"
         '    command: ["/usr/bin/python3", "/app/echo_service.py"]\n'
         "    env:\n      SERVER_PORT: 8000\n      CHARACTER_NAME: Bob\n"
         "    readinessProbe:\n      port: 8000\n      path: /healthcheck\n"

@@ -25,6 +25,7 @@ OPTIONS = (
     "--disable-dev-shm-usage",
 )
 _START = 45.0
+_ANSWER = 30.0
 
 
 def artefacts() -> Path:
@@ -33,9 +34,6 @@ def artefacts() -> Path:
     folder = Path(named) if named else ROOT / "build" / "artefacts"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-_ANSWER = 30.0
 
 
 class Page:

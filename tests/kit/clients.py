@@ -10,6 +10,7 @@ from typing import Any
 from tests.kit.mesh import Connector, Snowcave, rows, until
 
 IMAGE = "tutorial_db/data_schema/tutorial_repository/my_echo_service_image:latest"
+CONNECTOR_IMAGE = "tutorial_db/data_schema/tutorial_repository/job:latest"
 CONNECTOR4, CONNECTOR5 = Connector("connector4"), Connector("connector5")
 READY = 120.0
 
