@@ -21,6 +21,13 @@ from snowcave.api.following import Following
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
 from snowcave.api.grpc.identity import IDENTITY_SERVICE, IdentityServicer
 from snowcave.api.grpc.node_stages import STAGE_SERVICE, NodeStageServicer
+from snowcave.api.grpc.shown import (
+    NODE_SERVICE,
+    SERVICE_CATALOG,
+    NodeServicer,
+    ServiceCatalogServicer,
+    Shows,
+)
 from snowcave.api.grpc.sql import SQL_SERVICE, SqlServicer
 from snowcave.api.http import server
 from snowcave.api.http.front import Front
@@ -68,7 +75,7 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.runtime.outbox import EventTable, open_outbox
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
-from snowcave.v1 import identity_pb2_grpc, sql_pb2_grpc, stages_pb2_grpc
+from snowcave.v1 import catalog_pb2_grpc, identity_pb2_grpc, sql_pb2_grpc, stages_pb2_grpc
 from snowcave.v1 import state_pb2 as state
 
 
@@ -338,6 +345,12 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
     add_sql = partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)
     add_stages = partial(stages_pb2_grpc.add_StageServiceServicer_to_server, of_nodes)
     add_errands = partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands)
+    looking = ground.settings.rest.read
+    shows = Shows(answers.book, answers.directory, answers.runner, looking)
+    add_services = partial(
+        catalog_pb2_grpc.add_ServiceCatalogServicer_to_server, ServiceCatalogServicer(shows)
+    )
+    add_nodes = partial(catalog_pb2_grpc.add_NodeServiceServicer_to_server, NodeServicer(shows))
     await ground.parts.enter(
         "grpc",
         serve(
@@ -349,6 +362,8 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
                 (CATALOG_SERVICE, add_errands),
                 (STAGE_SERVICE, add_stages),
                 (IDENTITY_SERVICE, add_people),
+                (SERVICE_CATALOG, add_services),
+                (NODE_SERVICE, add_nodes),
             ],
             callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER, Role.AGENT],
         ),
