@@ -1,7 +1,7 @@
 """Run by the interpreter of a client under test: what snowflake.core has for each kind of object.
 
-python core_objects.py '{"connect": {...}, "spec": "…", "image": "/db/schema/repository/image:tag"}'
-Prints what it saw, step by step, as JSON.
+python core_objects.py '{"connect": {...}, "spec": "…", "image": "/db/schema/…:tag", "folder": "…"}'
+Its service has a container `echo` and an endpoint `echoendpoint`. Prints what it saw, step by step, as JSON.
 """
 
 # snowflake.core is in the clients' environments, not in ours.
@@ -9,6 +9,7 @@ Prints what it saw, step by step, as JSON.
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from snowflake.core.schema import Schema
 from snowflake.core.secret import GenericStringSecret, PasswordSecret
 from snowflake.core.service import JobService, Service, ServiceSpec
 from snowflake.core.stage import Stage, StageDirectoryTable, StageEncryption
+from snowflake.core.table import PrimaryKey, Table, TableColumn
 from snowflake.core.tag import Tag
 from snowflake.core.user import Securable as UserSecurable
 from snowflake.core.user import User
@@ -94,6 +96,11 @@ def services(root: Root, spec: str, image: str) -> Seen:
             comment="c",
         )
     )
+    deadline = time.monotonic() + 120
+    while any(one["status"] != "READY" for one in service.get_service_status(timeout=5)):
+        assert time.monotonic() < deadline, service.get_service_status()
+    logs = service.get_service_logs("0", "echo", 5)
+    ready = service.fetch().status
     service.suspend()
     suspended = service.fetch()
     service.resume()
@@ -103,7 +110,7 @@ def services(root: Root, spec: str, image: str) -> Seen:
     job = JobService(
         name="j",
         compute_pool="core_pool",
-        spec=ServiceSpec(spec.partition("  endpoints")[0]),
+        spec=ServiceSpec(spec.partition("  endpoints")[0] + '    command: ["true"]\n'),
         is_async_job=True,
     )
     schema.services.execute_job(job)
@@ -118,6 +125,8 @@ def services(root: Root, spec: str, image: str) -> Seen:
         "roles": [one.name for one in service.get_roles()],
         "status": service.get_service_status(),
         "grants": list(service.iter_grants_of_service_role("ALL_ENDPOINTS_USAGE")),
+        "logs": logs,
+        "ready": ready,
         "job": schema.services["j"].fetch().is_job,
         "no image": refusal(
             lambda: schema.services.create(
@@ -139,18 +148,19 @@ def functions(root: Root) -> Seen:
             arguments=[FunctionArgument(name="t", datatype="TEXT")],
             returns="TEXT",
             service="web",
-            endpoint="web",
+            endpoint="echoendpoint",
             path="/echo",
             max_batch_rows=5,
         )
     )
     found = schema.functions["f(TEXT)"].fetch()
+    said = schema.functions["f(TEXT)"].execute(["it's me"])
     names = [one.name for one in schema.functions.iter(like="F")]
     schema.functions["f(TEXT)"].drop()
-    return {"function": found, "functions": names}
+    return {"function": found, "functions": names, "said": said}
 
 
-def stages(root: Root) -> Seen:
+def stages(root: Root, folder: str) -> Seen:
     schema = root.databases["core_db"].schemas["s"]
     stage = schema.stages.create(
         Stage(
@@ -160,10 +170,45 @@ def stages(root: Root) -> Seen:
             directory_table=StageDirectoryTable(enable=True),
         )
     )
+    stage.put(f"{folder}/a.txt", "/dir", auto_compress=False)
+    stage.get("/dir/a.txt", f"{folder}/back")
     found = stage.fetch(), list(stage.list_files())
     names = [one.name for one in schema.stages.iter()]
     stage.drop()
     return {"stage": found[0], "files": found[1], "stages": names}
+
+
+def tables(root: Root) -> Seen:
+    schema = root.databases["core_db"].schemas["s"]
+    columns = [
+        TableColumn(name="a", datatype="TEXT", nullable=False, comment="first"),
+        TableColumn(name="b", datatype="NUMBER(10,2)", default="1 + 1"),
+    ]
+    made = Table(
+        name="t", columns=columns, comment="c", constraints=[PrimaryKey(column_names=["a"])]
+    )
+    table = schema.tables.create(made, mode=CreateMode.or_replace)
+    changed = table.fetch()
+    changed.columns = [*changed.columns[:1], TableColumn(name="c", datatype="DATE")]
+    changed.comment = "changed"
+    changed.constraints = None
+    table.create_or_alter(changed)
+    found = {
+        "table": table.fetch(),
+        "tables": [one.name for one in schema.tables.iter(like="T%")],
+        "bad default": refusal(
+            lambda: schema.tables.create(
+                Table(
+                    name="u",
+                    columns=[
+                        TableColumn(name="a", datatype="TEXT", default="1); DROP TABLE t; --")
+                    ],
+                )
+            )
+        ),
+    }
+    table.drop()
+    return {**found, "gone": refusal(table.fetch)}
 
 
 def people(root: Root) -> Seen:
@@ -245,9 +290,13 @@ def main() -> None:
     with snowflake.connector.connect(**order["connect"]) as connection:
         root = Root(connection)
         seen["containers"] = containers(root, order["spec"])
+        print(time.monotonic() - began, file=sys.stderr)
         seen["services"] = services(root, order["spec"], order["image"])
+        print(time.monotonic() - began, file=sys.stderr)
         seen["functions"] = functions(root)
-        seen["stages"] = stages(root)
+        print(time.monotonic() - began, file=sys.stderr)
+        seen["stages"] = stages(root, order["folder"])
+        seen["tables"] = tables(root)
         seen["people"] = people(root)
         seen["rest"] = rest(root)
         seen["end"] = end(root)
