@@ -290,11 +290,8 @@ def main() -> None:
     with snowflake.connector.connect(**order["connect"]) as connection:
         root = Root(connection)
         seen["containers"] = containers(root, order["spec"])
-        print(time.monotonic() - began, file=sys.stderr)
         seen["services"] = services(root, order["spec"], order["image"])
-        print(time.monotonic() - began, file=sys.stderr)
         seen["functions"] = functions(root)
-        print(time.monotonic() - began, file=sys.stderr)
         seen["stages"] = stages(root, order["folder"])
         seen["tables"] = tables(root)
         seen["people"] = people(root)
