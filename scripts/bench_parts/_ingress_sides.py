@@ -1,31 +1,24 @@
 """Sides of the ingress benchmark: our daemon in a mesh of its own, nginx and Caddy, before one instance."""
 
 import asyncio
-import hashlib
 import os
 import secrets
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
-from snowcave.kit.clock import LoopClock
-from snowcave.model import keys
-from snowcave.model.keys import KeySpace, M, Role
-from snowcave.model.names import ingress_host
+from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.state import open_state
-from snowcave.store.api import Store
-from snowcave.v1 import state_pb2 as state
 from tests.kit.daemons import a_mesh, running
+from tests.kit.published_endpoint import endpoint_host, fill_catalog, fill_instances
 
 CONNECTIONS = 64
 BODY = 200
 LARGE = 1 << 30
 _LOOPBACK = "127.0.0.1"
-_LABEL = "bench"
 
 
 @dataclass
@@ -187,58 +180,10 @@ async def _ours(home: Path, instance: int, token: str) -> AsyncGenerator[Side]:
     mesh = a_mesh(home)
     async with running(mesh, "statestore"), AsyncExitStack() as stack:
         parts = Parts(stack, Health())
-        await _fill_catalog(await open_state(mesh, Role.API, parts), instance, token)
-        await _fill_endpoints(await open_state(mesh, Role.SCHEDULER, parts))
+        await fill_catalog(await open_state(mesh, Role.API, parts), instance, {token: "ALICE"})
+        await fill_instances(await open_state(mesh, Role.SCHEDULER, parts), [_LOOPBACK])
         async with running(mesh, "ingress"):
-            host = ingress_host(_LABEL, mesh.organization, mesh.account, mesh.ingress_domain)
-            yield Side(mesh.port("ingress"), host, token)
-
-
-_ROLE, _GRANTED, _USER, _SERVICE, _SESSION = 11, 12, 13, 14, 15
-
-
-async def _fill_catalog(api: Store, instance: int, token: str) -> None:
-    """A caller who may use the endpoint by a service role, which is the long way."""
-    for uid, name in ((_ROLE, "OWNER"), (_GRANTED, "CALLER")):
-        await _put(api, keys.catalog("role"), state.Object(uid=uid, name=name), uid)
-    user = state.Object(uid=_USER, name="ALICE", user=state.User(default_role="CALLER"))
-    await _put(api, keys.catalog("user"), user, _USER)
-    endpoint = state.EndpointSpec(name="web", port=instance, protocol="HTTP", public=True)
-    service = state.Service(
-        spec=state.ServiceSpec(endpoints=[endpoint]), ingress_labels={"web": _LABEL}
-    )
-    found = state.Object(uid=_SERVICE, name="ECHO", owner_role=_ROLE, service=service)
-    await _put(api, keys.catalog("service"), found, _SERVICE)
-    held = state.Grant(grantee_kind="user", grantee=_USER, domain="role", securable=_GRANTED)
-    await _put(api, keys.GRANTS, held, "user", _USER, "role", _GRANTED, "USAGE")
-    opened = state.Grant(
-        grantee_kind="role",
-        grantee=_GRANTED,
-        domain="service_role",
-        securable=_SERVICE,
-        service_role="ALL_ENDPOINTS_USAGE",
-    )
-    await _put(api, keys.GRANTS, opened, "role", _GRANTED, "service_role", _SERVICE, "USAGE")
-    right = state.Grant(
-        grantee_kind="role", grantee=_ROLE, domain="account", privilege="BIND SERVICE ENDPOINT"
-    )
-    await _put(api, keys.GRANTS, right, "role", _ROLE, "account", 0, "BIND SERVICE ENDPOINT")
-    session = state.Session(id=_SESSION, user=_USER, user_name="ALICE", role="CALLER")
-    await _put(api, keys.SESSIONS, session, _SESSION)
-    entry = state.SessionToken(kind=state.SessionToken.SESSION, session=_SESSION, user=_USER)
-    entry.expires_on.FromDatetime(LoopClock().now() + timedelta(days=1))
-    await _put(api, keys.SESSION_TOKENS, entry, hashlib.sha256(token.encode()).hexdigest())
-
-
-async def _fill_endpoints(scheduler: Store) -> None:
-    status = state.ServiceStatus(status="RUNNING")
-    await _put(scheduler, keys.SERVICE_STATUS, status, _SERVICE)
-    ready = state.Endpoint(service=_SERVICE, instance="i0", address=_LOOPBACK, ready=True)
-    await _put(scheduler, keys.ENDPOINTS, ready, _SERVICE, "i0")
-
-
-async def _put(store: Store, space: KeySpace[M], message: M, *parts: object) -> None:
-    await store.put(space.key(*parts), message.SerializeToString())
+            yield Side(mesh.port("ingress"), endpoint_host(mesh), token)
 
 
 def _free_port() -> int:

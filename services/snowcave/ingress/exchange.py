@@ -104,6 +104,7 @@ class Exchange:
                 upstream = pool.take(pool.least_loaded(passage.addresses))
                 if upstream is not None:
                     self._passage = passage
+                    self._means.requests.learn(self.head)
                     self._send_on(upstream)
                     return
         self._work(self._run)

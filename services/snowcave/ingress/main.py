@@ -1,6 +1,7 @@
 """The gateway to public endpoints: who asks, may they, to which instance."""
 
 import asyncio
+import resource
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -30,9 +31,13 @@ from snowcave.store.mirror import follow
 
 log = structlog.get_logger()
 
+# Besides clients and instances: the store, the API, ports, files.
+_OWN_HANDLES = 256
+
 
 async def build(settings: IngressSettings, parts: Parts) -> None:
     mesh, rng = settings.mesh, system_random()
+    _make_room(settings.limits.connections)
     store = await open_state(mesh, Role.INGRESS, parts)
     identity = await open_identity(store, parts)
     services = await parts.enter("services", follow(store, keys.catalog("service")))
@@ -53,6 +58,17 @@ async def build(settings: IngressSettings, parts: Parts) -> None:
     caller_tokens = CallerTokens(api, settings.limits.known)
     gateway = Gateway(settings, routes, identity, login, caller_tokens)
     await parts.enter("gateway", serve_gateway(settings, gateway))
+
+
+def _make_room(connections: int) -> None:
+    """Handles for as many clients, and for what goes on to instances."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + _OWN_HANDLES
+    if resource.RLIM_INFINITY in (allowed, most) or allowed >= wanted:
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(allowed, min(wanted, most)), most))
+    if most < wanted:
+        log.warning("handles_are_few", have=most, want=wanted)
 
 
 @asynccontextmanager

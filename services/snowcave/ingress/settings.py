@@ -7,7 +7,7 @@ from snowcave.runtime.mesh import Mesh
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    connections: int = 16_384
+    connections: int = 8192
     # Request line and headers together.
     head: int = 64 << 10
     headers: int = 128
