@@ -64,6 +64,11 @@ class Lanes:
         self._of_window: Counter[tuple[int, str]] = Counter()
         self._windows: dict[tuple[int, str], Window] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has a turn, or waits for one."""
+        return not self._lanes
+
     def follow(self) -> Callable[[], None]:
         """Turns are given out anew when instances come and go; answers how to stop that."""
         return self._targets.subscribe(self._serve_all)

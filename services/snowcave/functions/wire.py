@@ -141,7 +141,7 @@ def nulls(rows: int) -> pa.Array:
 
 def without_nulls(rows: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Array]:
     """The rows that a strict function is called for, and a mask over all of them."""
-    mask = pa.array([True] * rows.num_rows)
+    mask = pa.array([True] * rows.num_rows, pa.bool_())
     for column in rows.columns:
         mask = compute.and_(mask, compute.is_valid(column))
     return rows.filter(mask), mask
