@@ -20,10 +20,12 @@ SCHEMA = "TELEMETRY"
 TABLE = "EVENTS"
 PLACE = (DATABASE, SCHEMA, TABLE)
 
-# Of a session: rows with all columns of FILED, and what their `resource` means.
+# Of a session: rows with all columns of FILED, in files and in the tail, and what their `resource` means.
+FILES = "_sc_event_files"
+TAIL = "_sc_event_tail"
 ROWS = "_sc_event_rows"
 RESOURCES = "_sc_event_resources"
-_TAIL = "_sc_event_tail"
+_TAIL = "_sc_event_tail_arrow"
 _TEXTS = "_sc_event_texts"
 
 _TIME = pa.timestamp("us")
@@ -98,11 +100,16 @@ def point(duck: Any, own: Path, now: Moment, before: Moment | None = None) -> No
     """Let this connection's event table be as of now. `before`: what it was until then."""
     listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in (_empty(own), *now.files))
     names = ", ".join(f'"{name}"' for name in FILED.names)
-    sql = f"SELECT {names} FROM read_parquet([{listed}], union_by_name = true)"
-    if now.tail is not None and now.tail.num_rows:
-        duck.register(_TAIL, now.tail)
-        sql += f" UNION ALL SELECT {names} FROM temp.main.{_TAIL}"
-    duck.execute(f"CREATE OR REPLACE TEMP VIEW {ROWS} AS {sql}")
+    duck.register(_TAIL, FILED.empty_table() if now.tail is None else now.tail)
+    sources = {
+        FILES: f"read_parquet([{listed}], union_by_name = true)",
+        TAIL: f"temp.main.{_TAIL}",
+    }
+    for name, source in sources.items():
+        duck.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {names} FROM {source}")
+    if before is None:
+        both = " UNION ALL ".join(f"SELECT * FROM temp.main.{name}" for name in sources)
+        duck.execute(f"CREATE OR REPLACE TEMP VIEW {ROWS} AS {both}")
     if before is None or before.resources is not now.resources:
         _tell_resources(duck, now.resources)
 

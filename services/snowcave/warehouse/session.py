@@ -48,6 +48,13 @@ _SELECT = 0x1000
 _OTHER = 0x6000
 _BOUND = "_SC_BOUND"
 _UTC = "UTC"
+_EVENTS = rewrite.EventTable(
+    event_table.PLACE,
+    event_table.COLUMNS,
+    event_table.ROWS,
+    (event_table.FILES, event_table.TAIL),
+    event_table.RESOURCES,
+)
 # Rows of one of DuckDB's own batches.
 _VECTOR = 2048
 # Rows that are read one by one.
@@ -523,14 +530,21 @@ class DuckSession:
         statement = udfs.call_tables(semistructured.spell_out(statement))
         if event_table.may_read(statement.sql()):
             statement = rewrite.narrow_events(
-                statement,
-                context,
-                event_table.PLACE,
-                event_table.COLUMNS,
-                event_table.ROWS,
-                event_table.RESOURCES,
+                statement, context, _EVENTS, self._all_resources_meet
             )
         return statement
+
+    def _all_resources_meet(self, condition: Expr) -> bool:
+        """They are few, so it is worth asking."""
+        resources = exp.table_(event_table.RESOURCES, db="main", catalog="temp")
+        texts = exp.select(exp.column("attributes").as_("RESOURCE_ATTRIBUTES")).from_(resources)
+        meets = exp.Coalesce(this=condition.copy(), expressions=[exp.false()])
+        others = exp.select("1").from_(texts.subquery("r")).where(exp.Not(this=meets)).limit(1)
+        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        try:
+            return not self._raw.execute(cursor.duckdb_sql(others)).fetchall()
+        except duckdb.Error:  # the statement itself will say what is wrong with it
+            return False
 
     def _translated(self, query: Expr, context: Context) -> str:
         """A query as DuckDB reads it."""

@@ -10,7 +10,7 @@ from snowcave.warehouse.rewrite.dialect import (
     quote_reserved,
     unquote_calls,
 )
-from snowcave.warehouse.rewrite.events import narrow_events
+from snowcave.warehouse.rewrite.events import EventTable, narrow_events
 from snowcave.warehouse.rewrite.headers import header, name_columns, select_items
 from snowcave.warehouse.rewrite.reading import fill_variables, parse
 from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
@@ -19,6 +19,7 @@ from snowcave.warehouse.rewrite.tables import name_tables, place_of, qualify, ta
 from snowcave.warehouse.rewrite.variants import asks_for_types, compare_variants
 
 __all__ = [
+    "EventTable",
     "asks_for_types",
     "call_the_clock",
     "compare_variants",

@@ -1,11 +1,13 @@
 """Queries of the event table, narrowed to what they read before DuckDB plans them. Pure.
 
-Two things DuckDB does not do by itself. A condition on RESOURCE_ATTRIBUTES is looked at for each of the few
-different texts instead of for each row. And TIMESTAMP, which has no time zone, is compared with a moment that
-has one by bringing the moment to the column's type, so that the comparison reaches the files' statistics.
+Three things that DuckDB does not do by itself. A condition on RESOURCE_ATTRIBUTES is looked at for each of
+the few different texts instead of for each row, and not at all where all of them meet it. TIMESTAMP, which has
+no time zone, is compared with a moment that has one by bringing the moment to the column's type, so that the
+comparison reaches the files' statistics. And the newest rows are chosen before anything is joined to them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlglot import Expr, exp, parse_one
 
@@ -17,31 +19,55 @@ _TIMES = ("TIMESTAMP", "START_TIMESTAMP", "OBSERVED_TIMESTAMP")
 _COMPARISONS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ)
 # What may not be moved into another query, or be taken for a constant.
 _TIED = (exp.Query, exp.Window, exp.AggFunc, exp.Placeholder, exp.Parameter)
+# What a query may not have if its newest rows are to be chosen first.
+_WHOLE = ("group", "having", "qualify", "windows", "distinct", "offset", "connect", "match")
+# Columns that are not in the rows as they are in the table.
+_JOINED = (_ATTRIBUTES, "RESOURCE")
+
+
+@dataclass(frozen=True, slots=True)
+class EventTable:
+    """`columns` of `<rows> f` joined with `<resources> r` are the table at `place`; `parts` are the rows."""
+
+    place: tuple[str, str, str]
+    columns: Mapping[str, str]
+    rows: str
+    parts: Sequence[str]
+    resources: str
+
+
+# Whether all resources meet a condition on RESOURCE_ATTRIBUTES.
+AllMeet = Callable[[Expr], bool]
 
 
 def narrow_events(
-    statement: Expr,
-    context: Context,
-    table: tuple[str, str, str],
-    columns: Mapping[str, str],
-    rows: str,
-    resources: str,
+    statement: Expr, context: Context, events: EventTable, all_meet: AllMeet
 ) -> Expr:
-    """`columns` of `rows f` joined with `resources r` make up the event table, which is `table`."""
+    """Queries only: what defines something is kept in its own words."""
+    if not isinstance(statement, exp.Query):
+        return statement
     for select in list(statement.find_all(exp.Select)):
         source = _only_source(select)
-        if source is None or place_of(source, context) != table or _is_qualified(select):
+        if source is None or place_of(source, context) != events.place or _is_qualified(select):
             continue
-        where = select.args.get("where")
-        conditions = list(where.this.flatten()) if where and _is_and(where.this) else []
-        if where and not conditions:
-            conditions = [where.this]
-        moved = [one for one in conditions if _is_about_resources(one)]
-        kept = [_plain_times(one) for one in conditions if one not in moved]
-        select.set("where", exp.Where(this=exp.and_(*kept, copy=False)) if kept else None)
-        made = _rows(columns, rows, resources, moved)
-        source.replace(exp.Subquery(this=made, alias=_alias(source)))
+        conditions = _conditions(select)
+        about = [one for one in conditions if _is_about_resources(one)]
+        kept = [_plain_times(one) for one in conditions if one not in about]
+        chosen = [one for one in map(_unqualified, about) if not all_meet(one)]
+        rows: Expr = _table(events.rows)
+        if not chosen and _takes_newest(select, kept):
+            rows = _newest(select, kept, events.parts)
+        select.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
+        made = exp.Subquery(this=_joined(events, rows, chosen), alias=_alias(source))
+        source.replace(made)
     return statement
+
+
+def _conditions(select: exp.Select) -> list[Expr]:
+    where = select.args.get("where")
+    if where is None:
+        return []
+    return list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
 
 
 def _only_source(select: exp.Select) -> exp.Table | None:
@@ -58,10 +84,6 @@ def _only_source(select: exp.Select) -> exp.Table | None:
 def _is_qualified(select: exp.Select) -> bool:
     """By schema: such names would not find the table in disguise."""
     return any(column.args.get("db") for column in select.find_all(exp.Column))
-
-
-def _is_and(condition: Expr) -> bool:
-    return isinstance(condition, exp.And)
 
 
 def _is_about_resources(condition: Expr) -> bool:
@@ -95,25 +117,68 @@ def _without_zone(side: Expr) -> Expr:
     return exp.Cast(this=side.copy(), to=exp.DataType.build("TIMESTAMPNTZ"))
 
 
-def _rows(columns: Mapping[str, str], rows: str, resources: str, moved: Iterable[Expr]) -> Expr:
-    picked = ", ".join(f"{source} AS {name}" for name, source in columns.items())
+def _joined(events: EventTable, rows: Expr, chosen: Sequence[Expr]) -> Expr:
+    picked = ", ".join(f"{source} AS {name}" for name, source in events.columns.items())
     made = parse_one(
-        f"SELECT {picked} FROM temp.main.{rows} AS f JOIN (SELECT number, attributes FROM (SELECT number, "
-        f"attributes, attributes AS {_ATTRIBUTES} FROM temp.main.{resources}) AS t) AS r "
-        "ON f.resource = r.number",
+        f"SELECT {picked} FROM rows AS f JOIN (SELECT number, attributes FROM "
+        f"(SELECT number, attributes, attributes AS {_ATTRIBUTES} FROM temp.main.{events.resources}"
+        ") AS t) AS r ON f.resource = r.number",
         dialect="duckdb",
     )
-    about = made.find(exp.Join)
-    assert about is not None
-    chosen = about.this.this
-    bare = [_unqualified(one) for one in moved]
-    if bare:
-        chosen.set("where", exp.Where(this=exp.and_(*bare, copy=False)))
+    named, join = made.find(exp.Table), made.find(exp.Join)
+    assert named is not None
+    assert join is not None
+    named.replace(exp.alias_(rows, "f", table=True))
+    if chosen:
+        join.this.this.set("where", exp.Where(this=exp.and_(*chosen)))
     return made
+
+
+def _takes_newest(select: exp.Select, kept: Sequence[Expr]) -> bool:
+    """By time and up to a limit, of rows that are chosen by what is in them."""
+    order, limit = select.args.get("order"), select.args.get("limit")
+    if order is None or limit is None or any(select.args.get(name) for name in _WHOLE):
+        return False
+    if not isinstance(limit.expression, exp.Literal):
+        return False
+    renamed = {one.alias.upper() for one in select.expressions if isinstance(one, exp.Alias)}
+    by_time = all(
+        _is_time(one.this) and one.this.name.upper() not in renamed for one in order.expressions
+    )
+    plain = not any(one.find(exp.AggFunc, exp.Window, exp.Query) for one in select.expressions)
+    return by_time and plain and all(_is_about_rows(one) for one in kept)
+
+
+def _is_about_rows(condition: Expr) -> bool:
+    names = {column.name.upper() for column in condition.find_all(exp.Column)}
+    return names.isdisjoint(_JOINED) and condition.find(*_TIED) is None
+
+
+def _newest(select: exp.Select, kept: Sequence[Expr], parts: Sequence[str]) -> Expr:
+    """Of each part its newest: the newest of all are among them."""
+    chosen = exp.and_(*[_unqualified(one) for one in kept]) if kept else exp.true()
+    order = _unqualified(select.args["order"])
+    limit = select.args["limit"].copy()
+    taken: list[Expr] = []
+    for part in parts:
+        one = exp.select("*").from_(_table(part)).where(chosen.copy())
+        one.set("order", order.copy())
+        one.set("limit", limit.copy())
+        taken.append(one.subquery())
+    together = taken[0]
+    for one in taken[1:]:
+        together = exp.Union(this=together, expression=one, distinct=False)
+    return exp.Subquery(this=together)
+
+
+def _table(name: str) -> exp.Table:
+    return exp.table_(name, db="main", catalog="temp")
 
 
 def _unqualified(condition: Expr) -> Expr:
     alone = condition.copy()
+    if isinstance(alone, exp.Column):
+        alone.set("table", None)
     for column in alone.find_all(exp.Column):
         column.set("table", None)
     return alone
