@@ -196,6 +196,9 @@ class Identity:
             return self.of_user(entry.user, entry.role)
         user = self._who_may_log_in(entry.user)
         session = await self._session(entry.session)
+        if session.called_service:
+            # A service that acts for its caller may ask for SQL, within its owner's caller grants.
+            raise SessionGone
         return self._principal(user, session.role, entry.session, session.role_restriction)
 
     def of_user(self, uid: int, restriction: int = 0) -> Principal:

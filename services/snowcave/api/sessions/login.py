@@ -21,6 +21,7 @@ from snowcave.v1 import state_pb2 as state
 log = structlog.get_logger()
 
 _PUBLIC = "PUBLIC"
+_JWT = "SNOWFLAKE_JWT"
 # What the clients know as the failure of each method.
 _METHODS = {
     "EXTERNALBROWSER": ("a browser", 390190),
@@ -80,7 +81,10 @@ class Login:
 
     async def open(self, wish: Wish) -> tuple[Tokens, state.Session]:
         """Raises LoginFailed and its kin."""
-        return await self.begin(wish, await self.who(wish))
+        known = await self.who(wish)
+        if wish.method.upper() == _JWT:
+            await self._proof.spend(wish.token, known.principal)
+        return await self.begin(wish, known)
 
     async def who(self, wish: Wish) -> Known:
         """Raises LoginFailed and its kin."""
@@ -128,8 +132,8 @@ class Login:
         match method:
             case "" | "SNOWFLAKE" | "DEFAULT":
                 return await self._proof.by_password(wish.user, wish.password, wish.peer)
-            case "SNOWFLAKE_JWT":
-                return await self._proof.by_jwt(wish.token)
+            case _ if method == _JWT:
+                return self._proof.by_jwt(wish.token)
             case "PROGRAMMATIC_ACCESS_TOKEN":
                 return self._proof.by_access_token(wish.token or wish.password, wish.user)
             case _:

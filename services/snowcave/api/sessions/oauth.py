@@ -105,7 +105,10 @@ class TokenExchange:
 
     async def _who(self, by: str, form: Mapping[str, str]) -> Principal:
         if by == BY_JWT:
-            return await self._proof.by_jwt(form.get("assertion", ""))
+            assertion = form.get("assertion", "")
+            who = self._proof.by_jwt(assertion)
+            await self._proof.spend(assertion, who)
+            return who
         if by == BY_TOKEN and form.get("subject_token_type", "").lower() == _ACCESS_TOKEN:
             return self._proof.by_access_token(form.get("subject_token", ""))
         raise ExchangeRefused(

@@ -72,16 +72,23 @@ class Proof:
         if locked := self._lockout.locked(user, now):
             log.warning("user_locked", user=user[:_NAME], seconds=locked, peer=peer)
 
-    async def by_jwt(self, token: str) -> Principal:
-        """Raises JwtInvalid."""
+    def by_jwt(self, token: str) -> Principal:
+        """For one request; see `spend` for what lasts. Raises JwtInvalid."""
         try:
-            principal = self._identity.by_jwt(token)
-            if (named := key_pairs.once(token)) is not None:
-                await self._spend(principal, *named)
+            return self._identity.by_jwt(token)
         except JwtInvalid:
             log.info("login_failed", method="jwt")
             raise
-        return principal
+
+    async def spend(self, token: str, who: Principal) -> None:
+        """Where a verified JWT becomes a session or another token: raises JwtInvalid the second time."""
+        if (named := key_pairs.once(token)) is None:
+            return
+        try:
+            await self._spend(who, *named)
+        except JwtInvalid:
+            log.warning("jwt_shown_again", user=who.user_name)
+            raise
 
     async def _spend(self, who: Principal, name: str, until: datetime) -> None:
         """Whoever is second finds the key there."""

@@ -81,6 +81,9 @@ def _need_grant_right(target: Target, privileges: tuple[str, ...], work: Work) -
     caller = work.caller
     if caller.may_in_account("MANAGE GRANTS"):
         return
+    if caller.limits is not None:
+        # A service that acts for its caller hands on nothing of theirs.
+        raise NotAuthorized("account" if target.domain == "account" else target.words)
     schema = work.catalog.get("schema", target.schema)
     managed = schema is not None and schema.schema.managed_access
     if managed and schema is not None and caller.owns(schema):
