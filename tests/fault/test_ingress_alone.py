@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import socket
+import struct
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -140,7 +141,14 @@ async def test_an_instance_killed_in_its_answer_cuts_it_and_others_take_over(tmp
         assert cut.count(True) == 4
         assert [await gate.status() for _ in range(40)] == [200] * 40
         for _, writer in talks:
-            writer.transport.abort()  # whoever only says no more is still owed the answer
+            _reset(writer)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Who only says no more is still owed the answer, and would be waited for at the gateway's end."""
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
 
 
 async def _is_cut(reader: asyncio.StreamReader) -> bool:
