@@ -154,7 +154,16 @@ def test_a_value_is_a_host_with_a_port_or_https():
     assert way_out("Example.COM.") == WayOut("example.com", 443)
     assert way_out("example.com:8080") == WayOut("example.com", 8080)
     assert way_out(ANY_HOST) == WayOut(ANY_HOST, 443)
-    for bad in ("", ":80", "example.com:", "example.com:x", "example.com:70000"):
+    for bad in (
+        "",
+        ".",
+        "a..b",
+        f"{'a' * 64}.example",
+        ":80",
+        "example.com:",
+        "example.com:x",
+        "example.com:70000",
+    ):
         assert way_out(bad) is None
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snowcave.agent.network.hosts import Answer, Hosts, HostSettings, open_hosts, seen
-from snowcave.agent.network.resolving import told
+from snowcave.agent.network.resolving import DnsResolver, told
 from snowcave.kit.clock import LoopClock
 from snowcave.model.errors import Unavailable
 
@@ -147,3 +147,18 @@ def test_a_host_that_is_not_there_has_no_address_and_a_failure_says_nothing():
     assert told(gone, HOST).addresses == frozenset()
     with pytest.raises(Unavailable):
         told(reply(RCODE.SERVFAIL), HOST)
+
+
+@given(st.binary(max_size=80))
+async def test_whatever_the_daemon_sends_is_an_answer_or_none(garbage: bytes):
+    class Answering(DnsResolver):
+        async def _over_udp(self, asked: bytes) -> bytes:
+            return asked[:2] + garbage
+
+    with suppress(Unavailable):
+        await Answering("127.0.0.1", 53).ask(HOST)
+
+
+async def test_a_name_that_cannot_be_asked_for_has_no_answer():
+    with pytest.raises(Unavailable):
+        await DnsResolver("127.0.0.1", 53).ask("a" * 64)

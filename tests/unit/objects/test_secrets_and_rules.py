@@ -240,6 +240,8 @@ async def test_a_network_rule_is_shown_and_described(account: Account) -> None:
         ("EGRESS", "HOST_PORT", "example.com:70000"),
         ("EGRESS", "HOST_PORT", "https://example.com"),
         ("EGRESS", "HOST_PORT", ""),
+        ("EGRESS", "HOST_PORT", "a" * 64 + ".example"),
+        ("EGRESS", "HOST_PORT", "a..example"),
         ("EGRESS", "IPV4", "10.0.0.0/8"),
         ("INGRESS", "HOST_PORT", "example.com"),
         ("INGRESS", "IPV4", "10.0.0.0/40"),

@@ -5,6 +5,7 @@ and after every restart, which the kernel keeps with the connections that took i
 when the host's addresses change, and ends when the way out is closed.
 """
 
+import functools
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,10 @@ HOST_KINDS = ("HOST_PORT", "PRIVATE_HOST_PORT")
 # In place of a host: every host.
 ANY_HOST = "0.0.0.0"  # a name in a rule, nothing listens
 HTTPS = 443
+_LONGEST_LABEL = 63
 _HIGHEST_MARK = (1 << 32) - 1
+# A grant has all numbers of a node told anew.
+_REMEMBERED = 32768
 
 
 class WayOut(NamedTuple):
@@ -30,8 +34,7 @@ class WayOut(NamedTuple):
 
     def number(self, service: int) -> int:
         """Never 0, which is what connections have that took none."""
-        digest = hashlib.sha256(f"{service} {self.host} {self.port}".encode()).digest()
-        return int.from_bytes(digest[:4], "big") % _HIGHEST_MARK + 1
+        return _number(f"{service} {self.host} {self.port}")
 
     @property
     def literal(self) -> str | None:
@@ -40,6 +43,12 @@ class WayOut(NamedTuple):
             return str(ipaddress.IPv4Address(self.host))
         except ValueError:
             return None
+
+
+@functools.lru_cache(_REMEMBERED)
+def _number(text: str) -> int:
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[:4], "big") % _HIGHEST_MARK + 1
 
 
 class Opening(NamedTuple):
@@ -62,7 +71,10 @@ def way_out(value: str) -> WayOut | None:
     """Of a network rule's value. None: no value that we know to be one."""
     host, colon, port = value.partition(":")
     host = host.rstrip(".").lower()
-    if not host or (colon and not (port.isascii() and port.isdigit() and int(port) < 1 << 16)):
+    labels = host.split(".")
+    if not all(0 < len(label) <= _LONGEST_LABEL for label in labels) or (
+        colon and not (port.isascii() and port.isdigit() and int(port) < 1 << 16)
+    ):
         return None
     return WayOut(host, int(port) if colon else HTTPS)
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import secrets
+import struct
 from dataclasses import dataclass
 
 from dnslib import QTYPE, RCODE, DNSError, DNSHeader, DNSQuestion, DNSRecord
+from dnslib.label import DNSLabelError
 
 from snowcave.agent.network.hosts import Answer
 from snowcave.model.errors import Unavailable
@@ -12,6 +14,8 @@ from snowcave.model.errors import Unavailable
 _TRIES = 3
 _NO_SUCH_TTL = 5.0
 _KNOWN = (RCODE.NOERROR, RCODE.NXDOMAIN)
+# What dnslib raises on names and bytes that it does not like.
+_UNREADABLE = (DNSError, DNSLabelError, ValueError, struct.error, LookupError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +27,19 @@ class DnsResolver:
 
     async def ask(self, host: str) -> Answer:
         """Raises Unavailable."""
-        question = DNSRecord(
-            DNSHeader(id=secrets.randbelow(1 << 16), rd=1), q=DNSQuestion(host, QTYPE.A)
-        )
-        asked = bytes(question.pack())
         try:
+            asked = _question(host)
             answer = DNSRecord.parse(await self._over_udp(asked))
             if answer.header.tc:
                 answer = DNSRecord.parse(await self._over_tcp(asked))
-        except (OSError, EOFError, DNSError, ValueError) as error:
+            return told(answer, host)
+        except (OSError, EOFError, *_UNREADABLE) as error:
             raise Unavailable(f"no answer about {host}: {error!r}") from error
-        return told(answer, host)
 
     async def _over_udp(self, asked: bytes) -> bytes:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_datagram_endpoint(
-            _Datagrams, remote_addr=(self.address, self.port)
+            lambda: _Datagrams(asked[:2]), remote_addr=(self.address, self.port)
         )
         try:
             for _ in range(_TRIES):
@@ -60,6 +61,11 @@ class DnsResolver:
             writer.close()
 
 
+def _question(host: str) -> bytes:
+    header = DNSHeader(id=secrets.randbelow(1 << 16), rd=1)
+    return bytes(DNSRecord(header, q=DNSQuestion(host, QTYPE.A)).pack())
+
+
 def told(answer: DNSRecord, host: str) -> Answer:
     """Raises Unavailable where the answer says that somebody else did not answer."""
     if answer.header.rcode not in _KNOWN:
@@ -70,11 +76,14 @@ def told(answer: DNSRecord, host: str) -> Answer:
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self) -> None:
+    """The first that bears the question's id; others are dropped."""
+
+    def __init__(self, identity: bytes) -> None:
+        self._identity = identity
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        if not self.answer.done():
+        if data[:2] == self._identity and not self.answer.done():
             self.answer.set_result(data)
 
     def error_received(self, exc: Exception) -> None:

@@ -6,6 +6,7 @@ instance of the mesh; what may be reached is decided by the destination's node, 
 are listed, and only local instances have ways out.
 """
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ def service_rules(
     """
     listed = sorted(endpoints, key=lambda endpoint: endpoint.instance_id)
     placed = [one for one in listed if _is_address(one.address)]
-    here = [one for one in placed if ipaddress.IPv4Address(one.address) in node_network]
+    here = [one for one in placed if _parsed(one.address) in node_network]
     permissions = [
         (role, one.address, port.port, max(port.port, port.port_last))
         for one in here
@@ -200,8 +201,13 @@ def _changed(these: Mapping[K, V], others: Mapping[K, V]) -> dict[K, V]:
 
 def _is_address(text: str) -> bool:
     """Nothing but an address gets into the text that nft reads."""
+    return _parsed(text) is not None
+
+
+# The same addresses are looked at with every change of a service.
+@functools.lru_cache(65536)
+def _parsed(text: str) -> ipaddress.IPv4Address | None:
     try:
-        ipaddress.IPv4Address(text)
+        return ipaddress.IPv4Address(text)
     except ValueError:
-        return False
-    return True
+        return None

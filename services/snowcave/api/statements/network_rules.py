@@ -38,7 +38,8 @@ _MODES = {
 }
 _ALL_MODES = ("INGRESS", "INTERNAL_STAGE", "EGRESS")
 _MOST_VALUES = 1000
-_HOST = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+\Z")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?\Z")
 
 
 async def create_network_rule(statement: Create, work: Work) -> Rows:
