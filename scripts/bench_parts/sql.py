@@ -14,16 +14,10 @@ import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+from scripts.bench_parts._three_daemons import make_services, three_daemons
 from snowcave.api.sql.parser import parse
-from snowcave.model import keys
-from snowcave.model.keys import Role
-from snowcave.runtime import tls
-from snowcave.runtime.mesh import Mesh
-from snowcave.store.api import Put
-from snowcave.store.client import open_store
-from snowcave.v1 import state_pb2 as state
 from tests.kit.connectors import V4, python_with
-from tests.kit.daemons import a_mesh, free_port_base, running
+from tests.kit.daemons import free_port_base
 from tests.kit.statement_corpus import STATEMENTS
 
 SESSIONS = 8
@@ -35,15 +29,12 @@ SELECT_RATIO, LISTING_MS, DDL_RATE, PARSE_US = 2.0, 60.0, 200.0, 80.0
 _DDL = ("CREATE IMAGE REPOSITORY b.s.r{n}", "DROP IMAGE REPOSITORY b.s.r{n}")
 _FOLDER = Path(__file__).parent
 _TOO_LONG = 60.0
-# Of the first service; the uids that api draws are far larger.
-_FIRST_UID = 1000
-_BATCH = 100
 
 
 async def run(rounds: int) -> list[dict[str, object]]:
     selects: dict[str, list[float]] = {"ours": [], "peer": []}
     with tempfile.TemporaryDirectory(prefix="bench-sql") as folder:
-        async with _ours(Path(folder)) as (mesh, password), _peer() as peer:
+        async with three_daemons(Path(folder)) as (mesh, password), _peer() as peer:
             port = mesh.port("api")
             await _load(port, password, 0.0, "CREATE DATABASE b", "CREATE SCHEMA b.s", sessions=1)
             for number in range(rounds + 1):
@@ -53,7 +44,7 @@ async def run(rounds: int) -> list[dict[str, object]]:
                         selects[side].append(rate)
             ddl = [await _load(port, password, SECONDS, *_DDL) for _ in range(3)]
             select = await _connector(port, password, "SELECT 1#1", 200)
-            await _make_services(mesh)
+            await make_services(mesh, SERVICES)
             listings = await _connector(
                 port, password, f"SHOW SERVICES IN ACCOUNT#{SERVICES}", LISTINGS
             )
@@ -163,16 +154,6 @@ async def _child(python: str, script: str, password: str, *words: str) -> list[f
 
 
 @contextlib.asynccontextmanager
-async def _ours(home: Path) -> AsyncGenerator[tuple[Mesh, str]]:
-    mesh = a_mesh(home)
-    tls.ensure(mesh.folder("tls"))
-    async with contextlib.AsyncExitStack() as stack:
-        for daemon in ("statestore", "warehouse", "api"):
-            await stack.enter_async_context(running(mesh, daemon))
-        yield mesh, (home / "admin.password").read_text().strip()
-
-
-@contextlib.asynccontextmanager
 async def _peer() -> AsyncGenerator[int]:
     port = free_port_base()
     process = await asyncio.create_subprocess_exec(
@@ -199,28 +180,3 @@ async def _listens(port: int) -> bool:
         return False
     writer.close()
     return True
-
-
-async def _make_services(mesh: Mesh) -> None:
-    """Running services, without anything that runs: their rows are all that is asked for."""
-    credentials = tls.channel_credentials(mesh.folder("tls"), Role.API)
-    name = tls.server_name(Role.STATESTORE)
-    async with open_store(
-        mesh.store_address, Role.API, credentials=credentials, target_name=name
-    ) as store:
-        schemas = await store.list(keys.CATALOG.under("schema"))
-        found = [state.Object.FromString(item.value) for item in schemas.items]
-        schema = next(one for one in found if one.name == "S")
-        writes: list[Put] = []
-        for uid in range(_FIRST_UID, _FIRST_UID + SERVICES):
-            made = state.Object(
-                uid=uid, name=f"SERVICE_{uid}", parent=schema.uid, owner_role=schema.owner_role
-            )
-            made.created_on.GetCurrentTime()
-            made.service.min_instances = made.service.max_instances = 1
-            made.service.spec_digest = f"{uid:064x}"
-            writes.append(Put(keys.CATALOG.key("service", uid), made.SerializeToString()))
-            entry = state.NameEntry(uid=uid).SerializeToString()
-            writes.append(Put(keys.NAMES.key("service", schema.uid, made.name), entry))
-        for start in range(0, len(writes), _BATCH):
-            await store.txn([], writes[start : start + _BATCH])
