@@ -116,7 +116,10 @@ def daemon_growth(path: Path, at: int) -> Iterator[bytes]:
 
 async def _follow(mesh: Mesh, login: v1.LoginRequest, wanted: v1.FollowLogsRequest) -> None:
     async with open_session(mesh, login) as session:
-        async for text in session.follow(wanted):
+        lines = session.follow_logs(
+            wanted.service, wanted.instance_id, wanted.container, tail_lines=wanted.tail_lines
+        )
+        async for text in lines:
             _show(text)
 
 

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from snowcave.cli.options import home_option, read_home
-from snowcave.cli.session import Result, SqlSession, open_session
+from snowcave.cli.session import open_session
+from snowcave.client import Result, Session
 from snowcave.model.errors import SnowcaveError
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import sql_pb2 as v1
@@ -107,7 +108,7 @@ def _shell(mesh: Mesh, login: v1.LoginRequest, style: str) -> None:
             runner.run(stack.aclose())
 
 
-def run_each(runner: asyncio.Runner, session: SqlSession, text: str, style: str) -> None:
+def run_each(runner: asyncio.Runner, session: Session, text: str, style: str) -> None:
     """The statements of a line; Ctrl-C cancels the one that runs and forgets the others."""
     for statement in split(text):
         try:

@@ -55,6 +55,21 @@ class Session:
             async for reply in self._sql.Execute(v1.SqlRequest(token=self._token, sql=sql)):
                 yield reply
 
+    async def follow_logs(
+        self, service: str, instance_id: int = 0, container: str = "", *, tail_lines: int = 0
+    ) -> AsyncIterator[bytes]:
+        """What a container says, as it says it, after its last lines. Raises SnowcaveError."""
+        request = v1.FollowLogsRequest(
+            token=self._token,
+            service=service,
+            instance_id=instance_id,
+            container=container,
+            tail_lines=tail_lines,
+        )
+        with translated("The api"):
+            async for reply in self._sql.FollowLogs(request):
+                yield reply.text
+
     # ------------------------------------------------------------ what there is
 
     async def services(

@@ -53,6 +53,13 @@ async def connect(
         role=role,
         warehouse=warehouse,
     )
+    async with open_session(target, login) as session:
+        yield session
+
+
+@asynccontextmanager
+async def open_session(target: Target, login: v1.LoginRequest) -> AsyncGenerator[Session]:
+    """As `connect`, with a login as it stands in the protos."""
     async with grpc.connect(
         target.address, target.certificates, me=Role.ADMIN, to=Role.API
     ) as channel:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from snowcave.cli import logs as command
-from snowcave.cli.session import Result
+from snowcave.client import Result
 
 
 class WithoutContainers:

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from snowcave.cli.doctor import doctor
-from snowcave.cli.session import Result, SqlSession
 from snowcave.cli.sql import run_each, split
+from snowcave.client import Result, Session
 
 
 class Interrupted:
@@ -37,8 +37,8 @@ def test_an_interrupt_cancels_the_statement_and_not_the_shell(
 ) -> None:
     session = Interrupted()
     with asyncio.Runner() as runner:
-        run_each(runner, cast(SqlSession, session), "one; wait; never;", "table")
-        run_each(runner, cast(SqlSession, session), "next;", "table")
+        run_each(runner, cast(Session, session), "one; wait; never;", "table")
+        run_each(runner, cast(Session, session), "next;", "table")
     assert session.begun == ["one", "wait", "next"]
     assert session.cancelled == ["wait"]
     assert "Cancelled." in capsys.readouterr().err
