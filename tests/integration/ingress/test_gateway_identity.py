@@ -1,5 +1,7 @@
 """What the gateway does about identity, seen from a socket: cookies, limits, its page, what services hear."""
 
+import asyncio
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,3 +109,22 @@ async def test_the_page_shows_those_endpoints_that_one_may_open(settings: Ingres
             assert (f"http://{HOST}:".encode() in page) == listed, token
             assert token.upper().encode() in page
         assert b"Sign in" in await s.ask(at_root(get(token="old")))
+
+
+async def test_a_cookie_that_came_over_tls_goes_back_over_tls_alone(settings: IngressSettings):
+    port = settings.mesh.port("ingress")
+    trusting = ssl.create_default_context(cafile=settings.mesh.folder("tls") / "ca.pem")
+    async with stage(settings, echo_head):
+        answers: list[bytes] = []
+        for raw in (get(LOGIN, token=""), sign_in("right"), get("/sfc-endpoint/logout", token="")):
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", port, ssl=trusting, server_hostname=HOST
+            )
+            writer.write(raw)
+            async with asyncio.timeout(20):
+                answers.append(await reader.read())
+            writer.close()
+    for answer in answers:
+        cookies = [line for line in answer.split(b"\r\n") if line.startswith(b"Set-Cookie")]
+        assert len(cookies) == 1
+        assert cookies[0].endswith(b"; Secure")

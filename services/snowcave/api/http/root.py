@@ -33,7 +33,8 @@ class Root:
             version=self._version,
             url=f"{request.scheme}://{host}:{port}",
             scheme=request.scheme,
-            host=host,
+            # Snowflake's own clients want a host with a dot.
+            host="127.0.0.1" if host == "localhost" else host,
             port=port,
             registry=mesh.registry_host,
             endpoints=f"http://{mesh.ingress_domain}:{mesh.port('ingress')}/",

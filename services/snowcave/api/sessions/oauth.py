@@ -25,12 +25,8 @@ _ROLE_PREFIXES = ("session:role:", "session:scope:")
 _LONGEST_HOST = 253
 
 
-class ExchangeRefused(SnowcaveError):
+class ExchangeRefused(ValueInvalid):
     """`reason` is one of RFC 6749's words."""
-
-    kind = ValueInvalid.kind
-    code = 390302
-    sqlstate = "28000"
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
