@@ -299,9 +299,7 @@ class Exchange:
         if self._passage is None:
             return b""
         route, origin = self._passage.route, self.head.block.origin
-        if origin and route.cors is not None:
-            return route.added + rules.lines(route.cors.headers(origin))
-        return route.added
+        return route.added + rules.lines(route.cors_headers(origin)) if origin else route.added
 
     def _refuse_program(self) -> None:
         text = "The service's answer is of a type that is not handed out."
@@ -376,6 +374,8 @@ class Exchange:
             answer = replace(answer, close=True)
         if not self.head.accepts_html:
             answer = answer.for_programs()
+        if self._passage is not None:
+            answer.headers.extend(self._passage.route.cors_headers(self.head.block.origin))
         self._client.send(answer.encode(head_only=self.head.method == b"HEAD"))
         self._finish(keep=keep)
 

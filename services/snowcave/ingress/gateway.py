@@ -119,6 +119,14 @@ class Gateway:
         route = self._route(head)
         if route.cors is not None and is_preflight(head.method, head.headers):
             raise Refused(_preflight(route, head))
+        try:
+            return await self._admitted(head, route)
+        except Refused as refused:
+            # A page of an allowed origin may read what went wrong, too.
+            refused.answer.headers.extend(route.cors_headers(head.block.origin))
+            raise
+
+    async def _admitted(self, head: Head, route: Route) -> Passage:
         # As of before we ask: what changes meanwhile must be asked for again.
         revisions, generation = self._identity.revisions, self._routes.generation
         who = await self._who(head)
@@ -221,7 +229,7 @@ def _key(head: Head) -> Hashable:
 
 
 def _preflight(route: Route, head: Head) -> Answer:
-    allowed = route.cors.headers(head.block.origin) if route.cors else []
+    allowed = route.cors_headers(head.block.origin)
     if not allowed:
         return page(403, "Origin not allowed", "The endpoint's corsSettings do not name it.")
     return Answer(200, headers=allowed)

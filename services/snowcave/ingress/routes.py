@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from snowcave.ingress.headers import Header
 from snowcave.ingress.policy import Cors, baseline, cors_of
 from snowcave.model.names import ingress_host
 from snowcave.runtime.mesh import Mesh
@@ -26,6 +27,10 @@ class Route:
     cors: Cors | None = None
     # Its containers may log in for whoever asks.
     as_caller: bool = False
+
+    def cors_headers(self, origin: bytes) -> list[Header]:
+        """What pages of another origin are told."""
+        return self.cors.headers(origin) if self.cors is not None and origin else []
 
 
 Address = tuple[str, int]

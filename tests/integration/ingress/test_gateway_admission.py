@@ -248,6 +248,20 @@ async def test_an_answer_tells_allowed_origins_that_they_may_read_it(settings: I
         caller.close()
 
 
+async def test_an_allowed_origin_may_read_what_went_wrong_too(settings: IngressSettings):
+    async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+
+    async with stage(settings, closes) as s:
+        _with_cors(s)
+        for token, status in (("old", 401), ("stranger", 403), ("owner", 502)):
+            answer = await s.ask(get(token=token, extra=f"Origin: {ORIGIN}\r\n"))
+            assert answer.startswith(b"HTTP/1.1 %d " % status)
+            assert answer.count(f"Access-Control-Allow-Origin: {ORIGIN}\r\n".encode()) == 1
+            answer = await s.ask(get(token=token, extra="Origin: https://evil.example\r\n"))
+            assert b"Access-Control" not in answer
+
+
 async def test_a_page_of_another_origin_cannot_use_the_cookie(settings: IngressSettings):
     """Nor open a WebSocket with it; not even once the same token came in a header from there."""
     cookie = "Cookie: snowcave-ingress-auth=owner\r\n"

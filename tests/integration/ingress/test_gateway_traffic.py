@@ -139,6 +139,33 @@ async def count_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     await writer.drain()
 
 
+@pytest.mark.parametrize("framing", ["Transfer-Encoding: chunked", "Connection: close"])
+async def test_each_event_arrives_before_the_next_is_sent(settings: IngressSettings, framing: str):
+    seen = asyncio.Event()
+
+    async def events(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{framing}\r\n\r\n"
+        writer.write(head.encode())
+        for number in range(3):
+            event = b"data: %d\n\n" % number
+            chunked = framing.endswith("chunked")
+            writer.write(b"%x\r\n%s\r\n" % (len(event), event) if chunked else event)
+            await seen.wait()
+            seen.clear()
+        writer.write(b"0\r\n\r\n" if framing.endswith("chunked") else b"")
+
+    async with stage(settings, events) as s:
+        reader, writer = await s.open()
+        writer.write(get())
+        async with asyncio.timeout(20):
+            for number in range(3):
+                assert b"data: %d" % number in await reader.readuntil(b"\n\n")
+                seen.set()
+            assert (await reader.read()).strip() in (b"", b"0")
+        writer.close()
+
+
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_large_bodies_are_streamed_up(settings: IngressSettings, chunked: bool):
     size = 8 << 20
