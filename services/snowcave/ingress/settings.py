@@ -18,7 +18,7 @@ class Limits:
     # Body bytes held while there is no way on yet; more wait in the client's kernel.
     buffered: int = 64 << 10
     # Idle connections kept to one instance.
-    kept: int = 64
+    kept: int = 256
     # Heads and admissions that are remembered, each.
     known: int = 4096
     # Bodies of our own pages' forms.
