@@ -84,6 +84,16 @@ def test_a_name_that_exists_has_no_data_of_other_types(fleet: Fleet):
     assert re.search(r"spcs\.internal\.\s+\d+\s+IN\s+SOA\s", answer)
 
 
+@pytest.mark.documented
+def test_the_nodes_of_a_pool_are_found_with_the_port_of_their_metrics(fleet: Fleet):
+    discover = "discover.monitor.wide-pool.cp.spcs.internal"
+    found = [line.split() for line in dig(fleet.cave, discover, "SRV", "+short").splitlines()]
+    assert {port for _, _, port, _ in found} == {"9001"}
+    targets = [short(fleet.cave, target) for _, _, _, target in found]
+    assert sorted(address for (address,) in targets) == short(fleet.cave, discover)
+    assert len(targets) == 2
+
+
 @pytest.mark.ours
 def test_a_dropped_service_loses_its_name(fleet: Fleet, session: Any):
     sql = service_sql("brief", probe_container(), endpoint("who", 8000))

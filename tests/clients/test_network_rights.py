@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.clients import Fleet
+from tests.kit.clients import IMAGE, Fleet, status
 from tests.kit.fabric_world import World, a_world
 from tests.kit.mesh import until
 
@@ -44,6 +44,33 @@ def test_a_service_role_opens_another_roles_service_and_its_revoke_ends_connecti
     finally:
         others.cursor().execute(f"REVOKE SERVICE ROLE {ROLE} FROM ROLE test_role")
     until(lambda: failed(fleet.check(["use", "kept"])[0]))
+    becomes(fleet, "stranger", 8000, open_=False)
+
+
+def job_status(fleet: Fleet, name: str) -> str:
+    """Of a job that connects to STRANGER, once it has ended."""
+    program = "import socket; socket.create_connection(('stranger', 8000), 5)"
+    spec = (
+        f"spec:\n  containers:\n  - name: main\n    image: /{IMAGE}\n"
+        f'    command: ["/usr/bin/python3", "-c", "{program}"]\n'
+    )
+    fleet.session.cursor().execute(
+        f"EXECUTE JOB SERVICE IN COMPUTE POOL wide_pool NAME = {name} ASYNC = TRUE "
+        f"FROM SPECIFICATION $$\n{spec}$$"
+    )
+    until(lambda: status(fleet.session, name) in ("DONE", "FAILED"))
+    return status(fleet.session, name)
+
+
+@pytest.mark.documented
+def test_a_job_calls_as_its_owner_may(fleet: Fleet, others: Any):
+    assert job_status(fleet, "refused_caller") == "FAILED"
+    others.cursor().execute(f"GRANT SERVICE ROLE {ROLE} TO ROLE test_role")
+    try:
+        becomes(fleet, "stranger", 8000, open_=True)
+        assert job_status(fleet, "let_in_caller") == "DONE"
+    finally:
+        others.cursor().execute(f"REVOKE SERVICE ROLE {ROLE} FROM ROLE test_role")
     becomes(fleet, "stranger", 8000, open_=False)
 
 
