@@ -178,8 +178,10 @@ async def a_router(
 
 
 @asynccontextmanager
-async def served(router: Router, settings: FunctionsSettings) -> AsyncGenerator[None]:
-    """The router behind its gRPC address."""
+async def served(
+    router: Router, settings: FunctionsSettings, *, grace: float = 5.0
+) -> AsyncGenerator[None]:
+    """The router behind its gRPC address. Left without `grace`, it is gone as one that was killed."""
     mesh = settings.mesh
     add = partial(
         functions_pb2_grpc.add_FunctionServiceServicer_to_server, FunctionServicer(router.caller)
@@ -190,5 +192,6 @@ async def served(router: Router, settings: FunctionsSettings) -> AsyncGenerator[
         mesh.folder("tls"),
         [(SERVICE_NAME, add)],
         callers=[Role.WAREHOUSE, Role.API],
+        grace=grace,
     ):
         yield

@@ -49,6 +49,8 @@ class Progress:
     rows: int = 0
     batches: int = 0
     retries: int = 0
+    # Batches whose answers have been taken.
+    taken: int = 0
 
 
 @dataclass(slots=True)

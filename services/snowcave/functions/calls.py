@@ -25,6 +25,8 @@ class Call:
     # Which call of the query.
     number: int
     context: Mapping[str, str]
+    # Its first batch's number, where another replica has answered some.
+    first_batch: int = 0
 
 
 class Caller:
@@ -62,8 +64,9 @@ class Caller:
             under_way = UnderWay(work, self._lanes, self._settings)
             feeding = asyncio.ensure_future(self._feed(call, rules, arguments, under_way))
             try:
-                async for answers in under_way.answers():
-                    yield answers
+                async for group in under_way.answered():
+                    progress.taken += len(group.answers)
+                    yield group.answer()
             finally:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
@@ -76,7 +79,7 @@ class Caller:
         arguments: AsyncIterator[pa.RecordBatch],
         under_way: UnderWay,
     ) -> None:
-        head, number = _head(call, rules), 0
+        head, number = _head(call, rules), call.first_batch
         try:
             async for rows in arguments:
                 asked, mask = wire.without_nulls(rows) if rules.strict else (rows, None)
@@ -89,7 +92,7 @@ class Caller:
                     under_way.add(group, Batch(batch_id, size, body, head), turn)
                     number += 1
                 under_way.finish_group(group)
-        except Exception as error:  # raised by `answers`, where somebody waits
+        except Exception as error:  # raised by `answered`, where somebody waits
             under_way.finish(error)
         else:
             under_way.finish(None)

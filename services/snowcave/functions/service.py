@@ -1,7 +1,7 @@
 """FunctionService over gRPC."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,10 @@ from snowcave.model.errors import SnowcaveError, ValueInvalid
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc
 
+# Bytes of a message, about; one row may be larger.
+_LARGEST = 8 << 20
+# Seconds between two words on how far a call has come.
+_TELLING = 0.5
 # Seconds in which a caller may say the rest of what it has to say to a call that failed.
 _HEARING = 1.0
 
@@ -27,23 +31,57 @@ class FunctionServicer(functions_pb2_grpc.FunctionServiceServicer):
         self, request_iterator: AsyncIterator[pb.InvokeRequest], context: Any
     ) -> AsyncIterator[pb.InvokeReply]:
         header = await _header(request_iterator)
-        call = Call(header.function, header.query_id, header.call, context_values(header))
-        progress = Progress()
+        call = Call(
+            header.function,
+            header.query_id,
+            header.call,
+            context_values(header),
+            header.first_batch,
+        )
+        progress, loop = Progress(taken=header.first_batch), asyncio.get_running_loop()
         answers = self._caller.run(call, _arguments(request_iterator), progress)
+        told = loop.time()
         try:
             async for part in answers:
-                yield pb.InvokeReply(arrow_stream=_stream(part))
+                for piece, is_last in _pieces(part):
+                    yield pb.InvokeReply(
+                        arrow_stream=_stream(piece), is_whole=is_last, batches=progress.taken
+                    )
+                if loop.time() - told >= _TELLING:
+                    told = loop.time()
+                    yield _told(progress)
         except SnowcaveError:
             await answers.aclose()
             await _hear_out(request_iterator)
             raise
         finally:
             await answers.aclose()
-        yield pb.InvokeReply(
-            progress=pb.InvokeProgress(
-                rows=progress.rows, batches=progress.batches, retries=progress.retries
-            )
+        yield _told(progress)
+
+
+def _told(progress: Progress) -> pb.InvokeReply:
+    return pb.InvokeReply(
+        progress=pb.InvokeProgress(
+            rows=progress.rows, batches=progress.batches, retries=progress.retries
         )
+    )
+
+
+def _pieces(answers: pa.Array) -> Iterator[tuple[pa.Array, bool]]:
+    """What messages may hold, and whether it is the last of them."""
+    most = max(1, len(answers) * _LARGEST // max(1, answers.nbytes))
+    for start in range(0, max(1, len(answers)), most):
+        yield from _halves(answers.slice(start, most), is_last=start + most >= len(answers))
+
+
+def _halves(answers: pa.Array, *, is_last: bool) -> Iterator[tuple[pa.Array, bool]]:
+    """A few rows may be much larger than the others."""
+    if answers.nbytes <= 2 * _LARGEST or len(answers) < 2:
+        yield answers, is_last
+        return
+    half = len(answers) // 2
+    yield from _halves(answers.slice(0, half), is_last=False)
+    yield from _halves(answers.slice(half), is_last=is_last)
 
 
 def context_values(header: pb.InvokeHeader) -> dict[str, str]:

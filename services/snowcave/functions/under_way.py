@@ -88,8 +88,8 @@ class UnderWay:
         self._error = self._error or error
         self._news.set()
 
-    async def answers(self) -> AsyncGenerator[pa.Array]:
-        """Each group's. Raises what a batch or the feeding raised."""
+    async def answered(self) -> AsyncGenerator[Group]:
+        """The groups, in their order. Raises what a batch or the feeding raised."""
         while True:
             while self._error is None and not self._is_next() and not self._is_over():
                 self._news.clear()
@@ -101,7 +101,7 @@ class UnderWay:
             group = self._groups.popleft()
             self._waiting_bytes -= group.bytes
             self._room.set()
-            yield group.answer()
+            yield group
 
     async def end(self) -> None:
         tasks = list(self._tasks)
@@ -131,7 +131,7 @@ class UnderWay:
     async def _run(self, group: Group, place: int, batch: Batch, turn: Turn) -> None:
         try:
             answers = await self._work(batch, turn)
-        except Exception as error:  # the first one counts, and is raised by `answers`
+        except Exception as error:  # the first one counts, and is raised by `answered`
             self._error = self._error or error
             self._news.set()
             return

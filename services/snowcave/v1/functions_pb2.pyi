@@ -15,7 +15,7 @@ class InvokeRequest(_message.Message):
     def __init__(self, header: _Optional[_Union[InvokeHeader, _Mapping]] = ..., arrow_stream: _Optional[bytes] = ...) -> None: ...
 
 class InvokeHeader(_message.Message):
-    __slots__ = ("function", "query_id", "user", "role", "account", "context", "call")
+    __slots__ = ("function", "query_id", "user", "role", "account", "context", "call", "first_batch", "token", "name")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,9 @@ class InvokeHeader(_message.Message):
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BATCH_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     function: int
     query_id: str
     user: str
@@ -37,15 +40,22 @@ class InvokeHeader(_message.Message):
     account: str
     context: _containers.ScalarMap[str, str]
     call: int
-    def __init__(self, function: _Optional[int] = ..., query_id: _Optional[str] = ..., user: _Optional[str] = ..., role: _Optional[str] = ..., account: _Optional[str] = ..., context: _Optional[_Mapping[str, str]] = ..., call: _Optional[int] = ...) -> None: ...
+    first_batch: int
+    token: str
+    name: str
+    def __init__(self, function: _Optional[int] = ..., query_id: _Optional[str] = ..., user: _Optional[str] = ..., role: _Optional[str] = ..., account: _Optional[str] = ..., context: _Optional[_Mapping[str, str]] = ..., call: _Optional[int] = ..., first_batch: _Optional[int] = ..., token: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class InvokeReply(_message.Message):
-    __slots__ = ("arrow_stream", "progress")
+    __slots__ = ("arrow_stream", "progress", "is_whole", "batches")
     ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    IS_WHOLE_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
     arrow_stream: bytes
     progress: InvokeProgress
-    def __init__(self, arrow_stream: _Optional[bytes] = ..., progress: _Optional[_Union[InvokeProgress, _Mapping]] = ...) -> None: ...
+    is_whole: bool
+    batches: int
+    def __init__(self, arrow_stream: _Optional[bytes] = ..., progress: _Optional[_Union[InvokeProgress, _Mapping]] = ..., is_whole: _Optional[bool] = ..., batches: _Optional[int] = ...) -> None: ...
 
 class InvokeProgress(_message.Message):
     __slots__ = ("rows", "batches", "retries")

@@ -47,6 +47,8 @@ class FunctionServiceServicer:
     def Invoke(self, request_iterator, context):
         """The first request is a header, the following ones are Arrow IPC streams of argument rows, in order.
         Answers are Arrow IPC streams of one column, in the same order and number of rows.
+
+        api serves it too, for clients: their header has `token` and `name`, and api makes the rest of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from snowcave.v1 import warehouse_pb2 as snowcave_dot_v1_dot_warehouse__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15snowcave/v1/sql.proto\x12\x0bsnowcave.v1\x1a\x1bsnowcave/v1/warehouse.proto\"q\n\x0cLoginRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x03 \x01(\t\x12\x0e\n\x06schema\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x11\n\twarehouse\x18\x06 \x01(\t\"\x1b\n\nLoginReply\x12\r\n\x05token\x18\x01 \x01(\t\"\x1e\n\rLogoutRequest\x12\r\n\x05token\x18\x01 \x01(\t\"\r\n\x0bLogoutReply\"o\n\x11\x46ollowLogsRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x13\n\x0binstance_id\x18\x03 \x01(\x05\x12\x11\n\tcontainer\x18\x04 \x01(\t\x12\x12\n\ntail_lines\x18\x05 \x01(\x05\"\x1f\n\x0f\x46ollowLogsReply\x12\x0c\n\x04text\x18\x01 \x01(\x0c\"(\n\nSqlRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03sql\x18\x02 \x01(\t\"\x88\x01\n\x08SqlReply\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12(\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x14\n\x0c\x61rrow_stream\x18\x03 \x01(\x0c\x12\x12\n\ntotal_rows\x18\x04 \x01(\x03\x12\x16\n\x0estatement_type\x18\x05 \x01(\x05\"3\n\x10SqlCancelRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x10\n\x08query_id\x18\x02 \x01(\t\"\x10\n\x0eSqlCancelReply\"\x1c\n\rResumeRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\"\x1e\n\x0bResumeReply\x12\x0f\n\x07resumed\x18\x01 \x01(\x08\"0\n\x0eSuspendRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tby_policy\x18\x02 \x01(\x08\"!\n\x0cSuspendReply\x12\x11\n\tsuspended\x18\x01 \x01(\x08\"\x1c\n\rForgetRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\"\r\n\x0b\x46orgetReply\"5\n\x13ServiceTokenRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\"5\n\x11ServiceTokenReply\x12\r\n\x05token\x18\x01 \x01(\t\x12\x11\n\tvalid_for\x18\x02 \x01(\x01\"A\n\x11ReadSecretRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xa6\x01\n\x0fReadSecretReply\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x38\n\x06values\x18\x02 \x03(\x0b\x32(.snowcave.v1.ReadSecretReply.ValuesEntry\x12\x0b\n\x03uid\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\x03\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xda\x02\n\nSqlService\x12;\n\x05Login\x12\x19.snowcave.v1.LoginRequest\x1a\x17.snowcave.v1.LoginReply\x12>\n\x06Logout\x12\x1a.snowcave.v1.LogoutRequest\x1a\x18.snowcave.v1.LogoutReply\x12;\n\x07\x45xecute\x12\x17.snowcave.v1.SqlRequest\x1a\x15.snowcave.v1.SqlReply0\x01\x12\x44\n\x06\x43\x61ncel\x12\x1d.snowcave.v1.SqlCancelRequest\x1a\x1b.snowcave.v1.SqlCancelReply\x12L\n\nFollowLogs\x12\x1e.snowcave.v1.FollowLogsRequest\x1a\x1c.snowcave.v1.FollowLogsReply0\x01\x32\xf6\x02\n\x0e\x43\x61talogService\x12>\n\x06Resume\x12\x1a.snowcave.v1.ResumeRequest\x1a\x18.snowcave.v1.ResumeReply\x12\x41\n\x07Suspend\x12\x1b.snowcave.v1.SuspendRequest\x1a\x19.snowcave.v1.SuspendReply\x12>\n\x06\x46orget\x12\x1a.snowcave.v1.ForgetRequest\x1a\x18.snowcave.v1.ForgetReply\x12U\n\x11IssueServiceToken\x12 .snowcave.v1.ServiceTokenRequest\x1a\x1e.snowcave.v1.ServiceTokenReply\x12J\n\nReadSecret\x12\x1e.snowcave.v1.ReadSecretRequest\x1a\x1c.snowcave.v1.ReadSecretReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15snowcave/v1/sql.proto\x12\x0bsnowcave.v1\x1a\x1bsnowcave/v1/warehouse.proto\"q\n\x0cLoginRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x03 \x01(\t\x12\x0e\n\x06schema\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x11\n\twarehouse\x18\x06 \x01(\t\"\x1b\n\nLoginReply\x12\r\n\x05token\x18\x01 \x01(\t\"\x1e\n\rLogoutRequest\x12\r\n\x05token\x18\x01 \x01(\t\"\r\n\x0bLogoutReply\"o\n\x11\x46ollowLogsRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x13\n\x0binstance_id\x18\x03 \x01(\x05\x12\x11\n\tcontainer\x18\x04 \x01(\t\x12\x12\n\ntail_lines\x18\x05 \x01(\x05\"\x1f\n\x0f\x46ollowLogsReply\x12\x0c\n\x04text\x18\x01 \x01(\x0c\"(\n\nSqlRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03sql\x18\x02 \x01(\t\"\xb4\x01\n\x08SqlReply\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12(\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x14\n\x0c\x61rrow_stream\x18\x03 \x01(\x0c\x12\x12\n\ntotal_rows\x18\x04 \x01(\x03\x12\x16\n\x0estatement_type\x18\x05 \x01(\x05\x12*\n\x08progress\x18\x06 \x01(\x0b\x32\x18.snowcave.v1.SqlProgress\"=\n\x0bSqlProgress\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x03\x12\x0f\n\x07retries\x18\x03 \x01(\x03\"3\n\x10SqlCancelRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x10\n\x08query_id\x18\x02 \x01(\t\"\x10\n\x0eSqlCancelReply\"\x1c\n\rResumeRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\"\x1e\n\x0bResumeReply\x12\x0f\n\x07resumed\x18\x01 \x01(\x08\"0\n\x0eSuspendRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tby_policy\x18\x02 \x01(\x08\"!\n\x0cSuspendReply\x12\x11\n\tsuspended\x18\x01 \x01(\x08\"\x1c\n\rForgetRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\"\r\n\x0b\x46orgetReply\"5\n\x13ServiceTokenRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\"5\n\x11ServiceTokenReply\x12\r\n\x05token\x18\x01 \x01(\t\x12\x11\n\tvalid_for\x18\x02 \x01(\x01\"A\n\x11ReadSecretRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xa6\x01\n\x0fReadSecretReply\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x38\n\x06values\x18\x02 \x03(\x0b\x32(.snowcave.v1.ReadSecretReply.ValuesEntry\x12\x0b\n\x03uid\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\x03\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xda\x02\n\nSqlService\x12;\n\x05Login\x12\x19.snowcave.v1.LoginRequest\x1a\x17.snowcave.v1.LoginReply\x12>\n\x06Logout\x12\x1a.snowcave.v1.LogoutRequest\x1a\x18.snowcave.v1.LogoutReply\x12;\n\x07\x45xecute\x12\x17.snowcave.v1.SqlRequest\x1a\x15.snowcave.v1.SqlReply0\x01\x12\x44\n\x06\x43\x61ncel\x12\x1d.snowcave.v1.SqlCancelRequest\x1a\x1b.snowcave.v1.SqlCancelReply\x12L\n\nFollowLogs\x12\x1e.snowcave.v1.FollowLogsRequest\x1a\x1c.snowcave.v1.FollowLogsReply0\x01\x32\xf6\x02\n\x0e\x43\x61talogService\x12>\n\x06Resume\x12\x1a.snowcave.v1.ResumeRequest\x1a\x18.snowcave.v1.ResumeReply\x12\x41\n\x07Suspend\x12\x1b.snowcave.v1.SuspendRequest\x1a\x19.snowcave.v1.SuspendReply\x12>\n\x06\x46orget\x12\x1a.snowcave.v1.ForgetRequest\x1a\x18.snowcave.v1.ForgetReply\x12U\n\x11IssueServiceToken\x12 .snowcave.v1.ServiceTokenRequest\x1a\x1e.snowcave.v1.ServiceTokenReply\x12J\n\nReadSecret\x12\x1e.snowcave.v1.ReadSecretRequest\x1a\x1c.snowcave.v1.ReadSecretReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,35 +49,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SQLREQUEST']._serialized_start=404
   _globals['_SQLREQUEST']._serialized_end=444
   _globals['_SQLREPLY']._serialized_start=447
-  _globals['_SQLREPLY']._serialized_end=583
-  _globals['_SQLCANCELREQUEST']._serialized_start=585
-  _globals['_SQLCANCELREQUEST']._serialized_end=636
-  _globals['_SQLCANCELREPLY']._serialized_start=638
-  _globals['_SQLCANCELREPLY']._serialized_end=654
-  _globals['_RESUMEREQUEST']._serialized_start=656
-  _globals['_RESUMEREQUEST']._serialized_end=684
-  _globals['_RESUMEREPLY']._serialized_start=686
-  _globals['_RESUMEREPLY']._serialized_end=716
-  _globals['_SUSPENDREQUEST']._serialized_start=718
-  _globals['_SUSPENDREQUEST']._serialized_end=766
-  _globals['_SUSPENDREPLY']._serialized_start=768
-  _globals['_SUSPENDREPLY']._serialized_end=801
-  _globals['_FORGETREQUEST']._serialized_start=803
-  _globals['_FORGETREQUEST']._serialized_end=831
-  _globals['_FORGETREPLY']._serialized_start=833
-  _globals['_FORGETREPLY']._serialized_end=846
-  _globals['_SERVICETOKENREQUEST']._serialized_start=848
-  _globals['_SERVICETOKENREQUEST']._serialized_end=901
-  _globals['_SERVICETOKENREPLY']._serialized_start=903
-  _globals['_SERVICETOKENREPLY']._serialized_end=956
-  _globals['_READSECRETREQUEST']._serialized_start=958
-  _globals['_READSECRETREQUEST']._serialized_end=1023
-  _globals['_READSECRETREPLY']._serialized_start=1026
-  _globals['_READSECRETREPLY']._serialized_end=1192
-  _globals['_READSECRETREPLY_VALUESENTRY']._serialized_start=1147
-  _globals['_READSECRETREPLY_VALUESENTRY']._serialized_end=1192
-  _globals['_SQLSERVICE']._serialized_start=1195
-  _globals['_SQLSERVICE']._serialized_end=1541
-  _globals['_CATALOGSERVICE']._serialized_start=1544
-  _globals['_CATALOGSERVICE']._serialized_end=1918
+  _globals['_SQLREPLY']._serialized_end=627
+  _globals['_SQLPROGRESS']._serialized_start=629
+  _globals['_SQLPROGRESS']._serialized_end=690
+  _globals['_SQLCANCELREQUEST']._serialized_start=692
+  _globals['_SQLCANCELREQUEST']._serialized_end=743
+  _globals['_SQLCANCELREPLY']._serialized_start=745
+  _globals['_SQLCANCELREPLY']._serialized_end=761
+  _globals['_RESUMEREQUEST']._serialized_start=763
+  _globals['_RESUMEREQUEST']._serialized_end=791
+  _globals['_RESUMEREPLY']._serialized_start=793
+  _globals['_RESUMEREPLY']._serialized_end=823
+  _globals['_SUSPENDREQUEST']._serialized_start=825
+  _globals['_SUSPENDREQUEST']._serialized_end=873
+  _globals['_SUSPENDREPLY']._serialized_start=875
+  _globals['_SUSPENDREPLY']._serialized_end=908
+  _globals['_FORGETREQUEST']._serialized_start=910
+  _globals['_FORGETREQUEST']._serialized_end=938
+  _globals['_FORGETREPLY']._serialized_start=940
+  _globals['_FORGETREPLY']._serialized_end=953
+  _globals['_SERVICETOKENREQUEST']._serialized_start=955
+  _globals['_SERVICETOKENREQUEST']._serialized_end=1008
+  _globals['_SERVICETOKENREPLY']._serialized_start=1010
+  _globals['_SERVICETOKENREPLY']._serialized_end=1063
+  _globals['_READSECRETREQUEST']._serialized_start=1065
+  _globals['_READSECRETREQUEST']._serialized_end=1130
+  _globals['_READSECRETREPLY']._serialized_start=1133
+  _globals['_READSECRETREPLY']._serialized_end=1299
+  _globals['_READSECRETREPLY_VALUESENTRY']._serialized_start=1254
+  _globals['_READSECRETREPLY_VALUESENTRY']._serialized_end=1299
+  _globals['_SQLSERVICE']._serialized_start=1302
+  _globals['_SQLSERVICE']._serialized_end=1648
+  _globals['_CATALOGSERVICE']._serialized_start=1651
+  _globals['_CATALOGSERVICE']._serialized_end=2025
 # @@protoc_insertion_point(module_scope)

@@ -68,18 +68,30 @@ class SqlRequest(_message.Message):
     def __init__(self, token: _Optional[str] = ..., sql: _Optional[str] = ...) -> None: ...
 
 class SqlReply(_message.Message):
-    __slots__ = ("query_id", "columns", "arrow_stream", "total_rows", "statement_type")
+    __slots__ = ("query_id", "columns", "arrow_stream", "total_rows", "statement_type", "progress")
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     ARROW_STREAM_FIELD_NUMBER: _ClassVar[int]
     TOTAL_ROWS_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     query_id: str
     columns: _containers.RepeatedCompositeFieldContainer[_warehouse_pb2.ColumnType]
     arrow_stream: bytes
     total_rows: int
     statement_type: int
-    def __init__(self, query_id: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[_warehouse_pb2.ColumnType, _Mapping]]] = ..., arrow_stream: _Optional[bytes] = ..., total_rows: _Optional[int] = ..., statement_type: _Optional[int] = ...) -> None: ...
+    progress: SqlProgress
+    def __init__(self, query_id: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[_warehouse_pb2.ColumnType, _Mapping]]] = ..., arrow_stream: _Optional[bytes] = ..., total_rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., progress: _Optional[_Union[SqlProgress, _Mapping]] = ...) -> None: ...
+
+class SqlProgress(_message.Message):
+    __slots__ = ("rows", "batches", "retries")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    batches: int
+    retries: int
+    def __init__(self, rows: _Optional[int] = ..., batches: _Optional[int] = ..., retries: _Optional[int] = ...) -> None: ...
 
 class SqlCancelRequest(_message.Message):
     __slots__ = ("token", "query_id")

@@ -311,6 +311,24 @@ class CancelReply(_message.Message):
     was_running: bool
     def __init__(self, was_running: _Optional[bool] = ...) -> None: ...
 
+class ProgressRequest(_message.Message):
+    __slots__ = ("session", "query_id")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    session: int
+    query_id: str
+    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ...) -> None: ...
+
+class ProgressReply(_message.Message):
+    __slots__ = ("rows", "batches", "retries")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    batches: int
+    retries: int
+    def __init__(self, rows: _Optional[int] = ..., batches: _Optional[int] = ..., retries: _Optional[int] = ...) -> None: ...
+
 class FetchResultRequest(_message.Message):
     __slots__ = ("query_id", "offset", "limit", "max_rows")
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]

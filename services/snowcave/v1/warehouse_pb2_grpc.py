@@ -59,6 +59,11 @@ class WarehouseServiceStub:
                 request_serializer=snowcave_dot_v1_dot_warehouse__pb2.CancelRequest.SerializeToString,
                 response_deserializer=snowcave_dot_v1_dot_warehouse__pb2.CancelReply.FromString,
                 _registered_method=True)
+        self.Progress = channel.unary_unary(
+                '/snowcave.v1.WarehouseService/Progress',
+                request_serializer=snowcave_dot_v1_dot_warehouse__pb2.ProgressRequest.SerializeToString,
+                response_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ProgressReply.FromString,
+                _registered_method=True)
         self.FetchResult = channel.unary_stream(
                 '/snowcave.v1.WarehouseService/FetchResult',
                 request_serializer=snowcave_dot_v1_dot_warehouse__pb2.FetchResultRequest.SerializeToString,
@@ -125,6 +130,13 @@ class WarehouseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Progress(self, request, context):
+        """How far the service functions of a running statement have come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FetchResult(self, request, context):
         """The rows of a finished query, as Arrow IPC stream bytes in pieces of at most max_rows.
         """
@@ -186,6 +198,11 @@ def add_WarehouseServiceServicer_to_server(servicer, server):
                     servicer.Cancel,
                     request_deserializer=snowcave_dot_v1_dot_warehouse__pb2.CancelRequest.FromString,
                     response_serializer=snowcave_dot_v1_dot_warehouse__pb2.CancelReply.SerializeToString,
+            ),
+            'Progress': grpc.unary_unary_rpc_method_handler(
+                    servicer.Progress,
+                    request_deserializer=snowcave_dot_v1_dot_warehouse__pb2.ProgressRequest.FromString,
+                    response_serializer=snowcave_dot_v1_dot_warehouse__pb2.ProgressReply.SerializeToString,
             ),
             'FetchResult': grpc.unary_stream_rpc_method_handler(
                     servicer.FetchResult,
@@ -348,6 +365,33 @@ class WarehouseService:
             '/snowcave.v1.WarehouseService/Cancel',
             snowcave_dot_v1_dot_warehouse__pb2.CancelRequest.SerializeToString,
             snowcave_dot_v1_dot_warehouse__pb2.CancelReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Progress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/snowcave.v1.WarehouseService/Progress',
+            snowcave_dot_v1_dot_warehouse__pb2.ProgressRequest.SerializeToString,
+            snowcave_dot_v1_dot_warehouse__pb2.ProgressReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,19 +1,25 @@
 """The warehouse's side of FunctionService.Invoke."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import grpc.aio
 import pyarrow as pa
+import structlog
 
-from snowcave.model.errors import Kind, RemoteError
+from snowcave.model.errors import Kind, RemoteError, Unavailable
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc, warehouse_pb2
 from snowcave.warehouse import columns, wire
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.keeping import Keeper, Kept, Rows
+from snowcave.warehouse.settings import CallSettings
+from snowcave.warehouse.unanswered import Waiting
+
+log = structlog.get_logger()
 
 _PEER = "The functions daemon"
 # Bytes of one message of arguments.
@@ -22,9 +28,14 @@ _ANSWERS = pa.schema([pa.field("answer", pa.string())])
 
 
 class Invoker:
-    def __init__(self, channel: grpc.aio.Channel, window: int, keeper: Keeper) -> None:
-        self._stub: Any = functions_pb2_grpc.FunctionServiceStub(channel)
-        self._window = window
+    """Calls go to the replicas of the functions daemon in turn."""
+
+    def __init__(
+        self, channels: Sequence[grpc.aio.Channel], settings: CallSettings, keeper: Keeper
+    ) -> None:
+        stubs: list[Any] = [functions_pb2_grpc.FunctionServiceStub(one) for one in channels]
+        self._stubs = itertools.cycle(stubs)
+        self._settings = settings
         self._keeper = keeper
 
     def open(
@@ -35,30 +46,35 @@ class Invoker:
         call: int,
     ) -> "Invocation":
         head = header(function, context, query_id, call)
+        kept = self._keeper.keep(_ANSWERS)
         return Invocation(
-            self._stub, head, argument_schema(function), self._window, self._keeper.keep(_ANSWERS)
+            lambda: next(self._stubs), head, argument_schema(function), self._settings, kept
         )
 
 
 class Invocation:
-    """One call of a function. Enter, send argument rows, finish; leaving early ends it at once."""
+    """One call of a function. Enter, send argument rows, finish; leaving early ends it at once.
+
+    Where a replica goes away, the next one is asked for what has not been answered, under the same batch ids.
+    """
 
     def __init__(
         self,
-        stub: Any,
+        next_stub: Callable[[], Any],
         head: pb.InvokeHeader,
         schema: pa.Schema,
-        window: int,
+        settings: CallSettings,
         answers: Kept,
     ) -> None:
-        self._stub = stub
+        self._next_stub = next_stub
         self._header = head
         self._schema = schema
-        # gRPC's flow control holds the sender back; this bounds what waits in front of it.
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(window)
+        self._settings = settings
         self._answers = answers
         self._sent = 0
+        self._waiting = Waiting(settings.window)
         self._collecting: asyncio.Task[None] | None = None
+        self.progress = pb.InvokeProgress()
 
     async def __aenter__(self) -> "Invocation":
         self._collecting = asyncio.ensure_future(self._collect())
@@ -85,7 +101,7 @@ class Invocation:
     async def finish(self) -> Rows:
         """All answers, in the order of the rows. Raises what the call raised."""
         assert self._collecting is not None
-        await self._put(None)
+        self._waiting.finish()
         await self._collecting
         if self._answers.rows != self._sent:
             raise RemoteError(
@@ -96,31 +112,69 @@ class Invocation:
             )
         return await self._answers.taken()
 
-    async def _put(self, item: bytes | None) -> None:
+    async def _put(self, message: bytes) -> None:
         assert self._collecting is not None
-        putting = asyncio.ensure_future(self._queue.put(item))
+        room = asyncio.ensure_future(self._waiting.room())
         try:
-            await asyncio.wait({putting, self._collecting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({room, self._collecting}, return_when=asyncio.FIRST_COMPLETED)
             if self._collecting.done():
                 self._collecting.result()
         finally:
-            if not putting.done():
-                putting.cancel()
+            room.cancel()
+        self._waiting.add(message)
 
     async def _collect(self) -> None:
-        with translated(_PEER):
-            async for reply in self._stub.Invoke(self._requests()):
-                if reply.WhichOneof("message") == "arrow_stream":
-                    table = columns.from_stream(reply.arrow_stream)
-                    for texts in table.column(0).cast(pa.string()).chunks:
-                        await self._answers.add(
-                            pa.RecordBatch.from_arrays([texts], schema=_ANSWERS)
-                        )
+        """Raises Unavailable where no replica has answered anything for as long as `patience`."""
+        loop = asyncio.get_running_loop()
+        since, answered = loop.time(), -1
+        while True:
+            try:
+                await self._ask(self._next_stub())
+            except Unavailable:
+                if self._waiting.answered != answered:
+                    since, answered = loop.time(), self._waiting.answered
+                if loop.time() - since >= self._settings.patience:
+                    raise
+                log.warning("call_taken_elsewhere", query=self._header.query_id)
+                await asyncio.sleep(self._settings.pause)
+            else:
+                return
 
-    async def _requests(self) -> AsyncIterator[pb.InvokeRequest]:
-        yield pb.InvokeRequest(header=self._header)
-        while (item := await self._queue.get()) is not None:
-            yield pb.InvokeRequest(arrow_stream=item)
+    async def _ask(self, stub: Any) -> None:
+        """One replica, from the first unanswered message on."""
+        said = self.progress
+        pieces: list[pa.RecordBatch] = []
+        with translated(_PEER), self._waiting.stream() as messages:
+            async for reply in stub.Invoke(self._requests(messages)):
+                if reply.WhichOneof("message") == "progress":
+                    self.progress = _sum(said, reply.progress)
+                    continue
+                table = columns.from_stream(reply.arrow_stream)
+                pieces += [
+                    pa.RecordBatch.from_arrays([texts], schema=_ANSWERS)
+                    for texts in table.column(0).cast(pa.string()).chunks
+                ]
+                if reply.is_whole:
+                    for piece in pieces:
+                        await self._answers.add(piece)
+                    pieces.clear()
+                    self._header.first_batch = reply.batches
+                    self._waiting.answer()
+
+    async def _requests(self, messages: AsyncIterator[bytes]) -> AsyncIterator[pb.InvokeRequest]:
+        head = pb.InvokeHeader()
+        head.CopyFrom(self._header)
+        yield pb.InvokeRequest(header=head)
+        async for message in messages:
+            yield pb.InvokeRequest(arrow_stream=message)
+
+
+def _sum(one: pb.InvokeProgress, other: pb.InvokeProgress) -> pb.InvokeProgress:
+    return pb.InvokeProgress(
+        rows=one.rows + other.rows,
+        batches=one.batches + other.batches,
+        retries=one.retries + other.retries,
+    )
 
 
 def _fitting(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

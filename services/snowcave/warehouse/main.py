@@ -44,17 +44,16 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
     )
     sessions = await parts.enter("sessions", Sessions(engine, settings))
     tail = EventTail(events, mesh.folder("events") / "parquet", settings.tail_timeout)
-    functions = await parts.enter(
-        "functions channel",
-        connect(
-            settings.functions_address or mesh.grpc_address(Role.FUNCTIONS),
-            tls,
-            me=Role.WAREHOUSE,
-            to=Role.FUNCTIONS,
-        ),
-    )
+    addresses = settings.functions_address or mesh.grpc_address(Role.FUNCTIONS)
+    functions = [
+        await parts.enter(
+            "functions channel",
+            connect(address.strip(), tls, me=Role.WAREHOUSE, to=Role.FUNCTIONS),
+        )
+        for address in addresses.split(",")
+    ]
     keeper = Keeper(mesh.folder("warehouse"), settings.calls.kept_bytes)
-    invoker = Invoker(functions, settings.calls.window, keeper)
+    invoker = Invoker(functions, settings.calls, keeper)
     dispatch = Dispatch(sessions, invoker, keeper, settings.calls)
     files = await asyncio.to_thread(StageFiles, mesh.folder("stages"))
     pointing = Pointing(files, engine.know_stage)

@@ -52,8 +52,12 @@ class CallSettings:
     # Argument rows in one message to the router, and their bytes: whichever comes first.
     batch_rows: int = 16_384
     batch_bytes: int = 1 << 20
-    # Argument messages that may wait to be sent.
-    window: int = 4
+    # Argument messages that may be unanswered.
+    window: int = 24
+    # Seconds without any answer after which a call is given up whose replica has gone, and the pause before
+    # each attempt at another one.
+    patience: float = 20.0
+    pause: float = 0.2
     # Characters of one function's answers that a statement remembers where it may ask for them again.
     remembered: int = 32 << 20
     # Bytes of rows, and of answers, that one call keeps in memory; the rest waits in a file.
@@ -83,7 +87,8 @@ class WarehouseSettings:
     results: ResultSettings = field(default_factory=ResultSettings)
     calls: CallSettings = field(default_factory=CallSettings)
     stages: StageSettings = field(default_factory=StageSettings)
-    # Where the functions and events daemons answer; empty: on this machine.
+    # Where the functions and events daemons answer; empty: on this machine. Of functions there may be several
+    # replicas, with commas between their addresses.
     functions_address: str = ""
     events_address: str = ""
     # How long the live tail of the event table may take; without it a query sees rolled rows only.
