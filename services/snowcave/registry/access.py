@@ -8,17 +8,24 @@ from enum import StrEnum
 from typing import Protocol
 
 import orjson
+import structlog
 
-from snowcave.model.errors import SnowcaveError
+from snowcave.kit.clock import Clock
+from snowcave.model.errors import Kind, SessionGone, SnowcaveError, UserLocked
 from snowcave.registry.errors import Denied, NameUnknown, Unauthorized, from_snowcave
 from snowcave.registry.repositories import Repositories, Repository
-from snowcave.registry.settings import Tokens
+from snowcave.registry.settings import RegistrySettings
 from snowcave.registry.tokens import NodeToken, Sealer
+from snowcave.runtime.lockout import Lockout
+
+log = structlog.get_logger()
 
 SESSION_USER = "0sessiontoken"
 NODE_USER = "0node"
 _DOMAIN = "image_repository"
 _LONGEST_CREDENTIAL = 16 << 10
+# Of a name that somebody claims, in a log.
+_SHOWN = 64
 
 
 class Action(StrEnum):
@@ -33,8 +40,6 @@ _PRIVILEGES = {Action.PULL: ("READ", "WRITE"), Action.PUSH: ("WRITE",)}
 class Access(Protocol):
     def holds(self, roles: Iterable[int], privilege: str, domain: str, uid: int) -> bool: ...
 
-    def all_roles_of(self, user: int) -> frozenset[int]: ...
-
 
 class Principal(Protocol):
     @property
@@ -45,6 +50,8 @@ class Principal(Protocol):
     def roles(self) -> frozenset[int]: ...
     @property
     def session(self) -> int: ...
+    @property
+    def role_restriction(self) -> int: ...
 
 
 class Identity(Protocol):
@@ -57,6 +64,8 @@ class Identity(Protocol):
 
     async def by_token(self, token: str) -> Principal: ...
 
+    def of_user(self, uid: int, restriction: int = 0) -> Principal: ...
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -66,6 +75,8 @@ class User:
     name: str
     roles: frozenset[int]
     session: int = 0
+    # uid of the only role that counts; 0: any.
+    role: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +136,19 @@ class Gate:
     """Turns headers into callers and lets them through, or not."""
 
     def __init__(
-        self, identity: Identity, repositories: Repositories, sealer: Sealer, tokens: Tokens
+        self,
+        identity: Identity,
+        repositories: Repositories,
+        sealer: Sealer,
+        settings: RegistrySettings,
+        clock: Clock,
     ) -> None:
         self._identity = identity
         self._repositories = repositories
         self._sealer = sealer
-        self._tokens = tokens
+        self._tokens = settings.tokens
+        self._lockout = Lockout(settings.passwords)
+        self._clock = clock
 
     async def caller(self, header: str | None) -> Caller:
         """Raises Unauthorized, or UNAVAILABLE where nobody can tell now."""
@@ -155,8 +173,8 @@ class Gate:
             case Node(repository, ends):
                 seconds = min(seconds, self._sealer.seconds_left(ends))
                 return self._sealer.for_node(repository, seconds), seconds
-            case User(uid, _, _, session):
-                return self._sealer.for_user(uid, session, seconds), seconds
+            case User(uid, _, _, session, role):
+                return self._sealer.for_user(uid, session, seconds, role), seconds
 
     def pull_token(self, path: str) -> tuple[str, str, float]:
         """User, password and life of a node's credential. Raises NameUnknown."""
@@ -175,7 +193,7 @@ class Gate:
         match caller:
             case Node(path, _):
                 return action is Action.PULL and path == repository.path
-            case User(_, _, roles, _):
+            case User(roles=roles):
                 holds = self._identity.access.holds
                 wanted = _PRIVILEGES[action]
                 return any(holds(roles, one, _DOMAIN, repository.uid) for one in wanted)
@@ -192,19 +210,42 @@ class Gate:
             return _user(await self._identity.by_token(session_token(secret)))
         if user == NODE_USER:
             return await self._by_bearer(secret)
-        return _user(await self._identity.by_password(user, secret))
+        return _user(await self._by_password(user, secret))
+
+    async def _by_password(self, user: str, secret: str) -> Principal:
+        """Raises LoginFailed, UserLocked."""
+        if wait := self._lockout.locked(user, self._clock.monotonic()):
+            log.info("login_refused_while_locked", user=user[:_SHOWN])
+            raise UserLocked(wait)
+        try:
+            principal = await self._identity.by_password(user, secret)
+        except SnowcaveError as error:
+            if error.kind is Kind.UNAUTHENTICATED:
+                self._lockout.failed(user, self._clock.monotonic())
+                log.info("login_failed", user=user[:_SHOWN], method="password")
+            raise
+        self._lockout.succeeded(user)
+        return principal
 
     async def _by_bearer(self, secret: str) -> Caller:
         token = self._sealer.open(secret)
         if isinstance(token, NodeToken):
             return Node(token.repository, token.ends)
-        user = self._repositories.user(token.user)
-        if user is None:
-            raise Unauthorized("the token's user may not log in any more")
-        # Looked up again on every request: a role taken away is gone at once.
-        roles = self._identity.access.all_roles_of(user.uid)
-        return User(user.uid, user.name, roles, token.session)
+        try:
+            # Looked up again on every request: a role taken away is gone at once.
+            principal = self._identity.of_user(token.user, token.role)
+        except SessionGone:
+            raise Unauthorized("the token's user may not log in any more") from None
+        return User(
+            principal.user, principal.user_name, principal.roles, token.session, token.role
+        )
 
 
 def _user(principal: Principal) -> User:
-    return User(principal.user, principal.user_name, principal.roles, principal.session)
+    return User(
+        principal.user,
+        principal.user_name,
+        principal.roles,
+        principal.session,
+        principal.role_restriction,
+    )

@@ -48,7 +48,7 @@ async def assemble(
     folder.mkdir(parents=True, exist_ok=True)
     sealer = Sealer(read_key(folder / "token.key"), clock)
     repositories = Repositories(catalog)
-    gate = Gate(identity, repositories, sealer, settings.tokens)
+    gate = Gate(identity, repositories, sealer, settings, clock)
     backend = await parts.enter("backend", open_backend(settings, sealer, clock))
     tags = Tags(store, backend, repositories, clock, settings.deadlines.store)
     upkeep = Upkeep(settings, backend, repositories, tags, clock, lambda: catalog.stale(clock))

@@ -71,11 +71,6 @@ class Repositories:
             return None
         return repository_path(database.name, schema.name, repository.name)
 
-    def user(self, uid: int) -> state.Object | None:
-        """A user who may still log in."""
-        found = self._alive("user", uid)
-        return found if found and not found.user.disabled else None
-
     def pins(self) -> Iterator[state.ImageRef]:
         """Every image that a service of the catalog runs, or would run again."""
         for _, service in self._catalog.items("service"):

@@ -47,6 +47,16 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Passwords:
+    # Wrong ones in a row before a user is locked here.
+    attempts: int = 5
+    # For so long.
+    lock: float = 60.0
+    # Users whose wrong passwords are remembered.
+    remembered: int = 4096
+
+
+@dataclass(frozen=True)
 class Garbage:
     # Between two collections.
     every: float = 900.0
@@ -91,5 +101,6 @@ class RegistrySettings:
     limits: Limits = field(default_factory=Limits)
     deadlines: Deadlines = field(default_factory=Deadlines)
     tokens: Tokens = field(default_factory=Tokens)
+    passwords: Passwords = field(default_factory=Passwords)
     garbage: Garbage = field(default_factory=Garbage)
     upstream: Upstream = field(default_factory=Upstream)

@@ -48,6 +48,8 @@ class UserToken:
 
     user: int
     session: int
+    # uid of the only role that counts, where what they logged in with says so; 0: any.
+    role: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Sealer:
         self._key = key
         self._clock = clock
 
-    def for_user(self, user: int, session: int, seconds: float) -> str:
-        return self._dated({"u": user, "s": session}, seconds)
+    def for_user(self, user: int, session: int, seconds: float, role: int = 0) -> str:
+        return self._dated({"u": user, "s": session, "o": role}, seconds)
 
     def for_node(self, repository: str, seconds: float) -> str:
         return self._dated({"r": repository}, seconds)
@@ -83,7 +85,7 @@ class Sealer:
             raise Unauthorized("the token has expired")
         if "r" in fields:
             return NodeToken(str(fields["r"]), float(fields["e"]))
-        return UserToken(int(fields["u"]), int(fields["s"]))
+        return UserToken(int(fields["u"]), int(fields["s"]), int(fields.get("o", 0)))
 
     def seal(self, purpose: str, fields: dict[str, Any]) -> str:
         """A text that only `unseal` with the same purpose opens."""

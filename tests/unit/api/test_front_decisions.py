@@ -21,13 +21,13 @@ from snowcave.api.logs import latest
 from snowcave.api.queries import dml
 from snowcave.api.queries.masking import without_secrets
 from snowcave.api.queries.records import apply_changes, query_id
-from snowcave.api.sessions.lockout import Lockout
 from snowcave.api.sessions.sweep import Sweep
 from snowcave.api.settings import LoginSettings
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
 from snowcave.model.errors import ObjectNotFound, SyntaxInvalid
 from snowcave.model.keys import Role
+from snowcave.runtime.lockout import Lockout
 from snowcave.store.api import Put
 from snowcave.v1 import state_pb2 as state
 from tests.kit.memory_store import MemoryStore

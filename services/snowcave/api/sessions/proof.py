@@ -9,7 +9,6 @@ from datetime import datetime
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from snowcave.api.sessions.lockout import Lockout
 from snowcave.api.settings import LoginSettings
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
@@ -23,6 +22,7 @@ from snowcave.model.errors import (
 )
 from snowcave.runtime import key_pairs
 from snowcave.runtime.identity import Identity, Principal, token_key
+from snowcave.runtime.lockout import Lockout
 from snowcave.store.api import Compare, Put, Store
 from snowcave.v1 import state_pb2 as state
 

@@ -1,9 +1,27 @@
-"""Which users are locked for too many wrong passwords. Kept by each replica for itself."""
+"""Which users are locked for too many wrong passwords. Kept by each daemon for itself."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Protocol
 
-from snowcave.api.settings import LoginSettings
+
+class LockoutSettings(Protocol):
+    """A daemon's settings of its logins, as far as this goes."""
+
+    @property
+    def attempts(self) -> int:
+        """Wrong passwords in a row before a user is locked."""
+        ...
+
+    @property
+    def lock(self) -> float:
+        """How long, in seconds."""
+        ...
+
+    @property
+    def remembered(self) -> int:
+        """Users whose wrong passwords are remembered."""
+        ...
 
 
 @dataclass(slots=True)
@@ -15,7 +33,7 @@ class _Failures:
 class Lockout:
     """Pure: time is an argument. Bounded by the number of remembered users."""
 
-    def __init__(self, settings: LoginSettings) -> None:
+    def __init__(self, settings: LockoutSettings) -> None:
         self._settings = settings
         self._users: OrderedDict[str, _Failures] = OrderedDict()
 
