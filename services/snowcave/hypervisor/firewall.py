@@ -7,8 +7,13 @@ and what they do not drop gets to ours.
 
 import shutil
 
-from snowcave.model.errors import Unavailable
+import structlog
+
+from snowcave.kit.clock import Clock
+from snowcave.model.errors import SnowcaveError, Unavailable
 from snowcave.runtime.commands import run
+
+log = structlog.get_logger()
 
 _IPTABLES = ("iptables", "--wait", "5")
 
@@ -20,6 +25,16 @@ async def open_way_out(link: str) -> None:
     for rule in rules(link):
         if not await _stands(rule):
             await run(*_IPTABLES, "-A", "FORWARD", *rule)
+
+
+async def keep_open(link: str, every: float, clock: Clock) -> None:
+    """Endless. Whoever loads the machine's firewall anew takes our rules away with it."""
+    while True:
+        await clock.sleep(every)
+        try:
+            await open_way_out(link)
+        except SnowcaveError as error:
+            log.warning("way_out_not_opened", reason=str(error))
 
 
 async def close_way_out(link: str) -> None:

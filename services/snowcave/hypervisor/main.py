@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from snowcave.hypervisor import announce, fabric, machine, storage, vms
+from snowcave.hypervisor import announce, fabric, firewall, machine, storage, vms
 from snowcave.hypervisor.service import open_service
 from snowcave.hypervisor.settings import HypervisorSettings
 from snowcave.kit.clock import Clock, LoopClock
@@ -25,7 +25,7 @@ from snowcave.v1 import state_pb2 as state
 
 async def build(settings: HypervisorSettings, parts: Parts) -> None:
     mesh, clock = settings.mesh, LoopClock()
-    await parts.enter("fabric", open_fabric(mesh))
+    await parts.enter("fabric", open_fabric(mesh, settings.resync, clock))
     store = await open_state(mesh, Role.HYPERVISOR, parts)
     wanted = await parts.enter("vms", follow(store, keys.VMS, mesh.host))
     parts.health.mirrors["vm"] = wanted.digest
@@ -40,10 +40,11 @@ async def build(settings: HypervisorSettings, parts: Parts) -> None:
 
 
 @asynccontextmanager
-async def open_fabric(mesh: Mesh) -> AsyncGenerator[None]:
+async def open_fabric(mesh: Mesh, resync: float, clock: Clock) -> AsyncGenerator[None]:
     """The supervisor has made it already, unless this machine runs a hypervisor alone. It stays."""
     await fabric.ensure(mesh)
-    yield
+    async with background(firewall.keep_open(mesh.root_link, resync, clock)):
+        yield
 
 
 @asynccontextmanager

@@ -12,7 +12,10 @@ import pytest_asyncio
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from snowcave.hypervisor import firewall
+from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
+from snowcave.runtime.commands import run
 from snowcave.v1 import state_pb2 as state
 from tests.kit.fabric import Cluster, Instance, Talk, a_cluster
 from tests.kit.fabric_world import Names, World, a_world, resolving
@@ -235,6 +238,28 @@ async def test_any_host_means_the_world_and_nothing_of_the_mesh(scene: Scene):
             found = [await scene.caller.call(at, OPEN, patience=0.5) for at in inside]
         assert {one for (one,) in found} <= {"refused", "timeout"}
     await reached(scene.caller, scene.world.addresses[0], OPEN, "refused")
+
+
+async def test_a_way_out_that_somebody_has_closed_is_opened_again_and_never_twice(scene: Scene):
+    link = scene.cluster.mesh.root_link
+    first, _ = firewall.rules(link)
+    keeping = asyncio.create_task(firewall.keep_open(link, 0.02, LoopClock()))
+    try:
+        for _ in range(2):
+            await run("iptables", "-w", "5", "-D", "FORWARD", *first)
+            async with asyncio.timeout(30):
+                while len(await _ways(link)) < 2:
+                    await asyncio.sleep(0.02)
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+    await firewall.open_way_out(link)
+    assert len(await _ways(link)) == 2
+
+
+async def _ways(link: str) -> list[str]:
+    listed = await run("iptables", "-w", "5", "-S", "FORWARD")
+    return [line for line in listed.splitlines() if link in line.split()]
 
 
 async def _hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
