@@ -16,13 +16,15 @@ from snowcave.api.rest.settings import RestSettings
 from snowcave.api.settings import ApiSettings
 from snowcave.api.wiring import Surroundings, build_front
 from snowcave.model import keys
+from snowcave.model.errors import ObjectNotFound
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import state_pb2 as state
+from snowcave.v1 import warehouse_pb2 as pb
 from tests.kit.daemons import free_port_base
-from tests.kit.fake_warehouse import FakeWarehouse
+from tests.kit.fake_warehouse import FakeWarehouse, Result
 from tests.kit.memory_store import MemoryBackend, MemoryStore
 from tests.kit.statements import Logs, Registry, StageFiles, WarehouseDdl
 
@@ -118,12 +120,26 @@ spec:
 """
 
 
+class RestWarehouse(FakeWarehouse):
+    """Has no tables and no functions, and says so."""
+
+    async def ApplyDdl(  # noqa: N802
+        self, request: pb.ApplyDdlRequest, context: Any
+    ) -> pb.ApplyDdlReply:
+        return pb.ApplyDdlReply()
+
+    def _rows(self, word: str, argument: str, request: pb.ExecuteRequest) -> Result:
+        if word == "select" and argument.isdigit():
+            return super()._rows(word, argument, request)
+        raise ObjectNotFound("Object", argument)
+
+
 @asynccontextmanager
 async def running_rest(home: Path, rest: RestSettings | None = None) -> AsyncGenerator[Rest]:
     tls.ensure(home / "tls")
     mesh = Mesh(home=home, port_base=free_port_base())
     settings = ApiSettings(mesh, rest=rest or RestSettings())
-    backend, warehouse = MemoryBackend(), FakeWarehouse()
+    backend, warehouse = MemoryBackend(), RestWarehouse()
     registry, ddl, logs, stages = Registry(), WarehouseDdl(), Logs(), StageFiles()
 
     def runner(around: Surroundings) -> Any:

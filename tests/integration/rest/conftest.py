@@ -1,13 +1,17 @@
-"""One REST API for the folder."""
+"""One REST API for each module, whose tests share its loop."""
 
 from collections.abc import AsyncGenerator
 
 import pytest
+import pytest_asyncio
 
+from snowcave.api.rest.settings import RestSettings
 from tests.kit.rest import Rest, running_rest
 
 
-@pytest.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rest(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rest]:
-    async with running_rest(tmp_path_factory.mktemp("rest")) as made:
+    """Long answers come soon, and pages are short."""
+    settings = RestSettings(hold=0.3, page=5)
+    async with running_rest(tmp_path_factory.mktemp("rest"), settings) as made:
         yield made

@@ -46,7 +46,7 @@ class RestApi:
     def routes(self) -> list[web.AbstractRouteDef]:
         return [
             web.get(f"{PREFIX}/openapi.json", self._document),
-            web.route("*", PREFIX + "/{rest:.*}", self._handle),
+            web.route("*", PREFIX + r"/{rest:(?s:.*)}", self._handle),
         ]
 
     async def _document(self, _request: web.Request) -> web.Response:
