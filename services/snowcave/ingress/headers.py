@@ -7,6 +7,8 @@ from http import HTTPStatus
 Header = tuple[bytes, bytes]
 
 COOKIE = "snowcave-ingress-auth"
+# A service that set one could have its visitors act as somebody else at another endpoint of the domain.
+_OUR_COOKIES = b"snowcave-ingress-"
 
 # Meaningful for one connection only (RFC 9110 7.6.1); ours to say on the next one.
 _HOP_BY_HOP = {
@@ -21,7 +23,9 @@ _HOP_BY_HOP = {
     b"upgrade",
 }
 # What a Connection header cannot take away: without them a body would be read as the next request.
-_END_TO_END = {b"host", b"content-length", b"content-type", b"authorization", b"cookie"}
+_END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization", b"cookie"})
+_NONE = frozenset[bytes]()
+_FORGED = re.compile(rb"sf[^a-z0-9]context[^a-z0-9]")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 # 100-continue is answered by the gateway itself.
 _NEVER_SENT_ON = _HOP_BY_HOP | {
@@ -93,10 +97,11 @@ def credential(headers: Iterable[Header]) -> tuple[str | None, bool]:
 def cookie(values: Iterable[bytes], name: str) -> str | None:
     """Read leniently: another cookie's odd value must not hide ours."""
     for value in values:
-        for crumb in value.decode("latin-1").split(";"):
-            key, separator, text = crumb.partition("=")
+        text = value.decode("latin-1")
+        for crumb in text.split(";") if name in text else ():
+            key, separator, found = crumb.partition("=")
             if separator and key.strip() == name:
-                return text.strip().strip('"')
+                return found.strip().strip('"')
     return None
 
 
@@ -123,7 +128,7 @@ def told(name: bytes, text: str) -> Header:
 
 
 def answered(headers: Iterable[Header]) -> list[Header]:
-    """For the client: hop-by-hop, CORS and telltale headers removed."""
+    """For the client: hop-by-hop, CORS and telltale headers removed, and cookies that are ours to set."""
     headers = list(headers)
     connection = _named_by_connection(headers)
     return [
@@ -132,11 +137,12 @@ def answered(headers: Iterable[Header]) -> list[Header]:
         if (lowered := name.lower()) not in _NEVER_ANSWERED
         and lowered not in connection
         and not lowered.startswith(_CORS_PREFIX)
+        and not (lowered == b"set-cookie" and value.lstrip().startswith(_OUR_COOKIES))
     ]
 
 
 def lines(headers: Iterable[Header]) -> bytes:
-    return b"".join([b"%s: %s\r\n" % header for header in headers])
+    return b"".join([name + b": " + value + b"\r\n" for name, value in headers])
 
 
 def phrase(status: int) -> bytes:
@@ -156,8 +162,8 @@ def is_executable(headers: Iterable[Header]) -> bool:
 
 
 def _is_forged(lowered: bytes) -> bool:
-    """Ours to say. Many servers take `_` in a header's name for `-`."""
-    return lowered.replace(b"_", b"-").startswith(b"sf-context-")
+    """Ours to say. Many servers take `_` and worse in a header's name for `-`."""
+    return lowered[:2] == b"sf" and _FORGED.match(lowered) is not None
 
 
 def _is_ours(value: bytes) -> bool:
@@ -175,9 +181,12 @@ def _without_ours(value: bytes) -> bytes:
 
 def _named_by_connection(headers: Iterable[Header]) -> frozenset[bytes]:
     """Headers that the sender declared hop-by-hop."""
-    return frozenset(
-        name.strip().lower()
+    values = [
+        value
         for key, value in headers
-        if key.lower() == b"connection"
-        for name in value.split(b",")
-    ) - frozenset(_END_TO_END)
+        if len(key) == len(b"connection") and key.lower() == b"connection"
+    ]
+    if not values:
+        return _NONE
+    names = frozenset(name.strip().lower() for value in values for name in value.split(b","))
+    return names - _END_TO_END

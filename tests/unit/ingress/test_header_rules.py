@@ -16,6 +16,7 @@ def names(headers: list[rules.Header]) -> set[bytes]:
         b"SF-CONTEXT-CURRENT-USER",
         b"Sf_Context_Current_User",
         b"sf-context_current-user",
+        b"sf.context.current.user",
         b"Sf-Context-Anything",
     ],
 )
@@ -106,3 +107,10 @@ def test_programs_are_known_by_their_type(kind: bytes, executable: bool):
 def test_a_second_type_does_not_hide_a_program():
     kinds = [(b"Content-Type", b"text/plain"), (b"Content-Type", b"application/exe")]
     assert rules.is_executable(kinds)
+
+
+def test_a_service_sets_no_cookie_of_the_gateway():
+    """It could sign its visitors in as somebody else, at every endpoint of the domain."""
+    own = (b"Set-Cookie", b"mine=1; Path=/")
+    planted = [(b"set-cookie", b" snowcave-ingress-auth=x; Domain=apps.example"), own]
+    assert rules.answered([*planted, (b"Set-Cookie", b"snowcave-ingress-csrf=x")]) == [own]
