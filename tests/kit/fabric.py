@@ -25,6 +25,8 @@ from snowcave.v1 import state_pb2 as state
 _KIT = Path(__file__).parent
 _SERVICES = _KIT.parent.parent / "services"
 _PATIENCE = 20.0
+# Commands that change what the store holds.
+_WRITES = ("publish", "withdraw", "catalog")
 
 
 async def a_plan() -> AddressPlan:
@@ -67,15 +69,41 @@ class Node:
     name: str
     vm: state.Vm
     namespace: str
-    process: asyncio.subprocess.Process
+    command: tuple[str, ...]
+    stack: AsyncExitStack
+    _process: asyncio.subprocess.Process | None = None
+    # What the store got so far: a new process of the agent finds it there.
+    _kept: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    async def start(self) -> None:
+        """The agent, beside what is in the kernel. One that runs is killed before."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+        self._process = await self.stack.enter_async_context(
+            child(
+                *self.command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=1 << 24,
+                env={**os.environ, "PYTHONPATH": f"{_SERVICES}:{_KIT.parent.parent}"},
+            )
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(self._kept).encode() + b"\n")
+        await self.ask("settle")
+
     async def ask(self, command: str, **values: Any) -> Any:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
+        order = {"command": command, **values}
+        if command in _WRITES:
+            self._kept.append(order)
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         async with self._lock, asyncio.timeout(_PATIENCE):
-            self.process.stdin.write(json.dumps({"command": command, **values}).encode() + b"\n")
-            line = await self.process.stdout.readline()
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            line = await self._process.stdout.readline()
         answer = json.loads(line)
         if "failed" in answer:
             raise RuntimeError(answer["failed"])
@@ -186,17 +214,11 @@ async def _node(stack: AsyncExitStack, settings: HypervisorSettings, index: int)
     await vms.ensure_network(settings, vm)
     namespace = f"/run/netns/{mesh.vm_namespace(name)}"
     plan = ",".join((mesh.plan.underlay, mesh.plan.instances, mesh.plan.services))
-    process = await stack.enter_async_context(
-        child(
-            *("nsenter", f"--net={namespace}", "--", sys.executable),
-            *(str(_KIT / "fabric_node.py"), str(mesh.home), str(mesh.port_base), plan),
-            vm.instance_network,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=1 << 24,
-            env={**os.environ, "PYTHONPATH": f"{_SERVICES}:{_KIT.parent.parent}"},
-        )
+    command = (
+        *("nsenter", f"--net={namespace}", "--", sys.executable),
+        *(str(_KIT / "fabric_node.py"), str(mesh.home), str(mesh.port_base), plan),
+        vm.instance_network,
     )
-    node = Node(name, vm, namespace, process)
-    await node.ask("settle")
+    node = Node(name, vm, namespace, command, stack)
+    await node.start()
     return node

@@ -1,4 +1,7 @@
-"""Inside a VM: the agent's network part, told on stdin what to do. One line of JSON for each command."""
+"""Inside a VM: the agent's network part, told on stdin what to do. One line of JSON for each command.
+
+The first line is a list of what the store holds as it begins: commands that an earlier process obeyed.
+"""
 
 import asyncio
 import json
@@ -17,7 +20,7 @@ from snowcave.agent.network.policy import follow_mirrors
 from snowcave.model import keys
 from snowcave.model.keys import Role
 from snowcave.runtime.mesh import AddressPlan, Mesh
-from snowcave.store.api import Delete, Put, Store
+from snowcave.store.api import Delete, Put
 from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import state_pb2 as state
 from tests.kit.memory_store import MemoryBackend, MemoryStore
@@ -30,6 +33,9 @@ async def main(home: str, port_base: str, plan: str, node_network: str) -> None:
     backend = MemoryBackend()
     stores = {role: MemoryStore(role, backend) for role in (Role.SCHEDULER, Role.API)}
     store = stores[Role.SCHEDULER]
+    for order in json.loads(sys.stdin.readline()):
+        role, writes = _writes(order)
+        await stores[role].txn((), writes)
     async with (
         follow(store, keys.ENDPOINTS) as endpoints,
         follow_mirrors(store) as rights,
@@ -50,30 +56,39 @@ async def _obey(
     endpoints: Mirror[state.Endpoint],
     network: Network,
 ) -> Any:
-    store = stores[Role.SCHEDULER]
-    match order.pop("command"):
+    match command := order.pop("command"):
         case "plug":
             await network.plug(**order)
         case "unplug":
             await network.unplug(**order)
         case "describe":
             return await network.describe()
-        case "publish":
-            messages = [ParseDict(item, state.Endpoint()) for item in order["endpoints"]]
-            puts = [
-                Put(keys.ENDPOINTS.key(m.service, m.instance_id), m.SerializeToString())
-                for m in messages
-            ]
-            await _write(store, endpoints, puts, network)
-        case "withdraw":
-            prefix = keys.ENDPOINTS.under(order["service"])
-            await _write(store, endpoints, [Delete(prefix, prefix=True)], network)
+        case "publish" | "withdraw":
+            done = await stores[Role.SCHEDULER].txn((), _writes({"command": command, **order})[1])
+            await endpoints.wait(lambda mirror: mirror.revision >= done.revision)
+            await network.settle()
         case "catalog":
-            await stores[Role.API].txn((), [_catalog_write(**one) for one in order["writes"]])
+            await stores[Role.API].txn((), _writes({"command": command, **order})[1])
         case "settle":
             await network.settle()
         case other:
             raise ValueError(other)
+
+
+def _writes(order: dict[str, Any]) -> tuple[Role, list[Any]]:
+    """What a command puts into the store, and in whose name."""
+    match order["command"]:
+        case "publish":
+            messages = [ParseDict(item, state.Endpoint()) for item in order["endpoints"]]
+            return Role.SCHEDULER, [
+                Put(keys.ENDPOINTS.key(m.service, m.instance_id), m.SerializeToString())
+                for m in messages
+            ]
+        case "withdraw":
+            prefix = keys.ENDPOINTS.under(order["service"])
+            return Role.SCHEDULER, [Delete(prefix, prefix=True)]
+        case _:
+            return Role.API, [_catalog_write(**one) for one in order["writes"]]
 
 
 def _catalog_write(key: str, message: dict[str, Any] | None, kind: str) -> Any:
@@ -81,14 +96,6 @@ def _catalog_write(key: str, message: dict[str, Any] | None, kind: str) -> Any:
     if message is None:
         return Delete(key)
     return Put(key, ParseDict(message, getattr(state, kind)()).SerializeToString())
-
-
-async def _write(
-    store: Store, endpoints: Mirror[state.Endpoint], writes: list[Any], network: Network
-) -> None:
-    done = await store.txn((), writes)
-    await endpoints.wait(lambda mirror: mirror.revision >= done.revision)
-    await network.settle()
 
 
 structlog.configure(

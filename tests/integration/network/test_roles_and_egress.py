@@ -226,6 +226,30 @@ async def test_a_stream_outlives_its_hosts_address_and_ends_with_the_integration
         await reached(scene.caller, second, OPEN, "refused")
 
 
+async def test_an_agent_that_was_killed_and_starts_anew_disturbs_no_stream(scene: Scene):
+    (outside, _), (one, two) = scene.world.addresses, scene.cluster.nodes
+    scene.names.hosts[HOST] = [outside]
+    await scene.grant(BOB, "READER")
+    async with scene.integrated(f"{HOST}:{OPEN}"):
+        await reached(scene.caller, outside, OPEN, "world")
+        await reached(scene.caller, scene.here.address, PORT, "echo-0")
+        async with (
+            scene.caller.talk(outside, OPEN) as away,
+            scene.caller.talk(scene.here.address, PORT) as inside,
+            asyncio.timeout(60),
+        ):
+            for talk in (away, inside):
+                await talk.greeting()
+            await asyncio.gather(one.start(), two.start())
+            for talk in (away, inside):
+                assert await talk.say("still there") == "still there"
+            # The rules are whole at once: also new connections find no gap.
+            assert await answers(scene.caller, outside, OPEN) == "world"
+            assert await answers(scene.caller, scene.here.address, PORT) == "echo-0"
+    await scene.grant(BOB, "READER", revoke=True)
+    await reached(scene.caller, scene.here.address, PORT, "refused")
+
+
 async def test_any_host_means_the_world_and_nothing_of_the_mesh(scene: Scene):
     mesh = scene.cluster.mesh
     async with scene.integrated(f"0.0.0.0:{OPEN}", f"{scene.world.addresses[0]}:{SHUT}"):
