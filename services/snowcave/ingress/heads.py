@@ -7,11 +7,14 @@ no parser again. Only heads without a body of their own are remembered, and of c
 
 import re
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from snowcave.ingress import headers as rules
 from snowcave.ingress.headers import Header
 
-# Requests whose head came in one piece no longer than this may be remembered.
+T = TypeVar("T")
+
+# Heads no longer than this may be remembered.
 _LONGEST = 4096
 _END = b"\r\n\r\n"
 # Any other request line is for the parser to judge.
@@ -107,12 +110,37 @@ def _read_framing(block: Block, kind: bytes, value: bytes) -> None:
         raise ValueError("a coding that would be lost on the way")
 
 
+class Remembered(Generic[T]):
+    """What was read of bytes that have come at least twice. Those that come once push nobody out."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._once: set[int] = set()
+        self._read: dict[bytes, T] = {}
+
+    def get(self, raw: bytes) -> T | None:
+        return self._read.get(raw)
+
+    def learn(self, raw: bytes, read: T) -> None:
+        if len(raw) > _LONGEST or raw in self._read:
+            return
+        # Two with one hash are no harm: then the other one counts as having come before.
+        known = hash(raw)
+        if known not in self._once:
+            if len(self._once) >= self._limit:
+                self._once.clear()
+            self._once.add(known)
+            return
+        if len(self._read) >= self._limit:
+            del self._read[next(iter(self._read))]
+        self._read[raw] = read
+
+
 class KnownRequests:
     """Of callers who were admitted: who is not cannot fill it."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._blocks: dict[bytes, Block] = {}
+        self._blocks = Remembered[Block](limit)
 
     def read(self, data: bytes) -> Head | None:
         """A whole head, and nothing behind it, whose headers were seen before."""
@@ -124,10 +152,8 @@ class KnownRequests:
         return Head(match[1], match[2], block) if match else None
 
     def learn(self, head: Head) -> None:
-        if head.raw and head.raw not in self._blocks:
-            if len(self._blocks) >= self._limit:
-                del self._blocks[next(iter(self._blocks))]
-            self._blocks[head.raw] = head.block
+        if head.raw:
+            self._blocks.learn(head.raw, head.block)
 
 
 def learnable(data: bytes) -> bytes:
@@ -183,19 +209,5 @@ def read_answer(
     )
 
 
-class KnownAnswers:
-    """Heads of whole answers with a length."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._heads: dict[bytes, AnswerHead] = {}
-
-    def get(self, raw: bytes) -> AnswerHead | None:
-        return self._heads.get(raw)
-
-    def learn(self, raw: bytes, head: AnswerHead) -> None:
-        if len(raw) > _LONGEST:
-            return
-        if len(self._heads) >= self._limit:
-            del self._heads[next(iter(self._heads))]
-        self._heads[raw] = head
+# By the bytes of heads of whole answers with a length.
+KnownAnswers = Remembered[AnswerHead]

@@ -17,7 +17,7 @@ HEADERS = [(b"Host", b"a"), (b"X", b"1")]
 
 def known(limit: int = 8, *blocks: bytes) -> KnownRequests:
     requests = KnownRequests(limit)
-    for block in blocks or (BLOCK,):
+    for block in (blocks or (BLOCK,)) * 2:
         requests.learn(Head(b"GET", b"/", read_block(HEADERS), raw=block))
     return requests
 
@@ -67,14 +67,20 @@ def test_a_request_that_is_not_to_be_remembered_is_not():
 
 
 def test_what_is_remembered_is_bounded_and_the_oldest_goes():
-    requests = known(2, b"1\r\n\r\n", b"2\r\n\r\n", b"3\r\n\r\n")
-    found = [requests.read(b"GET / HTTP/1.1\r\n%d\r\n\r\n" % n) is not None for n in (1, 2, 3)]
-    assert found == [False, True, True]
-    answers = KnownAnswers(1)
+    answers = KnownAnswers(2)
     head = read_answer(200, b"OK", [(b"Content-Length", b"1")], keep_alive=True)
-    answers.learn(b"a", head)
-    answers.learn(b"b", head)
-    assert (answers.get(b"a"), answers.get(b"b")) == (None, head)
+    for raw in (b"a", b"a", b"b", b"b", b"c", b"c"):
+        answers.learn(raw, head)
+    assert [answers.get(raw) for raw in (b"a", b"b", b"c")] == [None, head, head]
+
+
+def test_what_came_once_is_not_remembered_and_pushes_nothing_out():
+    answers = KnownAnswers(2)
+    head = read_answer(200, b"OK", [(b"Content-Length", b"1")], keep_alive=True)
+    for raw in (b"a", b"a", *(b"%d" % number for number in range(100))):
+        answers.learn(raw, head)
+    assert answers.get(b"a") is head
+    assert all(answers.get(b"%d" % number) is None for number in range(100))
 
 
 @pytest.mark.parametrize(
