@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -116,6 +116,28 @@ class QuietSecrets:
         pass
 
 
+def _lines(
+    request: events.AppendRequest,
+) -> Iterator[tuple[tuple[str, int, int], events.EventRow]]:
+    """Each with its key."""
+    lines = request.lines
+    for at, number in enumerate(lines.kind):
+        kind = lines.kinds[number]
+        run = request.resources[kind.resource].container_run_id
+        row = events.EventRow(
+            resource=kind.resource,
+            record_type=kind.record_type,
+            record=kind.record,
+            record_attributes=kind.record_attributes,
+            scope=kind.scope,
+            value=lines.value[at],
+            file_generation=kind.file_generation,
+            offset=lines.offset[at],
+        )
+        row.timestamp.FromMicroseconds(lines.timestamp[at])
+        yield (run, row.file_generation, row.offset), row
+
+
 @dataclass
 class Events:
     """The events daemon: keeps rows by their exactly-once key, says so, and may be away."""
@@ -134,9 +156,7 @@ class Events:
         async for request in requests:
             if self.away:
                 raise Unavailable("events does not answer.")
-            for row in request.rows:
-                run = request.resources[row.resource].container_run_id
-                key = (run, row.file_generation, row.offset)
+            for key, row in _lines(request):
                 self.doubled += key in self.rows
                 self.rows[key] = row
             if self.forgetful:

@@ -155,9 +155,9 @@ def record(text: str, *, whole: bool = True, stream: str = "stdout") -> Record:
 
 def test_a_plain_line_is_a_log_row_with_its_stream():
     (row,) = rows([record('say "hi" ü')], "INFO", set())
-    assert (row.record_type, json.loads(row.value)) == ("LOG", 'say "hi" ü')
+    assert json.loads(row.value) == 'say "hi" ü'
     assert json.loads(row.record_attributes) == {"log.iostream": "stdout"}
-    assert row.timestamp.nanos == 123456789
+    assert row.timestamp % 1_000_000 == 123456
 
 
 def test_a_structured_line_speaks_for_itself():
@@ -174,7 +174,7 @@ def test_a_structured_line_speaks_for_itself():
     assert json.loads(row.record) == {"severity_text": "ERROR", "severity_number": 17}
     assert json.loads(row.record_attributes) == {"a": 1, "log.iostream": "stdout"}
     assert json.loads(row.scope) == {"name": "x"}
-    assert row.timestamp.ToJsonString() == "2025-05-05T05:05:05Z"
+    assert row.timestamp == 1_746_421_505_000_000
 
 
 def test_log_levels_choose_streams():

@@ -7,37 +7,20 @@ import random
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from snowcave.agent.engine.api import Container, ContainerId, Phase
-from snowcave.agent.instances.recipe import CONTAINER_LABEL
+from snowcave.agent.engine.api import Container
 from snowcave.agent.logs import rows
 from snowcave.agent.logs.ledger import Entry, Ledger
 from snowcave.agent.logs.shipper import LogSettings, Shipper, open_shipper
 from snowcave.kit.clock import LoopClock
 from snowcave.v1.events_pb2 import AppendReply, AppendRequest
 from tests.kit.agent_node import Events, assignment
+from tests.kit.log_containers import container
 
 WANT = assignment()
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def container(folder: Path, run: str = "run1") -> Container:
-    path = folder / f"{run}-json.log"
-    path.touch()
-    return Container(
-        ContainerId(run),
-        run,
-        {CONTAINER_LABEL: "main"},
-        "image",
-        Phase.RUNNING,
-        NOW,
-        started_at=NOW,
-        log_path=path,
-    )
 
 
 def write(made: Container, *texts: str) -> None:

@@ -5,7 +5,6 @@ is (generation, inode, offset): the inode says which file, as rotation renames f
 numbers them in order, so that a place is never used twice although inodes are.
 """
 
-import json
 import os
 import zlib
 from collections.abc import Iterator
@@ -13,11 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 # The most that Docker puts into one record; a longer line comes in several.
 RECORD_BYTES = 16_384
 # More than the longest record in its most wasteful spelling.
 _WINDOW = 512 * 1024
+# What is passed over at once; less of it where a second ends.
+_SKIPPED = (4 << 20, 256 << 10, 16 << 10)
 _OLDER_PARTS = 9
+# Of RFC 3339: to the second.
+SECOND = len("2026-01-01T00:00:00")
+_AT = b'","time":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,16 @@ class Record:
     end: Place
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Records that were passed over, their bytes in the file, and what is known of the streams now."""
+
+    records: int
+    size: int
+    broken: dict[str, bool]
+    end: Place
+
+
 def parts(path: Path) -> list[Path]:
     """The log's files, oldest first; those that are there."""
     older = [path.with_name(f"{path.name}.{number}") for number in range(_OLDER_PARTS, 0, -1)]
@@ -61,7 +77,7 @@ def parse(line: bytes) -> tuple[str, str, str] | None:
         if start < 0:
             return None
         try:
-            found: Any = json.loads(line[start:])
+            found: Any = orjson.loads(line[start:])
             return str(found["log"]), str(found["stream"]), str(found["time"])
         except (ValueError, KeyError, TypeError):
             continue
@@ -74,10 +90,14 @@ class LogReader:
     Blocking and quick; not for two threads at once.
     """
 
-    def __init__(self, path: Path, place: Place | None = None) -> None:
+    def __init__(self, path: Path, place: Place | None = None, held: Path | None = None) -> None:
         self._path = path
+        # Rotated parts that are ours to read, whatever the engine does to them: see `hold`.
+        self._held = held
         self._place = place
         self._file: int | None = None
+        # Inodes of parts that were seen and not begun yet.
+        self._unread: set[int | None] = set()
         # Lines that were no record, and files that were rotated away before they were read.
         self.unreadable = 0
         self.lost_files = 0
@@ -101,6 +121,91 @@ class LogReader:
             if self._place == before and not self._next_file():
                 break
         return found
+
+    def skip(self, second: str) -> "Skipped | None":
+        """Past all that was written in that second, as far as it is there, without a look at each record.
+
+        None where what comes next is of another second, or only partly of this one.
+        """
+        if not self._open():
+            return None
+        assert self._file is not None
+        assert self._place is not None
+        data = b""
+        for most in _SKIPPED:
+            data = os.pread(self._file, most, self._place.offset)
+            data = data[: data.rfind(b"\n") + 1]
+            if _is_of(data, second, -1):
+                break
+        if (
+            not data
+            or self._place.offset == 0
+            or not (_is_of(data, second, -1) and _is_of(data, second, 0))
+        ):
+            return None
+        self._place = replace(self._place, offset=self._place.offset + len(data))
+        return Skipped(data.count(b"\n"), len(data), _broken(data), self._place)
+
+    def hold(self, room: int) -> int:
+        """Link the rotated parts that are not read yet, so that they outlive the engine's own cleaning.
+
+        At most `room` bytes of them: what came first is kept. Returns how many bytes it took.
+        """
+        if self._held is None:
+            return 0
+        files = self._files()
+        inodes = [_inode(file) for file in files]
+        here = self._place.inode if self._place else None
+        unread = files[inodes.index(here) :] if here in inodes else files
+        # The one that is written has a number of its own, which may have been another's until just now.
+        self._count_lost({_inode(file) for file in files if file != self._path})
+        rotated = {_inode(file) for file in unread if file != self._path}
+        self._unread |= rotated - {None, here}
+        taken = 0
+        for part in unread:
+            if part in (self._path, *self._held_files()):
+                continue
+            try:
+                size = part.stat().st_size
+                if taken + size > room:
+                    break
+                self._held.mkdir(exist_ok=True)
+                os.link(part, self._held / f"{self._next_held():06d}")
+            except OSError:  # rotated meanwhile, or another file system
+                break
+            taken += size
+        return taken
+
+    def _count_lost(self, there: set[int | None]) -> None:
+        """Parts that were seen, not read, and are gone."""
+        gone = self._unread - there
+        self.lost_files += len(gone)
+        self._unread -= gone
+
+    def release(self, reached: Place) -> None:
+        """Give up the held parts before that place."""
+        held = self._held_files()
+        inodes = [_inode(file) for file in held]
+        before = inodes.index(reached.inode) if reached.inode in inodes else len(held)
+        if before == len(held) and _inode(self._path) != reached.inode:
+            # In a part that is not held: those that are came before it, unless it is gone.
+            before = len(held) if reached.inode in self._inodes() else 0
+        for file in held[:before]:
+            file.unlink(missing_ok=True)
+
+    def held_bytes(self) -> int:
+        return sum(file.stat().st_size for file in self._held_files())
+
+    def _held_files(self) -> list[Path]:
+        return sorted(self._held.glob("*")) if self._held and self._held.exists() else []
+
+    def _next_held(self) -> int:
+        held = self._held_files()
+        return int(held[-1].name) + 1 if held else 0
+
+    def _files(self) -> list[Path]:
+        """Oldest first; a part may be in it twice, held and not."""
+        return [*self._held_files(), *parts(self._path)]
 
     def close(self) -> None:
         if self._file is not None:
@@ -131,7 +236,7 @@ class LogReader:
         """The file of the current place, or the oldest where there is no place yet."""
         if self._file is not None:
             return True
-        for part in parts(self._path):
+        for part in self._files():
             try:
                 file = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
@@ -175,8 +280,9 @@ class LogReader:
 
     def _enter(self, inode: int, generation: int) -> bool:
         self.close()
+        self._unread.discard(inode)
         self._place = Place(generation, inode, 0)
-        for part in parts(self._path):
+        for part in self._files():
             try:
                 file = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
@@ -191,10 +297,29 @@ class LogReader:
         """Oldest first; asked again until no rotation came between."""
         seen: list[int] = []
         while True:
-            found = [i for part in parts(self._path) if (i := _inode(part)) is not None]
+            found = [i for part in self._files() if (i := _inode(part)) is not None]
             if found == seen:
                 return list(dict.fromkeys(found))
             seen = found
+
+
+def _is_of(data: bytes, second: str, line: int) -> bool:
+    """Whether the first (0) or last (-1) record was written then."""
+    at = data.find(_AT) if line == 0 else data.rfind(_AT)
+    start = at + len(_AT)
+    return at >= 0 and data[start : start + SECOND] == second.encode()
+
+
+def _broken(data: bytes) -> dict[str, bool]:
+    """Stream → whether its last record here was no whole line."""
+    found: dict[str, bool] = {}
+    for stream in ("stdout", "stderr"):
+        end = data.rfind(f'","stream":"{stream}"'.encode())
+        if end >= 0:
+            text = data[max(0, end - _WINDOW) : end]
+            escapes = len(text[:-1]) - len(text[:-1].rstrip(b"\\"))
+            found[stream] = not (text.endswith(b"\\n") and escapes % 2 == 1)
+    return found
 
 
 def _is_in(file: int, place: Place) -> bool:

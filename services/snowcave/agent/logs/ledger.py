@@ -77,8 +77,13 @@ class Ledger:
         entry.path, entry.kept = folder / entry.path.name, True
         self.save(entry)
 
+    def held(self, entry: Entry) -> Path:
+        """Where its reader puts rotated parts that the engine may delete."""
+        return self._folder / f"{entry.run}.held"
+
     def forget(self, entry: Entry) -> None:
-        shutil.rmtree(self._folder / entry.run, ignore_errors=True)
+        for folder in (self._folder / entry.run, self.held(entry)):
+            shutil.rmtree(folder, ignore_errors=True)
         (self._folder / f"{entry.run}.json").unlink(missing_ok=True)
 
     def kept_bytes(self, entry: Entry) -> int:

@@ -11,12 +11,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import prometheus_client
 import structlog
 
 from snowcave.agent.engine.api import Container
-from snowcave.agent.logs.jsonfile import LogReader, Place
+from snowcave.agent.logs.allowance import Allowance
+from snowcave.agent.logs.jsonfile import SECOND, LogReader, Place, Record
 from snowcave.agent.logs.ledger import Entry, Ledger
-from snowcave.agent.logs.rows import rows
+from snowcave.agent.logs.rows import Columns, Line, Lost, is_wanted, rows
 from snowcave.kit.clock import Clock, backoff
 from snowcave.kit.tasks import background
 from snowcave.model.errors import SnowcaveError, Unavailable
@@ -24,6 +26,13 @@ from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
+
+LOST_FILES = prometheus_client.Counter(
+    "snowcave_agent_lost_log_files", "Gone before they were read."
+)
+DROPPED_LINES = prometheus_client.Counter(
+    "snowcave_agent_dropped_lines", "Above the node's limit."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +42,18 @@ class LogSettings:
     # Between two looks at the files where nothing came.
     idle: float = 0.3
     # Rows of one batch; at 16 KiB each it stays below gRPC's limit for a message.
-    batch: int = 1000
+    batch: int = 2000
     # Rows from one container in one batch, so that a loud one leaves room for the others.
-    share: int = 250
+    share: int = 1000
     # For an acknowledgement, which comes after an fsync.
     acknowledge: float = 30.0
     retry_cap: float = 5.0
-    # Kept files of removed containers; beyond it the oldest are given up.
+    # Files of removed containers, and rotated ones that were not read yet. Beyond it the newest are given up.
     spool_bytes: int = 1 << 30
+    # Between two looks for files that were rotated.
+    hold_check: float = 0.5
+    # What is collected of what the node's containers write in a second: 1 MB, as documented. 0: all.
+    bytes_per_second: int = 1_000_000
 
 
 class Collector(Protocol):
@@ -57,6 +70,8 @@ class _Source:
     reader: LogReader
     # Read and sent, not acknowledged yet.
     broken: set[str] = field(default_factory=set[str])
+    # Of the reader's lost files those that the event table knows of.
+    told_files: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +109,11 @@ class Shipper:
         self._rng = rng
         self._sequence = 0
         self._acknowledged_sequence = 0
+        self._allowance = Allowance(settings.bytes_per_second)
         # Readers and entries are used by one thread at a time.
         self._reading = asyncio.Lock()
         self._sources = {
-            entry.run: _Source(entry, LogReader(entry.path, entry.acknowledged), set(entry.broken))
+            entry.run: _Source(entry, self._reader(entry), set(entry.broken))
             for entry in ledger.load()
         }
 
@@ -114,7 +130,10 @@ class Shipper:
             log_level=want.spec.log_level or "INFO",
         )
         self._ledger.save(entry)
-        self._sources[entry.run] = _Source(entry, LogReader(entry.path))
+        self._sources[entry.run] = _Source(entry, self._reader(entry))
+
+    def _reader(self, entry: Entry) -> LogReader:
+        return LogReader(entry.path, entry.acknowledged, self._ledger.held(entry))
 
     async def keep(self, container: Container) -> None:
         async with self._reading:
@@ -122,7 +141,7 @@ class Shipper:
                 return
             await asyncio.to_thread(self._ledger.keep, source.entry)
             source.reader.close()
-            source.reader = LogReader(source.entry.path, source.entry.acknowledged)
+            source.reader = self._reader(source.entry)
             source.broken = set(source.entry.broken)
             self._bound_spool()
 
@@ -145,6 +164,7 @@ class Shipper:
                 if error.message != told:  # not at every attempt, but never in silence
                     told = error.message
                     log.info("log_shipping_waits", error=told)
+            self._allowance.forget()
             for source in self._sources.values():
                 self._rewind(source)
             await self._clock.sleep(next(delays))
@@ -156,7 +176,7 @@ class Shipper:
         try:
             while True:
                 batch = await self._next_batch()
-                if batch.request.rows:
+                if batch.request.lines.kind:
                     await outgoing.put(batch.request)
                     await self._acknowledged(replies, batch.request.sequence)
                 await self._remember(batch)
@@ -189,31 +209,55 @@ class Shipper:
             await self._clock.sleep(self._settings.idle)
 
     def _read(self) -> _Batch:
-        request = events.AppendRequest(sequence=self._sequence + 1)
-        batch = _Batch(request, {})
+        columns = Columns(self._sequence + 1)
+        batch = _Batch(columns.request, {})
         for source in list(self._sources.values()):
-            room = self._settings.batch - len(request.rows)
+            room = self._settings.batch - len(columns)
             if room <= 0:
                 break
             records = source.reader.read(min(room, self._settings.share))
             if not records:
                 continue
-            made = rows(records, source.entry.log_level, source.broken)
-            if made:
-                for row in made:
-                    row.resource = len(request.resources)
-                request.resources.append(source.entry.resource)
-                request.rows.extend(made)
+            columns.add(source.entry.resource, self._chosen(source, records))
+            place = source.reader.place
+            assert place is not None, "something was read"
             batch.reached[source.entry.run] = _Reached(
-                source.reader, records[-1].end, frozenset(source.broken)
+                source.reader, place, frozenset(source.broken)
             )
-        if request.rows:
+        if len(columns):
             self._sequence += 1
         return batch
+
+    def _chosen(self, source: _Source, records: list[Record]) -> list[Line]:
+        """Within the node's limit. Where that is used up, the rest of the same second is passed over."""
+        level, broken = source.entry.log_level, source.broken
+        lines: list[Line] = []
+        lost = Lost(files=source.reader.lost_files - source.told_files)
+        for record in records:
+            if not is_wanted(record.stream, level) or self._fits(record):
+                lines += rows([record], level, broken)
+            else:
+                lost.add(1, len(record.text), {record.stream: not record.whole}, broken)
+        second = records[-1].time[:SECOND]
+        while lost.lines and level == "INFO" and self._allowance.is_used_up(second):
+            skipped = source.reader.skip(second)
+            if skipped is None:
+                break
+            lost.add(skipped.records, skipped.size, skipped.broken, broken)
+        DROPPED_LINES.inc(lost.lines)
+        LOST_FILES.inc(lost.files)
+        source.told_files = source.reader.lost_files
+        place = source.reader.place
+        assert place is not None, "something was read"
+        return [*lines, *lost.told(place, records[-1], level)]
+
+    def _fits(self, record: Record) -> bool:
+        return self._allowance.takes(record.time[:SECOND], len(record.text))
 
     async def _remember(self, batch: _Batch) -> None:
         # Not while `keep` moves an entry, in its thread: both write the same file.
         async with self._reading:
+            self._allowance.settle()
             for run, reached in batch.reached.items():
                 source = self._sources.get(run)
                 # Another reader began at what was acknowledged then: it sends these rows again,
@@ -221,7 +265,21 @@ class Shipper:
                 if source is not None and source.reader is reached.reader:
                     source.entry.acknowledged = reached.place
                     source.entry.broken = set(reached.broken)
+                    source.reader.release(reached.place)
                     self._ledger.save(source.entry)
+
+    async def hold_forever(self) -> None:
+        """What the engine rotates away before it was read is kept, up to a limit."""
+        while True:
+            async with self._reading:
+                await asyncio.to_thread(self._hold)
+            await self._clock.sleep(self._settings.hold_check)
+
+    def _hold(self) -> None:
+        sources = list(self._sources.values())
+        room = self._settings.spool_bytes - sum(one.reader.held_bytes() for one in sources)
+        for source in sources:
+            room -= source.reader.hold(room)
 
     def _rewind(self, source: _Source) -> None:
         source.reader.rewind(source.entry.acknowledged)
@@ -236,11 +294,12 @@ class Shipper:
     def _bound_spool(self) -> None:
         kept = [s for s in self._sources.values() if s.entry.kept]
         total = sum(self._ledger.kept_bytes(s.entry) for s in kept)
-        for source in kept:
+        for source in reversed(kept):
             if total <= self._settings.spool_bytes:
                 return
             total -= self._ledger.kept_bytes(source.entry)
             log.warning("log_spool_full", run=source.entry.run)
+            LOST_FILES.inc()
             self._drop(source.entry.run)
 
     def _drop(self, run: str) -> None:
@@ -273,5 +332,5 @@ async def open_shipper(
     rng: random.Random,
 ) -> AsyncGenerator[Shipper]:
     shipper = Shipper(ledger, collector, describe, settings, clock, rng)
-    async with background(shipper.run()):
+    async with background(shipper.run(), shipper.hold_forever()):
         yield shipper

@@ -1,7 +1,7 @@
 """Queries of the event table, narrowed to what they read before DuckDB plans them. Pure.
 
 Three things that DuckDB does not do by itself. A condition on RESOURCE_ATTRIBUTES is looked at for each of
-the few different texts instead of for each row, and not at all where all of them meet it. TIMESTAMP, which has
+the few different texts instead of for each row, and not at all where all of them meet it. TIMESTAMP, having
 no time zone, is compared with a moment that has one by bringing the moment to the column's type, so that the
 comparison reaches the files' statistics. And the newest rows are chosen before anything is joined to them.
 """
