@@ -217,6 +217,7 @@ FIELDS: dict[type, dict[str, Strategy]] = {
     tree.ServiceCall: {"function": st.sampled_from(jobs.SERVICE_FUNCTIONS)},
     tree.AlterToken: {},
     tree.ShowTokens: {},
+    tree.ShowCallerGrants: {},
     tree.GrantRole: {},
     tree.GrantServiceRole: {},
 }
@@ -443,6 +444,13 @@ def _caller(draw: st.DrawFn, it: tree.GrantCaller) -> tree.GrantCaller:
 
 
 @st.composite
+def _show_caller_grants(draw: st.DrawFn, it: tree.ShowCallerGrants) -> tree.ShowCallerGrants:
+    if it.on is not None:
+        return tree.ShowCallerGrants(on=draw(_securable(it.on)))
+    return tree.ShowCallerGrants(grantee=it.grantee or Grantee("role", draw(NAMES)))
+
+
+@st.composite
 def _show_grants(draw: st.DrawFn, it: tree.ShowGrants) -> tree.ShowGrants:
     bare = tree.ShowGrants(it.relation, limit=it.limit)
     whose = it.grantee or Grantee("role", draw(NAMES))
@@ -504,6 +512,7 @@ AGREEING: dict[type, Callable[[Any], Strategy]] = {
     tree.ShowParameters: _show_parameters,
     tree.GrantPrivileges: _privileges,
     tree.GrantCaller: _caller,
+    tree.ShowCallerGrants: _show_caller_grants,
     tree.ShowGrants: _show_grants,
     tree.Use: _use,
     tree.SystemCall: _system_call,

@@ -156,3 +156,32 @@ async def test_the_warehouse_is_told_what_is_left(called: Called) -> None:
         assert left is not None
         assert left.privileges == expected
     assert ("SNOWFLAKE", "TELEMETRY") not in done.rights.schemas
+
+
+async def test_caller_grants_are_shown_with_where_they_come_from(called: Called) -> None:
+    await called.account.sql(
+        "GRANT CALLER READ ON STAGE d.public.st TO ROLE owner",
+        "GRANT INHERITED CALLER WRITE ON ALL STAGES IN SCHEMA d.public TO ROLE owner",
+        "GRANT INHERITED CALLER READ ON ALL STAGES IN DATABASE d TO ROLE reader",
+        "GRANT INHERITED CALLER USAGE ON ALL WAREHOUSES IN ACCOUNT TO ROLE owner",
+    )
+    names = (
+        "privilege",
+        "name",
+        "inherited_from",
+        "inherited_from_database",
+        "inherited_from_schema",
+    )
+
+    async def shown(sql: str) -> set[tuple[object, ...]]:
+        rows = await called.account.sql(f"SHOW CALLER GRANTS {sql}")
+        return {tuple(row[name] for name in names) for row in rows}
+
+    own = ("READ", "D.PUBLIC.ST", None, None, None)
+    in_schema = ("WRITE", None, "SCHEMA", "D", "PUBLIC")
+    in_database = ("READ", None, "DATABASE", "D", None)
+    everywhere = ("USAGE", None, "ACCOUNT", None, None)
+    assert await shown("TO ROLE owner") == {own, in_schema, everywhere}
+    assert await shown("ON STAGE d.public.st") == {own, in_schema, in_database}
+    assert await shown("ON SCHEMA d.public") == {in_schema}
+    assert await shown("ON ACCOUNT") == {everywhere}

@@ -13,6 +13,7 @@ from snowcave.api.sql.tree import (
     GrantServiceRole,
     Scope,
     Securable,
+    ShowCallerGrants,
     ShowGrants,
     Statement,
 )
@@ -163,6 +164,15 @@ def parse_show_grants(cursor: Cursor, *, future: bool = False) -> ShowGrants:
     limit = cursor.integer() if cursor.accept("LIMIT") else None
     cursor.end()
     return replace(statement, limit=limit)
+
+
+def parse_show_caller_grants(cursor: Cursor) -> ShowCallerGrants:
+    if cursor.one_of("ON", "TO") == "ON":
+        statement = ShowCallerGrants(on=read_securable(cursor))
+    else:
+        statement = ShowCallerGrants(grantee=_grantee(cursor))
+    cursor.end()
+    return statement
 
 
 def _show_future(cursor: Cursor) -> ShowGrants:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.domains import WORDS
-from snowcave.api.sql.grants import parse_show_grants
+from snowcave.api.sql.grants import parse_show_caller_grants, parse_show_grants
 from snowcave.api.sql.tree import Scope, Show, ShowParameters, Statement
 from snowcave.api.sql.users import show_tokens
 from snowcave.api.sql.workloads import read_types
@@ -52,6 +52,8 @@ def parse_show(cursor: Cursor) -> Statement | None:
     cursor.expect("SHOW")
     if cursor.accept("GRANTS"):
         return parse_show_grants(cursor)
+    if cursor.accept("CALLER", "GRANTS"):
+        return parse_show_caller_grants(cursor)
     if cursor.accept("FUTURE", "GRANTS"):
         return parse_show_grants(cursor, future=True)
     if cursor.accept("USER", "PROGRAMMATIC", "ACCESS", "TOKENS") or cursor.accept("USER", "PATS"):

@@ -171,6 +171,7 @@ _OTHERS: dict[type, Handler] = {
     tree.RemoveFiles: stage_files.remove_files,
     tree.GrantPrivileges: grants.grant_privileges,
     tree.GrantCaller: caller_grants.grant_caller,
+    tree.ShowCallerGrants: caller_grants.show_caller_grants,
     tree.GrantRole: role_grants.grant_role,
     tree.GrantServiceRole: role_grants.grant_service_role,
     tree.ShowGrants: show_grants.show_grants,

@@ -95,7 +95,7 @@ def _on(target: Target, work: Work) -> list[Row]:
 
 async def _to_role(role: state.Object, work: Work) -> list[Row]:
     held = [one for one in _grants(work) if (one.grantee_kind, one.grantee) == ("role", role.uid)]
-    ordinary = await _warehouse_names(held, role.uid, work)
+    ordinary = await warehouse_names(held, role.uid, work)
     rows = [_row(grant, name, work) for grant in held if (name := _name(grant, ordinary, work))]
     for found in work.catalog.mirrors.objects.values():
         domain = domain_of(found)
@@ -110,7 +110,7 @@ async def _to_role(role: state.Object, work: Work) -> list[Row]:
 
 async def _to_user(user: state.Object, work: Work) -> list[Row]:
     held = [one for one in _grants(work) if (one.grantee_kind, one.grantee) == ("user", user.uid)]
-    names = await _warehouse_names(held, 0, work)
+    names = await warehouse_names(held, 0, work)
     rows: list[Row] = []
     for grant in held:
         if name := _name(grant, names, work):
@@ -119,7 +119,7 @@ async def _to_user(user: state.Object, work: Work) -> list[Row]:
     return rows
 
 
-async def _warehouse_names(held: list[state.Grant], owner: int, work: Work) -> dict[int, Target]:
+async def warehouse_names(held: list[state.Grant], owner: int, work: Work) -> dict[int, Target]:
     """The warehouse's own objects among them, and those that the role owns, by uid.
 
     Without the warehouse there are grants to show all the same.

@@ -34,6 +34,7 @@ PRINTERS: dict[type, Callable[[Any], str]] = {
     tree.ShowParameters: shows.show_parameters,
     tree.GrantPrivileges: grants.grant_privileges,
     tree.GrantCaller: grants.grant_caller,
+    tree.ShowCallerGrants: grants.show_caller_grants,
     tree.GrantRole: grants.grant_role,
     tree.GrantServiceRole: grants.grant_service_role,
     tree.ShowGrants: grants.show_grants,

@@ -17,6 +17,7 @@ from snowcave.api.sql.tree import (
     GrantRole,
     GrantServiceRole,
     Securable,
+    ShowCallerGrants,
     ShowGrants,
 )
 from snowcave.model.names import ObjectName
@@ -72,6 +73,11 @@ def grant_caller(it: GrantCaller) -> str:
         securable(it.on),
         _whom(it.grantee, it.revoke),
     )
+
+
+def show_caller_grants(it: ShowCallerGrants) -> str:
+    what = f"ON {securable(it.on)}" if it.on else ""
+    return joined("SHOW CALLER GRANTS", what, f"TO {_grantee(it.grantee)}" if it.grantee else "")
 
 
 def grant_role(it: GrantRole) -> str:

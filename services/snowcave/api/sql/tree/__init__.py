@@ -12,6 +12,7 @@ from snowcave.api.sql.tree.grants import (
     GrantRole,
     GrantServiceRole,
     Securable,
+    ShowCallerGrants,
     ShowGrants,
 )
 from snowcave.api.sql.tree.objects import Action, Alter, Create, Describe, Drop, Existing, Undrop
@@ -43,6 +44,7 @@ Statement = (
     | GrantCaller
     | GrantRole
     | GrantServiceRole
+    | ShowCallerGrants
     | ShowGrants
     | Use
     | SetParameters
@@ -86,6 +88,7 @@ __all__ = [
     "ServiceCall",
     "SetParameters",
     "Show",
+    "ShowCallerGrants",
     "ShowGrants",
     "ShowParameters",
     "ShowTokens",

@@ -56,6 +56,14 @@ class GrantCaller:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowCallerGrants:
+    """ON an object or the account, or TO the owner of services."""
+
+    on: Securable | None = None
+    grantee: Grantee | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GrantRole:
     role: str
     grantee: Grantee
