@@ -526,7 +526,7 @@ class DuckSession:
         statement = binaries.in_hexadecimal(statement, types)
         statement = formats.write_defaults(statement, types)
         statement = formats.write_times(statement)
-        statement = rewrite.name_positions(statement)
+        statement = rewrite.take_numbers(rewrite.name_positions(statement), context)
         statement = udfs.call_tables(semistructured.spell_out(statement))
         if event_table.may_read(statement.sql()):
             statement = rewrite.narrow_events(

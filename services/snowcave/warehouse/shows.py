@@ -13,6 +13,7 @@ from snowcave.warehouse.variables import Variable
 
 # DuckDB's default of a column that fakesnow numbers by a sequence.
 _NUMBERED = "nextval('_fs_seq_"
+_NEXT = re.compile(r"^nextval\('([^']+)'\)$")
 _IDENTITY = "IDENTITY START 1 INCREMENT 1 NOORDER"
 _VARIABLES = re.compile(r"\s*VARIABLES(?:\s+LIKE\s+'(?P<like>[^']*)')?\s*", re.IGNORECASE)
 _USERS = """database_name NOT IN ('memory', 'system', 'temp', '_fs_global') AND schema_name <> 'main'
@@ -161,18 +162,18 @@ def _variables(like: str | None, context: Context, variables: Mapping[str, Varia
 
 
 def name_identities(table: pa.Table) -> pa.Table:
-    """DESCRIBE TABLE and SHOW COLUMNS: columns that number themselves, in Snowflake's words."""
+    """DESCRIBE TABLE and SHOW COLUMNS: columns that sequences number, in Snowflake's words."""
     names = table.column_names
     if "default" not in names or "kind" not in names:
         return table
     at = names.index("default")
     defaults = table.column(at).to_pylist()
     numbered = [isinstance(d, str) and d.startswith(_NUMBERED) for d in defaults]
-    if not any(numbered):
+    if not any(isinstance(d, str) and d.startswith("nextval(") for d in defaults):
         return table
     apart = "autoincrement" in names
     shown = [
-        ("" if apart else _IDENTITY) if one else default
+        ("" if apart else _IDENTITY) if one else default and _NEXT.sub(r"\1.NEXTVAL", default)
         for one, default in zip(numbered, defaults, strict=True)
     ]
     table = table.set_column(at, "default", pa.array(shown, pa.string()))

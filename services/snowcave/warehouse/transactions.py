@@ -27,7 +27,7 @@ _VOLATILE = (
     exp.CurrentDate,
     exp.CurrentTime,
 )
-_NAMES = {"RANDSTR", "UUID_STRING", "SYSDATE", "SYSTIMESTAMP", "SEQ4", "SEQ8", "RANDOM"}
+_NAMES = {"RANDSTR", "UUID_STRING", "SYSDATE", "SYSTIMESTAMP", "SEQ4", "SEQ8", "RANDOM", "NEXTVAL"}
 _MOST = 500
 
 

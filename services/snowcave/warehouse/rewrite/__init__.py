@@ -14,6 +14,7 @@ from snowcave.warehouse.rewrite.events import EventTable, narrow_events
 from snowcave.warehouse.rewrite.headers import header, name_columns, select_items
 from snowcave.warehouse.rewrite.reading import fill_variables, parse
 from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
+from snowcave.warehouse.rewrite.sequences import take_numbers
 from snowcave.warehouse.rewrite.session_values import fill_context
 from snowcave.warehouse.rewrite.tables import name_tables, place_of, qualify, tables_of
 from snowcave.warehouse.rewrite.variants import asks_for_types, compare_variants
@@ -38,6 +39,7 @@ __all__ = [
     "quote_reserved",
     "select_items",
     "tables_of",
+    "take_numbers",
     "take_result_scans",
     "unquote_calls",
 ]
