@@ -73,6 +73,8 @@ class QuerySettings:
     record_within: float = 1.0
     # How often a running statement's record is looked at for another replica's cancellation.
     look: float = 1.0
+    # How often a client over gRPC is told how far the service functions of its statement have come.
+    progress: float = 1.0
     # Life of the records of running statements after their replica died.
     lease: float = 20.0
     # Statements that run at once, and those that may wait for their turn.

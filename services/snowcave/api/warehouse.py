@@ -80,6 +80,12 @@ class Warehouse:
             reply = await self._stub.Cancel(request, timeout=self._calls.warehouse)
         return reply.was_running
 
+    async def progress(self, session: int, query_id: str) -> v1.ProgressReply:
+        """How far the service functions of a running statement have come."""
+        request = v1.ProgressRequest(session=session, query_id=query_id)
+        with grpc.translated(_PEER):
+            return await self._stub.Progress(request, timeout=self._calls.warehouse)
+
     async def fetch(self, query_id: str, offset: int = 0, limit: int = 0) -> Fetched:
         """At most `limit` rows; 0: to the end."""
         request = v1.FetchResultRequest(query_id=query_id, offset=offset, limit=limit)

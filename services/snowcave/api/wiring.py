@@ -19,6 +19,7 @@ from snowcave.api.contract import Ddl, LogReader, Resolver, Results, StatementRu
 from snowcave.api.event_logs import EventLogs, Logs
 from snowcave.api.following import Following
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
+from snowcave.api.grpc.functions import FUNCTION_SERVICE, FunctionProxy
 from snowcave.api.grpc.identity import IDENTITY_SERVICE, IdentityServicer
 from snowcave.api.grpc.node_stages import STAGE_SERVICE, NodeStageServicer
 from snowcave.api.grpc.shown import (
@@ -75,7 +76,13 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.runtime.outbox import EventTable, open_outbox
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
-from snowcave.v1 import catalog_pb2_grpc, identity_pb2_grpc, sql_pb2_grpc, stages_pb2_grpc
+from snowcave.v1 import (
+    catalog_pb2_grpc,
+    functions_pb2_grpc,
+    identity_pb2_grpc,
+    sql_pb2_grpc,
+    stages_pb2_grpc,
+)
 from snowcave.v1 import state_pb2 as state
 
 
@@ -351,6 +358,19 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
         catalog_pb2_grpc.add_ServiceCatalogServicer_to_server, ServiceCatalogServicer(shows)
     )
     add_nodes = partial(catalog_pb2_grpc.add_NodeServiceServicer_to_server, NodeServicer(shows))
+    functions_at = mesh.grpc_address(Role.FUNCTIONS)
+    router = await ground.parts.enter(
+        "functions",
+        connect(functions_at, mesh.folder("tls"), me=Role.API, to=Role.FUNCTIONS),
+    )
+    proxy = FunctionProxy(
+        answers.book,
+        answers.directory,
+        answers.runner,
+        functions_pb2_grpc.FunctionServiceStub(router),
+        looking,
+    )
+    add_functions = partial(functions_pb2_grpc.add_FunctionServiceServicer_to_server, proxy)
     await ground.parts.enter(
         "grpc",
         serve(
@@ -364,6 +384,7 @@ async def _serve_grpc(ground: _Ground, neighbours: _Neighbours, answers: _Answer
                 (IDENTITY_SERVICE, add_people),
                 (SERVICE_CATALOG, add_services),
                 (NODE_SERVICE, add_nodes),
+                (FUNCTION_SERVICE, add_functions),
             ],
             callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER, Role.AGENT],
         ),

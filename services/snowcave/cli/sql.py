@@ -6,11 +6,12 @@ import io
 import json
 import readline
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import click
@@ -87,7 +88,9 @@ def describe(error: SnowcaveError) -> str:
 async def _run_all(mesh: Mesh, login: v1.LoginRequest, text: str, style: str) -> None:
     async with open_session(mesh, login) as session:
         for statement in split(text):
-            show(await session.execute(statement), style)
+            with _progress() as tell:
+                result = await session.execute(statement, tell)
+            show(result, style)
 
 
 def _shell(mesh: Mesh, login: v1.LoginRequest, style: str) -> None:
@@ -112,12 +115,38 @@ def run_each(runner: asyncio.Runner, session: Session, text: str, style: str) ->
     """The statements of a line; Ctrl-C cancels the one that runs and forgets the others."""
     for statement in split(text):
         try:
-            show(runner.run(session.execute(statement)), style)
+            with _progress() as tell:
+                result = runner.run(session.execute(statement, tell))
+            show(result, style)
         except SnowcaveError as error:
             click.secho(describe(error), fg="red", err=True)
         except KeyboardInterrupt:
             click.secho("Cancelled.", fg="red", err=True)
             return
+
+
+@contextmanager
+def _progress() -> Generator[Callable[[v1.SqlProgress], None]]:
+    """Writes on a line of a terminal's own how far service functions have come, and wipes it in the end."""
+    began, written = monotonic(), False
+
+    def tell(progress: v1.SqlProgress) -> None:
+        nonlocal written
+        if sys.stderr.isatty():
+            written = True
+            click.echo(f"\r\x1b[K{told(progress, monotonic() - began)}", nl=False, err=True)
+
+    try:
+        yield tell
+    finally:
+        if written:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def told(progress: v1.SqlProgress, seconds: float) -> str:
+    rate = progress.rows / seconds if seconds > 0 else 0
+    retries = f", {progress.retries:,} retries" if progress.retries else ""
+    return f"{progress.rows:,} rows answered, {rate:,.0f} rows/s{retries}"
 
 
 def _read_statement() -> str | None:

@@ -1,12 +1,13 @@
 """A session with Snowcave: statements one after another, and what they would show as messages."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 from grpc.aio import Channel
 
+from snowcave.client.functions import Functions
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import catalog_pb2, catalog_pb2_grpc, sql_pb2_grpc, warehouse_pb2
 from snowcave.v1 import sql_pb2 as v1
@@ -33,13 +34,24 @@ class Session:
         self._catalog = catalog_pb2_grpc.ServiceCatalogStub(channel)
         self._nodes = catalog_pb2_grpc.NodeServiceStub(channel)
         self._token = token
+        # Service functions, called on rows without SQL.
+        self.functions = Functions(channel, token)
 
     # ------------------------------------------------------------ statements
 
-    async def execute(self, sql: str) -> Result:
-        """Raises SnowcaveError. Cancelling it cancels the statement."""
+    async def execute(
+        self, sql: str, on_progress: Callable[[v1.SqlProgress], None] | None = None
+    ) -> Result:
+        """Raises SnowcaveError. Cancelling it cancels the statement.
+
+        `on_progress` is told now and then how far its service functions have come.
+        """
         result = Result()
         async for reply in self._replies(sql):
+            if reply.HasField("progress"):
+                if on_progress is not None:
+                    on_progress(reply.progress)
+                continue
             if reply.query_id:
                 result.query_id = reply.query_id
             if reply.columns:

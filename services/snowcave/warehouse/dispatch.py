@@ -108,6 +108,8 @@ class Dispatch:
                     )
                     for function, _ in taken.calls
                 ]
+                if (run := session.running.get(query_id)) is not None:
+                    run.calls += invocations
                 while (batch := await self._sessions.blocking(session, reader.read)) is not None:
                     await self._send(batch, taken, invocations)
                     if carried:

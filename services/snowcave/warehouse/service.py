@@ -74,6 +74,9 @@ class WarehouseServicer(warehouse_pb2_grpc.WarehouseServiceServicer):
         was_running = self._sessions.cancel(request.session, request.query_id)
         return pb.CancelReply(was_running=was_running)
 
+    async def Progress(self, request: pb.ProgressRequest, context: Any) -> pb.ProgressReply:  # noqa: N802
+        return self._sessions.progress(request.session, request.query_id)
+
     async def FetchResult(  # noqa: N802
         self, request: pb.FetchResultRequest, context: Any
     ) -> AsyncIterator[pb.ResultBatch]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -16,6 +16,8 @@ from snowcave.model.errors import (
     RemoteError,
     StatementTimeout,
 )
+from snowcave.v1 import functions_pb2
+from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import failures
 from snowcave.warehouse.engine import EngineSession, SqlEngine
 from snowcave.warehouse.lane import Lane
@@ -26,12 +28,20 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+class Progressing(Protocol):
+    """A call of a service function."""
+
+    progress: functions_pb2.InvokeProgress
+
+
 class Run:
     """A statement and the task that runs it, which may be its caller's own."""
 
     def __init__(self, task: asyncio.Task[Any] | None) -> None:
         self._task = task
         self.is_cancelled = False
+        # Its calls of service functions, also those that have ended.
+        self.calls: list[Progressing] = []
 
     def cancel(self) -> None:
         if self._task is not None and not self.is_cancelled:
@@ -108,6 +118,17 @@ class Sessions:
             session.interrupt()
             async with session.turn:
                 await self.thread(session.engine.close)
+
+    def progress(self, number: int, query_id: str) -> pb.ProgressReply:
+        """Of the service functions of a statement; zero where it does not run."""
+        session = self._open.get(number)
+        run = session.running.get(query_id) if session else None
+        said = [call.progress for call in run.calls] if run else []
+        return pb.ProgressReply(
+            rows=sum(one.rows for one in said),
+            batches=sum(one.batches for one in said),
+            retries=sum(one.retries for one in said),
+        )
 
     def cancel(self, number: int, query_id: str) -> bool:
         """Whether it ran."""

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from snowcave.cli.doctor import doctor
-from snowcave.cli.sql import run_each, split
+from snowcave.cli.sql import run_each, split, told
 from snowcave.client import Result, Session
+from snowcave.v1 import sql_pb2 as v1
 
 
 class Interrupted:
@@ -20,7 +21,7 @@ class Interrupted:
         self.begun: list[str] = []
         self.cancelled: list[str] = []
 
-    async def execute(self, sql: str) -> Result:
+    async def execute(self, sql: str, on_progress: object = None) -> Result:
         self.begun.append(sql)
         if sql == "wait":
             signal.raise_signal(signal.SIGINT)
@@ -64,3 +65,11 @@ def test_the_doctor_says_which_setting_is_wrong(tmp_path: Path) -> None:
     assert said.exit_code == 1
     assert "no_such" in said.output
     assert "Traceback" not in said.output
+
+
+def test_progress_says_rows_their_rate_and_retries():
+    done = v1.SqlProgress(rows=120_000, batches=60)
+    assert told(done, 4.0) == "120,000 rows answered, 30,000 rows/s"
+    again = v1.SqlProgress(rows=1500, batches=3, retries=2)
+    assert told(again, 1.0) == "1,500 rows answered, 1,500 rows/s, 2 retries"
+    assert told(again, 0.0).startswith("1,500 rows answered, 0 rows/s")

@@ -1,6 +1,8 @@
 """SqlService: sessions and statements over gRPC, on the same footing as the HTTP protocol."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 from snowcave.api.catalog.catalog import Catalog
@@ -22,6 +24,7 @@ from snowcave.api.warehouse import Warehouse
 from snowcave.kit import ids
 from snowcave.model.errors import (
     ObjectNotFound,
+    SnowcaveError,
     StatementNotFound,
     Unsupported,
     ValueInvalid,
@@ -119,7 +122,10 @@ class SqlServicer(stubs.SqlServiceServicer):
     async def Execute(  # noqa: N802
         self, request: v1.SqlRequest, context: Any
     ) -> AsyncGenerator[v1.SqlReply]:
-        """The first answer comes when the statement has ended; a caller that goes away cancels it."""
+        """Rows come when the statement has ended, before that word of its service functions now and then.
+
+        A caller that goes away cancels it.
+        """
         found = await self._book.find(request.token)
         session = await self._directory.context(found.state)
         request_id = ids.token(ids.system_random())
@@ -133,6 +139,12 @@ class SqlServicer(stubs.SqlServiceServicer):
                 seen=Seen(found.state, found.mod_revision),
             )
         )
+        try:
+            async for told in self._progress(session.session_id, running):
+                yield v1.SqlReply(query_id=running.id, progress=told)
+        finally:
+            if not running.finished.is_set():
+                await self._queries.cancel(running.id)
         answer = await self._ended(running)
         yield v1.SqlReply(
             query_id=answer.query_id,
@@ -146,12 +158,25 @@ class SqlServicer(stubs.SqlServiceServicer):
             piece = await self._warehouse.fetch(answer.query_id, offset, step)
             yield v1.SqlReply(arrow_stream=encoding.write_stream(piece.table))
 
+    async def _progress(self, session: int, running: Running) -> AsyncGenerator[v1.SqlProgress]:
+        """Until the statement has ended; nothing for one that calls no service functions."""
+        known = v1.SqlProgress()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.progress):
+                    await running.finished.wait()
+            if running.finished.is_set():
+                return
+            with suppress(SnowcaveError):  # the next look may tell
+                found = await self._warehouse.progress(session, running.id)
+                told = v1.SqlProgress(
+                    rows=found.rows, batches=found.batches, retries=found.retries
+                )
+                if told != known:
+                    known = told
+                    yield told
+
     async def _ended(self, running: Running) -> Answer:
-        try:
-            await running.finished.wait()
-        finally:
-            if not running.finished.is_set():
-                await self._queries.cancel(running.id)
         match await self._queries.wait(running):
             case Answer(transfer=None) as answer:
                 return answer

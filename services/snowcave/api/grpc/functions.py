@@ -1,0 +1,122 @@
+"""FunctionService for clients: whose call it is, and whether they may, is settled here; rows pass through."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from snowcave.api.contract import QueryHandle, SessionContext, StatementRunner, ToWarehouse
+from snowcave.api.sessions.book import SessionBook
+from snowcave.api.sessions.directory import Directory
+from snowcave.api.sql.cursor import Cursor, parse_name
+from snowcave.api.sql.functions import argument_types
+from snowcave.kit import ids
+from snowcave.model.errors import ObjectNotFound, ValueInvalid
+from snowcave.model.names import ObjectName
+from snowcave.runtime.grpc import translated
+from snowcave.v1 import functions_pb2 as v1
+from snowcave.v1 import functions_pb2_grpc as stubs
+from snowcave.v1 import warehouse_pb2
+
+FUNCTION_SERVICE = "snowcave.v1.FunctionService"
+RETURNS = "snowcave-returns"
+_PEER = "The functions daemon"
+
+
+class FunctionProxy(stubs.FunctionServiceServicer):
+    def __init__(
+        self,
+        book: SessionBook,
+        directory: Directory,
+        runner: StatementRunner,
+        router: Any,
+        limit: float,
+    ) -> None:
+        self._book = book
+        self._directory = directory
+        self._runner = runner
+        self._router = router
+        # Seconds for the checks; the call itself lasts as long as its batches may.
+        self._limit = limit
+
+    async def Invoke(  # noqa: N802
+        self, request_iterator: AsyncIterator[v1.InvokeRequest], context: Any
+    ) -> AsyncIterator[v1.InvokeReply]:
+        """Raises SnowcaveError. Initial metadata say what the function returns."""
+        head = await self._head(request_iterator)
+        async with asyncio.timeout(self._limit):
+            session = await self._directory.context((await self._book.find(head.token)).state)
+            function = await self._function(head.name, session)
+        await context.send_initial_metadata(((RETURNS, function.returns),))
+
+        async def requests() -> AsyncIterator[v1.InvokeRequest]:
+            yield v1.InvokeRequest(header=_header(head, function, session))
+            async for request in request_iterator:
+                yield request
+
+        with translated(_PEER):
+            async with aclosing(_replies(self._router.Invoke(requests()))) as replies:
+                async for reply in replies:
+                    yield reply
+
+    async def _head(self, requests: AsyncIterator[v1.InvokeRequest]) -> v1.InvokeHeader:
+        async for request in requests:
+            if request.WhichOneof("message") == "header" and request.header.name:
+                return request.header
+            break
+        raise ValueInvalid("Invoke begins with a header that has a token and a name.")
+
+    async def _function(self, text: str, session: SessionContext) -> warehouse_pb2.FunctionBinding:
+        """Checked as a statement that calls it would be."""
+        name, types = _read(text)
+        query = QueryHandle(ids.query_id(ids.system_random()), self._limit)
+        found = await self._runner.run(f"SELECT {name}()", session, query)
+        functions = found.functions if isinstance(found, ToWarehouse) else ()
+        fitting = [one for one in functions if types is None or _types(one) == list(types)]
+        if not fitting:
+            raise ObjectNotFound("Function", text)
+        if len(fitting) > 1:
+            raise ValueInvalid(f"There are several functions {name}: name its argument types.")
+        return fitting[0]
+
+
+async def _replies(call: Any) -> AsyncGenerator[v1.InvokeReply]:
+    try:
+        async for reply in call:
+            yield reply
+    finally:
+        call.cancel()
+
+
+def _read(text: str) -> tuple[ObjectName, Sequence[str] | None]:
+    """`f`, or `f(NUMBER, VARCHAR)`. Raises SyntaxInvalid."""
+    name, opened, types = text.partition("(")
+    if not opened:
+        return parse_name(text), None
+    return parse_name(name), argument_types(Cursor(opened + types))
+
+
+def _types(function: warehouse_pb2.FunctionBinding) -> list[str]:
+    """The base types, as `_read` has them."""
+    kinds = ", ".join(function.argument_types)
+    return list(argument_types(Cursor(f"({kinds})")))
+
+
+def _header(
+    head: v1.InvokeHeader, function: warehouse_pb2.FunctionBinding, session: SessionContext
+) -> v1.InvokeHeader:
+    return v1.InvokeHeader(
+        function=function.function,
+        query_id=head.query_id or ids.query_id(ids.system_random()),
+        user=session.user_name,
+        role=session.role,
+        account=session.account,
+        context={
+            "CURRENT_DATABASE": session.database,
+            "CURRENT_SCHEMA": session.schema,
+            "CURRENT_WAREHOUSE": session.warehouse,
+            "CURRENT_SESSION": str(session.session_id),
+            "CURRENT_CLIENT": session.client_app,
+        },
+        call=1,
+    )

@@ -1,0 +1,153 @@
+"""A service function called on rows, without SQL: rows stream out, answers stream back in their order."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from grpc.aio import Channel
+
+from snowcave.runtime.grpc import translated
+from snowcave.v1 import functions_pb2 as v1
+from snowcave.v1 import functions_pb2_grpc
+
+# Rows of a message.
+_MESSAGE = 8192
+_RETURNS = "snowcave-returns"
+Batches = AsyncIterable[pa.RecordBatch]
+Row = Sequence[Any]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a call has come: rows and batches that are answered, and attempts that were made again."""
+
+    rows: int = 0
+    batches: int = 0
+    retries: int = 0
+
+
+class Functions:
+    """The service functions that a session may call. `Session.functions` makes it."""
+
+    def __init__(self, channel: Channel, token: str) -> None:
+        self._stub: Any = functions_pb2_grpc.FunctionServiceStub(channel)
+        self._token = token
+
+    async def call(
+        self, name: str, arguments: pa.Table, progress: Progress | None = None
+    ) -> pa.ChunkedArray:
+        """The answers for a table whose columns are the arguments. See `stream`."""
+        found = [part async for part in self.stream(name, arguments.to_batches(), progress)]
+        return pa.chunked_array(found) if found else pa.chunked_array([], pa.string())
+
+    async def map(
+        self, name: str, rows: Iterable[Row], progress: Progress | None = None
+    ) -> AsyncGenerator[Any]:
+        """One answer for each row of arguments, as Python values. See `stream`."""
+        async with aclosing(self.stream(name, _batches(rows), progress)) as parts:
+            async for part in parts:
+                for value in part.to_pylist():
+                    yield value
+
+    async def stream(
+        self,
+        name: str,
+        arguments: Iterable[pa.RecordBatch] | Batches,
+        progress: Progress | None = None,
+    ) -> AsyncGenerator[pa.Array]:
+        """Answers in the order of the arguments, while these are still being read.
+
+        `name` is as in SQL (f, s.f, d.s.f); where several functions have it, their types tell them apart:
+        `f(NUMBER)`. Values go out as they are, without casts to the declared types. Raises SnowcaveError, as
+        soon as a batch has failed for good; leaving the iteration ends the call.
+        """
+        call = self._stub.Invoke(self._requests(name, arguments))
+        returns = ""
+        try:
+            with translated("The api"):
+                async for reply in call:
+                    if not returns:
+                        returns = dict(await call.initial_metadata()).get(_RETURNS, "VARCHAR")
+                    if reply.WhichOneof("message") == "progress":
+                        _note(progress, reply.progress)
+                        continue
+                    with pa.ipc.open_stream(reply.arrow_stream) as reader:
+                        for batch in reader:
+                            yield typed(batch.column(0), returns)
+        finally:
+            call.cancel()
+
+    async def _requests(
+        self, name: str, arguments: Iterable[pa.RecordBatch] | Batches
+    ) -> AsyncIterator[v1.InvokeRequest]:
+        yield v1.InvokeRequest(header=v1.InvokeHeader(token=self._token, name=name))
+        async for batch in _each(arguments):
+            for start in range(0, batch.num_rows, _MESSAGE):
+                yield v1.InvokeRequest(arrow_stream=_as_stream(batch.slice(start, _MESSAGE)))
+
+
+def typed(texts: pa.Array, returns: str) -> pa.Array:
+    """Answers as the function's type; JSON, times of day and what Arrow cannot read of a text stay texts."""
+    base, _, rest = returns.upper().partition("(")
+    match base.strip():
+        case "NUMBER" | "DECIMAL" | "NUMERIC" | "INT" | "INTEGER" | "BIGINT":
+            return texts.cast(_number(rest.rstrip(")")))
+        case "FLOAT" | "DOUBLE" | "REAL":
+            return texts.cast(pa.float64())
+        case "BOOLEAN":
+            return texts.cast(pa.bool_())
+        case "DATE":
+            return texts.cast(pa.date32())
+        case "TIMESTAMP" | "TIMESTAMP_NTZ" | "DATETIME":
+            return texts.cast(pa.timestamp("us"))
+        case "BINARY" | "VARBINARY":
+            values = [None if v is None else bytes.fromhex(v) for v in texts.to_pylist()]
+            return pa.array(values, pa.binary())
+        case _:
+            return texts
+
+
+def _number(precision_and_scale: str) -> pa.DataType:
+    precision, _, scale = precision_and_scale.partition(",")
+    digits = int(precision or 38)
+    return pa.decimal128(digits, int(scale)) if scale and int(scale) else pa.int64()
+
+
+def _note(progress: Progress | None, said: v1.InvokeProgress) -> None:
+    if progress is not None:
+        progress.rows, progress.batches = said.rows, said.batches
+        progress.retries = said.retries
+
+
+async def _each(arguments: Iterable[pa.RecordBatch] | Batches) -> AsyncIterator[pa.RecordBatch]:
+    if isinstance(arguments, AsyncIterable):
+        async for batch in arguments:
+            yield batch
+    else:
+        for batch in arguments:
+            yield batch
+
+
+def _batches(rows: Iterable[Row]) -> Iterable[pa.RecordBatch]:
+    held: list[Row] = []
+    for row in rows:
+        held.append(row)
+        if len(held) == _MESSAGE:
+            yield _batch(held)
+            held = []
+    if held:
+        yield _batch(held)
+
+
+def _batch(rows: Sequence[Row]) -> pa.RecordBatch:
+    columns = [pa.array(column) for column in zip(*rows, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, [f"a{n}" for n in range(len(columns))])
+
+
+def _as_stream(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
