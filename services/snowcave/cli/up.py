@@ -117,11 +117,12 @@ def _follow_until_ready(path: Path, marker: Path, process: processes.ProcessId |
 def welcome(mesh: Mesh) -> str:
     """URLs and how to log in, for a person."""
     api = f"http://127.0.0.1:{mesh.port('api')}"
+    gateway = f"{mesh.ingress_domain}:{mesh.port('ingress')}"
     return (
         "\nSnowcave is ready.\n"
         f"  API        {api}\n"
         f"  Registry   {mesh.registry_host}\n"
-        f"  Ingress    http://<endpoint>.{mesh.ingress_domain}:{mesh.port('ingress')}\n"
+        f"  Ingress    http://{gateway}, endpoints at http://<endpoint>.{gateway}\n"
         f"  User       ADMIN, password in {mesh.home / 'admin.password'}\n"
         f"  Clients    snowcave connection add{_home_argument(mesh)}\n"
         f"  Stop       snowcave down{_home_argument(mesh)}\n"
