@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 from snowcave.agent import node as node_part
@@ -121,6 +122,7 @@ def _lines(
 ) -> Iterator[tuple[tuple[str, int, int], events.EventRow]]:
     """Each with its key."""
     lines = request.lines
+    ends = list(accumulate(lines.value_length, initial=0))
     for at, number in enumerate(lines.kind):
         kind = lines.kinds[number]
         run = request.resources[kind.resource].container_run_id
@@ -130,7 +132,7 @@ def _lines(
             record=kind.record,
             record_attributes=kind.record_attributes,
             scope=kind.scope,
-            value=lines.value[at],
+            value=lines.value[ends[at] : ends[at + 1]].decode(),
             file_generation=kind.file_generation,
             offset=lines.offset[at],
         )

@@ -3,6 +3,7 @@
 Source: facts on the event table (S1-S4); older names are kept because published queries use them.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -13,7 +14,14 @@ _NOTHING = ("", 0)
 
 
 def attributes(resource: v1.Resource) -> str:
-    """As JSON; what is not known is left out."""
+    """As JSON; what is not known is left out. Raises ValueError where `attributes` is no JSON."""
+    return _attributes(resource.SerializeToString(deterministic=True))
+
+
+@lru_cache(4096)
+def _attributes(serialized: bytes) -> str:
+    """An agent sends the same few with every append."""
+    resource = v1.Resource.FromString(serialized)
     values = _today(resource) | _older(resource) | _oldest(resource)
     known = {name: value for name, value in values.items() if value not in _NOTHING}
     return orjson.dumps(_further(resource) | known).decode()

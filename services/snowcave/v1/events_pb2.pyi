@@ -72,18 +72,20 @@ class Resource(_message.Message):
     def __init__(self, account_name: _Optional[str] = ..., compute_pool: _Optional[int] = ..., compute_pool_name: _Optional[str] = ..., node: _Optional[str] = ..., instance_family: _Optional[str] = ..., database: _Optional[int] = ..., database_name: _Optional[str] = ..., schema: _Optional[int] = ..., schema_name: _Optional[str] = ..., service: _Optional[int] = ..., service_name: _Optional[str] = ..., service_type: _Optional[str] = ..., instance_id: _Optional[int] = ..., container_name: _Optional[str] = ..., container_run_id: _Optional[str] = ..., query_id: _Optional[str] = ..., endpoint_name: _Optional[str] = ..., attributes: _Optional[str] = ..., source: _Optional[str] = ..., has_instance: _Optional[bool] = ...) -> None: ...
 
 class LogLines(_message.Message):
-    __slots__ = ("kinds", "kind", "timestamp", "offset", "value")
+    __slots__ = ("kinds", "kind", "timestamp", "offset", "value", "value_length")
     KINDS_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_LENGTH_FIELD_NUMBER: _ClassVar[int]
     kinds: _containers.RepeatedCompositeFieldContainer[LineKind]
     kind: _containers.RepeatedScalarFieldContainer[int]
     timestamp: _containers.RepeatedScalarFieldContainer[int]
     offset: _containers.RepeatedScalarFieldContainer[int]
-    value: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, kinds: _Optional[_Iterable[_Union[LineKind, _Mapping]]] = ..., kind: _Optional[_Iterable[int]] = ..., timestamp: _Optional[_Iterable[int]] = ..., offset: _Optional[_Iterable[int]] = ..., value: _Optional[_Iterable[str]] = ...) -> None: ...
+    value: bytes
+    value_length: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, kinds: _Optional[_Iterable[_Union[LineKind, _Mapping]]] = ..., kind: _Optional[_Iterable[int]] = ..., timestamp: _Optional[_Iterable[int]] = ..., offset: _Optional[_Iterable[int]] = ..., value: _Optional[bytes] = ..., value_length: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class LineKind(_message.Message):
     __slots__ = ("resource", "file_generation", "record_type", "record", "record_attributes", "scope")

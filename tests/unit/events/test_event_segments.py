@@ -59,7 +59,9 @@ def lines(run: str, first: int, count: int) -> v1.AppendRequest:
     offsets = range(first, first + count)
     made.lines.offset.extend(offsets)
     made.lines.timestamp.extend((1_700_000_000 + offset) * 10**6 for offset in offsets)
-    made.lines.value.extend(f'"{run}-{offset}"' for offset in offsets)
+    values = [f'"{run}-{offset}"'.encode() for offset in offsets]
+    made.lines.value_length.extend(map(len, values))
+    made.lines.value = b"".join(values)
     return made
 
 
@@ -191,6 +193,25 @@ def test_columns_that_do_not_fit_together_are_refused():
     request = lines("a", 0, 2)
     request.lines.kinds[0].resource = 1
     with pytest.raises(ValueInvalid, match="resource"):
+        rows.check(request)
+
+
+def test_texts_that_are_none_are_refused():
+    request = lines("a", 0, 2)
+    request.lines.value = b"\xff" * len(request.lines.value)
+    with pytest.raises(ValueInvalid, match="cannot be read"):
+        rows.check(request)
+    request = lines("a", 0, 2)
+    request.lines.value_length[1] += 1
+    with pytest.raises(ValueInvalid, match="cannot be read"):
+        rows.check(request)
+    request = lines("a", 0, 2)
+    request.lines.value_length[0] = -5
+    with pytest.raises(ValueInvalid, match="cannot be read"):
+        rows.check(request)
+    request = append("a", 0, 1)
+    request.resources[0].attributes = "{"
+    with pytest.raises(ValueInvalid, match="cannot be read"):
         rows.check(request)
 
 

@@ -126,28 +126,35 @@ class Columns:
     """Lines of several sources, gathered into one request."""
 
     def __init__(self, sequence: int) -> None:
-        self.request = events.AppendRequest(sequence=sequence)
+        self._request = events.AppendRequest(sequence=sequence)
+        self._values: list[bytes] = []
         self._kinds: dict[tuple[int, int, str, str, str], int] = {}
 
     def __len__(self) -> int:
-        return len(self.request.lines.kind)
+        return len(self._values)
+
+    def request(self) -> events.AppendRequest:
+        """All that was added; nothing may be added after it."""
+        self._request.lines.value = b"".join(self._values)
+        return self._request
 
     def add(self, said_by: events.Resource, lines: list[Line]) -> None:
         if not lines:
             return
-        resource = len(self.request.resources)
-        self.request.resources.append(said_by)
-        into = self.request.lines
+        resource = len(self._request.resources)
+        self._request.resources.append(said_by)
+        into, values = self._request.lines, [line.value.encode() for line in lines]
         into.kind.extend(self._kind(resource, line) for line in lines)
         into.timestamp.extend(line.timestamp for line in lines)
         into.offset.extend(line.offset for line in lines)
-        into.value.extend(line.value for line in lines)
+        into.value_length.extend(map(len, values))
+        self._values += values
 
     def _kind(self, resource: int, line: Line) -> int:
         key = (resource, line.generation, line.record, line.record_attributes, line.scope)
         if (known := self._kinds.get(key)) is None:
             known = self._kinds[key] = len(self._kinds)
-            self.request.lines.kinds.add(
+            self._request.lines.kinds.add(
                 resource=resource,
                 file_generation=line.generation,
                 record_type="LOG",

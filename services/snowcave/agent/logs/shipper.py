@@ -210,7 +210,7 @@ class Shipper:
 
     def _read(self) -> _Batch:
         columns = Columns(self._sequence + 1)
-        batch = _Batch(columns.request, {})
+        reached: dict[str, _Reached] = {}
         for source in list(self._sources.values()):
             room = self._settings.batch - len(columns)
             if room <= 0:
@@ -221,12 +221,10 @@ class Shipper:
             columns.add(source.entry.resource, self._chosen(source, records))
             place = source.reader.place
             assert place is not None, "something was read"
-            batch.reached[source.entry.run] = _Reached(
-                source.reader, place, frozenset(source.broken)
-            )
+            reached[source.entry.run] = _Reached(source.reader, place, frozenset(source.broken))
         if len(columns):
             self._sequence += 1
-        return batch
+        return _Batch(columns.request(), reached)
 
     def _chosen(self, source: _Source, records: list[Record]) -> list[Line]:
         """Within the node's limit. Where that is used up, the rest of the same second is passed over."""
