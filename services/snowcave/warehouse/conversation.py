@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 
 import structlog
 
@@ -15,9 +14,6 @@ Execute = Callable[[pb.ExecuteRequest], Awaitable[pb.ExecuteReply]]
 Keep = Callable[[pb.KeepResultRequest], Awaitable[pb.KeepResultReply]]
 # Answers in one message; each may hold a megabyte of rows.
 _MOST = 16
-# Seconds. What was asked no longer ago is waited for, so that its answer comes along: a message costs both
-# sides more than most statements do. Whoever asks alone never waits, nor for what takes long.
-_MOMENT = 0.003
 
 
 class Conversation:
@@ -25,8 +21,6 @@ class Conversation:
         self._execute = execute
         self._keep = keep
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        # When each of them was asked; the last one is the youngest.
-        self._asked: dict[int, float] = {}
         self._answers: list[pb.Answer] = []
         self._news = asyncio.Event()
         self._over = False
@@ -38,7 +32,6 @@ class Conversation:
             while self._tasks or self._answers or not self._over:
                 await self._news.wait()
                 self._news.clear()
-                await self._gather()
                 while self._answers:
                     told, self._answers = self._answers[:_MOST], self._answers[_MOST:]
                     yield pb.Answers(answers=told)
@@ -47,20 +40,6 @@ class Conversation:
             for task in running:
                 task.cancel()
             await asyncio.wait(running)
-
-    async def _gather(self) -> None:
-        """Waits for answers that are about to come, but no longer than a moment."""
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + _MOMENT
-        while self._answers and self._asked and len(self._answers) < _MOST:
-            youngest = self._asked[next(reversed(self._asked))]
-            until = min(youngest + _MOMENT, latest)
-            if until <= loop.time():
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self._news.wait()
-            self._news.clear()
 
     async def _hear(self, questions: AsyncIterator[pb.Questions]) -> None:
         try:
@@ -79,12 +58,10 @@ class Conversation:
             return
         task = asyncio.ensure_future(self._answer(question))
         self._tasks[number] = task
-        self._asked[number] = asyncio.get_running_loop().time()
         task.add_done_callback(lambda _: self._ended(number))
 
     def _ended(self, number: int) -> None:
         self._tasks.pop(number, None)
-        self._asked.pop(number, None)
         self._news.set()
 
     async def _answer(self, question: pb.Question) -> None:

@@ -115,6 +115,10 @@ def point(duck: Any, own: Path, now: Moment, before: Moment | None = None) -> No
 
 
 def _tell_resources(duck: Any, resources: Mapping[int, str]) -> None:
+    if not resources:  # as in every session that has not read the table
+        columns = "(number BIGINT, attributes JSON)"
+        duck.execute(f"CREATE OR REPLACE TEMP TABLE {RESOURCES} {columns}")
+        return
     numbers = pa.array(list(resources), pa.int64())
     texts = pa.array(list(resources.values()), pa.string())
     duck.register(_TEXTS, pa.table({"number": numbers, "attributes": texts}))

@@ -254,7 +254,9 @@ class DuckSession:
     def _repeated(self, sql: str, context: Context, plan: Plan) -> Outcome | None:
         try:
             self._look_at(context)
-            self._duck.execute(plan.sql)
+            if plan.parsed is None:
+                plan.parsed = self._raw.extract_statements(plan.sql)[0]
+            self._duck.execute(plan.parsed)
             if (table := self._duck.few_rows(plan)) is not None:
                 plan.rows = table.num_rows
                 return self._normal(table, plan.described, _SELECT, 0)
