@@ -61,7 +61,7 @@ class Identity:
     access = Access()
 
     def __init__(self) -> None:
-        self.revisions: tuple[int, ...] = (1,)
+        self.generation = 1
         # Roles that may have public endpoints.
         self.publishing = {OWNER}
         # Asked so often.

@@ -123,7 +123,7 @@ class ClientConnection(asyncio.Protocol):
         if self._exchanges[0].started:
             self._exchanges[0].client_paused(False)
         else:
-            self._exchanges[0].start()
+            self._exchanges[0].start(self._loop.time())
 
     # --- httptools callbacks
 
@@ -171,7 +171,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchanges.append(exchange)
         if len(self._exchanges) == 1:
             if not self._writing_paused:
-                exchange.start()
+                exchange.start(self._heard)
         elif len(self._exchanges) >= self._settings.limits.pipelined:
             self._hold("pipeline", True)
 
@@ -219,7 +219,7 @@ class ClientConnection(asyncio.Protocol):
             self._hold("pipeline", len(self._exchanges) >= self._settings.limits.pipelined)
         # While the client does not take this answer there is no room for the next one.
         if self._exchanges and not self._writing_paused:
-            self._exchanges[0].start()
+            self._exchanges[0].start(self._heard)
 
     def tunnelled(self) -> None:
         self._tunnel = True

@@ -94,11 +94,11 @@ class Exchange:
         self._done = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    def start(self, now: float) -> None:
         """At once where the caller is known and a connection is there: no task for the most usual request."""
         self.started = True
         if not self.head.block.expects_continue:
-            passage = self._means.gateway.admit_now(self.head)
+            passage = self._means.gateway.admit_now(self.head, now)
             if passage is not None:
                 pool = self._means.pool
                 upstream = pool.take(pool.least_loaded(passage.addresses))

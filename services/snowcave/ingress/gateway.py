@@ -55,8 +55,9 @@ class _Admission:
     """What was found out for a host and a token. Holds while nothing has changed, and for a moment only."""
 
     passage: Passage
-    revisions: tuple[int, ...]
-    generation: int
+    # Of what is known of callers, and of endpoints.
+    callers: int
+    routes: int
     until: float
 
 
@@ -100,14 +101,14 @@ class Gateway:
             return await self._login.answer(head, body, visit)
         return await self._home.answer(head, visit)
 
-    def admit_now(self, head: Head) -> Passage | None:
-        """Without asking anybody: of callers who were admitted a moment ago."""
-        known = self._admissions.get(_key(head))
+    def admit_now(self, head: Head, now: float) -> Passage | None:
+        """Without asking anybody: of callers who were admitted a moment ago. `now`: the loop's time."""
+        known = self._admissions.get(head.block.asks_as)
         if (
             known is None
-            or known.generation != self._routes.generation
-            or known.revisions != self._identity.revisions
-            or known.until <= asyncio.get_running_loop().time()
+            or known.until <= now
+            or known.routes != self._routes.generation
+            or known.callers != self._identity.generation
             or head.method in _UNUSUAL
             or head.target.startswith(_OWN)
         ):
@@ -128,7 +129,7 @@ class Gateway:
 
     async def _admitted(self, head: Head, route: Route) -> Passage:
         # As of before we ask: what changes meanwhile must be asked for again.
-        revisions, generation = self._identity.revisions, self._routes.generation
+        callers, routes = self._identity.generation, self._routes.generation
         who = await self._who(head)
         if not may_open(self._identity, who, route):
             log.info("endpoint_refused", user=who.user_name, service=route.service_name)
@@ -146,7 +147,7 @@ class Gateway:
             raise Refused(page(503, "Service not ready", text, retry=2))
         added = rules.lines(await self._told(head, who, route))
         passage = Passage(who.user_name, addresses, route, added)
-        self._remember(head, _Admission(passage, revisions, generation, self._soon()))
+        self._remember(head, _Admission(passage, callers, routes, self._soon()))
         return passage
 
     async def _told(self, head: Head, who: Principal, route: Route) -> list[Header]:
@@ -169,7 +170,7 @@ class Gateway:
         return asyncio.get_running_loop().time() + self._verified
 
     def _remember(self, head: Head, admission: _Admission) -> None:
-        key = _key(head)
+        key = head.block.asks_as
         self._admissions.pop(key, None)
         if len(self._admissions) >= self._limit:
             del self._admissions[next(iter(self._admissions))]
@@ -220,12 +221,6 @@ class Gateway:
         answer = page(401, "Not signed in", text)
         answer.headers.append((b"WWW-Authenticate", b'Snowflake realm="ingress"'))
         return answer
-
-
-def _key(head: Head) -> Hashable:
-    """Of a request: all that admitting it depends on, but for the method and our own paths."""
-    block = head.block
-    return block.host, block.token, block.from_cookie, block.origin
 
 
 def _preflight(route: Route, head: Head) -> Answer:

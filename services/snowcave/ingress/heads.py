@@ -6,6 +6,7 @@ no parser again. Only heads without a body of their own are remembered, and of c
 """
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -40,6 +41,8 @@ class Block:
     length: int | None = None
     has_body: bool = False
     upgrade: bytes = b""
+    # All that admitting the request depends on, but for the method and our own paths.
+    asks_as: Hashable = None
     # Lines for the instance, less what the gateway says itself.
     sent: bytes = b""
 
@@ -93,6 +96,7 @@ def read_block(headers: list[Header]) -> Block:
             case _:
                 pass
     block.host = hosts[0] if len(hosts) == 1 else None
+    block.asks_as = (block.host, block.token, block.from_cookie, block.origin)
     return block
 
 

@@ -16,6 +16,7 @@ class Pool:
     """Bounded in number and in age."""
 
     def __init__(self, settings: IngressSettings, rng: random.Random) -> None:
+        self._loop = asyncio.get_running_loop()
         self._limit = settings.limits.kept
         self._age = settings.deadlines.kept
         self._connect = settings.deadlines.connect
@@ -48,11 +49,10 @@ class Pool:
 
     async def connect(self, address: Address) -> Upstream:
         """Raises OSError, TimeoutError."""
-        loop = asyncio.get_running_loop()
         self._busy[address] += 1
         try:
             async with asyncio.timeout(self._connect):
-                _, protocol = await loop.create_connection(
+                _, protocol = await self._loop.create_connection(
                     lambda: Upstream(self, address, self._known), *address
                 )
         except BaseException:
@@ -72,11 +72,10 @@ class Pool:
             return
         upstream.busy = False
         self._done(upstream.address)
-        loop = asyncio.get_running_loop()
-        upstream.kept_at = loop.time()
+        upstream.kept_at = self._loop.time()
         idle.append(upstream)
         if self._sweeping is None:
-            self._sweeping = loop.call_later(self._age / 4, self._sweep)
+            self._sweeping = self._loop.call_later(self._age / 4, self._sweep)
 
     def forget(self, upstream: Upstream) -> None:
         self._all.discard(upstream)
@@ -102,10 +101,9 @@ class Pool:
 
     def _sweep(self) -> None:
         """One timer for all: most of them are used again at once."""
-        loop = asyncio.get_running_loop()
         self._sweeping = None
         for idle in list(self._idle.values()):
-            while idle and loop.time() - idle[0].kept_at >= self._age:
+            while idle and self._loop.time() - idle[0].kept_at >= self._age:
                 idle.popleft().abandon()
         if any(self._idle.values()):
-            self._sweeping = loop.call_later(self._age / 4, self._sweep)
+            self._sweeping = self._loop.call_later(self._age / 4, self._sweep)

@@ -81,6 +81,10 @@ class Identity:
         self._sessions = sessions
         self._store = store
         self._clock = clock
+        # Another one: what was said of somebody may hold no more.
+        self.generation = 0
+        for mirror in (catalog, grants, tokens, sessions):
+            mirror.subscribe(self._changed)
         self._hasher = PasswordHasher()
         self._hashing = asyncio.Semaphore(_HASHING_AT_ONCE)
         # Keyed digests of (user, stored hash, password) that were right: docker sends Basic each time.
@@ -91,11 +95,8 @@ class Identity:
         self._access_tokens: tuple[int, dict[str, tuple[int, state.AccessToken]]] = (-1, {})
         self._roles: tuple[int, dict[str, state.Object]] = (-1, {})
 
-    @property
-    def revisions(self) -> tuple[int, ...]:
-        """Other ones: what was said of somebody may hold no more."""
-        mirrors = (self._catalog, self._grants, self._tokens, self._sessions)
-        return tuple([mirror.revision for mirror in mirrors])
+    def _changed(self, _parts: tuple[str, ...], _message: object) -> None:
+        self.generation += 1
 
     @property
     def access(self) -> AccessView:
@@ -120,7 +121,7 @@ class Identity:
         found = self.user_named(user)
         stored = found.user.password_hash if found else ""
         right = await self._verify(user, stored or _NOBODY, password)
-        if not right or found is None or not stored or not self._may_log_in(found):
+        if not right or found is None or not stored or not self.may_log_in(found):
             raise LoginFailed
         if found.user.type == "SERVICE":
             # Such users have keys and tokens; a password that is left over opens nothing.
@@ -134,7 +135,7 @@ class Identity:
         """
         uid, entry = self._tokens_by_hash().get(token_key(token), (0, state.AccessToken()))
         found = self._catalog.get("user", str(uid))
-        if found is None or not self._may_log_in(found) or entry.disabled:
+        if found is None or not self.may_log_in(found) or entry.disabled:
             raise AccessTokenInvalid
         if self._passed(entry.expires_on):
             raise AccessTokenInvalid
@@ -148,12 +149,13 @@ class Identity:
     def by_jwt(self, token: str) -> Principal:
         """A token that a user signed with one of their keys. Raises JwtInvalid."""
         found = self.user_named(key_pairs.subject(token))
-        if found is None or not self._may_log_in(found):
+        if found is None or not self.may_log_in(found):
             raise JwtInvalid
         key_pairs.verify(token, found.user, self._clock.now())
         return self._principal(found, found.user.default_role)
 
-    def _may_log_in(self, found: state.Object) -> bool:
+    def may_log_in(self, found: state.Object) -> bool:
+        """Neither dropped, disabled nor expired."""
         expired = found.user.HasField("expires_on") and self._passed(found.user.expires_on)
         return _alive(found) and not found.user.disabled and not expired
 
@@ -214,7 +216,7 @@ class Identity:
 
     def _who_may_log_in(self, uid: int) -> state.Object:
         user = self._catalog.get("user", str(uid))
-        if user is None or not self._may_log_in(user):
+        if user is None or not self.may_log_in(user):
             raise SessionGone
         return user
 

@@ -83,12 +83,12 @@ async def test_a_caller_who_is_known_is_not_asked_for_again_and_means_the_same(
 
 
 def _forget(s: Stage) -> None:
-    s.identity.revisions = (2,)
+    s.identity.generation += 1
 
 
 def _publish_no_more(s: Stage) -> None:
     s.identity.publishing.discard(OWNER)
-    s.identity.revisions = (2,)
+    s.identity.generation += 1
 
 
 def _suspend(s: Stage) -> None:
