@@ -57,7 +57,7 @@ def values(column: pa.Array, field: pa.Field) -> list[Any]:
     """A column as values that orjson writes the way the documents want."""
     kind = column.type
     if (field.metadata or {}).get(WIRE) == b"json":
-        return _fragments(column.to_pylist())
+        return _fragments(_finite(column).to_pylist())
     if types.is_decimal(kind):
         return _fragments([None if v is None else format(v, "f") for v in column.to_pylist()])
     if types.is_binary(kind) or types.is_large_binary(kind):
@@ -65,6 +65,17 @@ def values(column: pa.Array, field: pa.Field) -> list[Any]:
     if types.is_timestamp(kind) or types.is_time(kind) or types.is_date(kind):
         return [None if v is None else str(v) for v in column.to_pylist()]
     return column.to_pylist()
+
+
+# Floating-point numbers that JSON has no numbers for, as DuckDB writes them; they go out as texts.
+_NOT_FINITE = pa.array(["nan", "inf", "-inf"])
+_AS_TEXTS = pa.array(['"NaN"', '"inf"', '"-inf"'])
+
+
+def _finite(column: pa.Array) -> pa.Array:
+    if not compute.any(compute.is_in(column, _NOT_FINITE)).as_py():
+        return column
+    return compute.coalesce(_AS_TEXTS.take(compute.index_in(column, _NOT_FINITE)), column)
 
 
 def _fragments(texts: list[Any]) -> list[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlglot import Expr, exp
 
-from snowcave.model.errors import Unsupported, ValueInvalid
+from snowcave.model.errors import Kind, RemoteError, Unsupported
 from snowcave.model.names import fold
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse.wire import from_wire, text, wire_form
@@ -36,9 +36,13 @@ def find(statement: Expr, functions: Sequence[pb.FunctionBinding]) -> list[Found
         if candidates:
             found.append(Found(whole, list(node.expressions), candidates[0]))
         elif path in known:
-            raise ValueInvalid(
-                "SQL compilation error:\nInvalid argument types for function "
-                f"'{'.'.join(path)}': it takes {len(known[path].argument_types)} argument(s)."
+            takes = len(known[path].argument_types)
+            raise RemoteError(
+                Kind.INVALID,
+                1044,
+                "42P13",
+                f"SQL compilation error:\nInvalid argument types for function '{'.'.join(path)}': "
+                f"it takes {takes} argument{'' if takes == 1 else 's'}, not {len(node.expressions)}",
             )
     return found[::-1]
 

@@ -28,6 +28,8 @@ class Context:
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     # uid of the role: what the statement makes is its.
     role_uid: int = 0
+    # The text that is being run, for services that are told of it.
+    statement: str = ""
     # uid of the user, who alone reads again what the statement answers.
     user_uid: int = 0
     # (database, schema) that the roles may use, with their privileges on them; None: all, and no object is

@@ -3,17 +3,19 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import grpc.aio
 import pyarrow as pa
 import structlog
 
+from snowcave.kit.clock import Clock
 from snowcave.model.errors import Kind, RemoteError, Unavailable
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc, warehouse_pb2
-from snowcave.warehouse import columns, wire
+from snowcave.warehouse import columns, context_values, wire
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.keeping import Keeper, Kept, Rows
 from snowcave.warehouse.settings import CallSettings
@@ -31,12 +33,17 @@ class Invoker:
     """Calls go to the replicas of the functions daemon in turn."""
 
     def __init__(
-        self, channels: Sequence[grpc.aio.Channel], settings: CallSettings, keeper: Keeper
+        self,
+        channels: Sequence[grpc.aio.Channel],
+        settings: CallSettings,
+        keeper: Keeper,
+        clock: Clock,
     ) -> None:
         stubs: list[Any] = [functions_pb2_grpc.FunctionServiceStub(one) for one in channels]
         self._stubs = itertools.cycle(stubs)
         self._settings = settings
         self._keeper = keeper
+        self._clock = clock
 
     def open(
         self,
@@ -45,7 +52,7 @@ class Invoker:
         query_id: str,
         call: int,
     ) -> "Invocation":
-        head = header(function, context, query_id, call)
+        head = header(function, context, query_id, call, self._clock.now())
         kept = self._keeper.keep(_ANSWERS)
         return Invocation(
             lambda: next(self._stubs), head, argument_schema(function), self._settings, kept
@@ -204,7 +211,11 @@ def argument_schema(function: warehouse_pb2.FunctionBinding) -> pa.Schema:
 
 
 def header(
-    function: warehouse_pb2.FunctionBinding, context: Context, query_id: str, call: int
+    function: warehouse_pb2.FunctionBinding,
+    context: Context,
+    query_id: str,
+    call: int,
+    now: datetime,
 ) -> pb.InvokeHeader:
     return pb.InvokeHeader(
         function=function.function,
@@ -212,13 +223,6 @@ def header(
         user=context.user,
         role=context.role,
         account=context.account,
-        context={
-            "CURRENT_DATABASE": context.database,
-            "CURRENT_SCHEMA": context.schema,
-            "CURRENT_WAREHOUSE": context.warehouse,
-            "CURRENT_SESSION": str(context.session),
-            "CURRENT_CLIENT": f"{context.client_app} {context.client_version}".strip(),
-            "LAST_QUERY_ID": context.last_query_id,
-        },
+        context=context_values.of(context, now),
         call=call,
     )

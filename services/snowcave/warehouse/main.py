@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import prometheus_client
+
 from snowcave.kit import ids
 from snowcave.kit.clock import LoopClock
 from snowcave.kit.tasks import background
@@ -26,6 +28,8 @@ from snowcave.warehouse.stages.service import STAGE_SERVICE, StageServicer
 from snowcave.warehouse.statements import Statements
 from snowcave.warehouse.tail import EventTail
 
+SESSIONS = prometheus_client.Gauge("snowcave_warehouse_sessions", "Sessions with an engine.")
+
 
 async def build(settings: WarehouseSettings, parts: Parts) -> None:
     mesh = settings.mesh
@@ -43,6 +47,7 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
         ),
     )
     sessions = await parts.enter("sessions", Sessions(engine, settings))
+    SESSIONS.set_function(lambda: sessions.count)
     tail = EventTail(events, mesh.folder("events") / "parquet", settings.tail_timeout)
     addresses = settings.functions_address or mesh.grpc_address(Role.FUNCTIONS)
     functions = [
@@ -53,7 +58,7 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
         for address in addresses.split(",")
     ]
     keeper = Keeper(mesh.folder("warehouse"), settings.calls.kept_bytes)
-    invoker = Invoker(functions, settings.calls, keeper)
+    invoker = Invoker(functions, settings.calls, keeper, clock)
     dispatch = Dispatch(sessions, invoker, keeper, settings.calls)
     files = await asyncio.to_thread(StageFiles, mesh.folder("stages"))
     pointing = Pointing(files, engine.know_stage)

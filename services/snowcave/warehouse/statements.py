@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -135,7 +136,12 @@ class Statements:
         if functions and calls.find(statement, functions) and request.bindings:
             statement = bindings.inline(statement, bindings.values(request.bindings))
         prepared = await self._dispatch.prepare(
-            session, statement, functions, request.query_id, context, relations
+            session,
+            statement,
+            functions,
+            request.query_id,
+            replace(context, statement=request.sql),
+            relations,
         )
         # What was made of it for its calls stands for the same text when rights are looked at again.
         prepared.statement.meta.update(origin)

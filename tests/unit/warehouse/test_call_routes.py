@@ -2,6 +2,7 @@
 
 import pytest
 
+from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import calls, rewrite, routes
 from snowcave.warehouse.routes import Route
@@ -77,3 +78,9 @@ STABLE = [
 def test_the_route_of_a_statement(sql, route):
     statement = rewrite.name_columns(rewrite.parse(sql), sql)
     assert routes.decide(statement, calls.find(statement, [F, G])) is route
+
+
+def test_another_number_of_arguments_is_said_as_snowflake_does():
+    with pytest.raises(SnowcaveError, match=r"Invalid argument types for function 'F'") as wrong:
+        calls.find(rewrite.parse("SELECT f(1, 2)"), [F])
+    assert (wrong.value.code, wrong.value.sqlstate) == (1044, "42P13")

@@ -1,0 +1,72 @@
+"""Arguments as the documents want them, and answers as texts."""
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from snowcave.functions import wire
+
+
+def sent(array, metadata=None):
+    field = pa.field("a", array.type, metadata=metadata)
+    batch = pa.RecordBatch.from_arrays([array], schema=pa.schema([field]))
+    return orjson.loads(wire.encode(batch))["data"]
+
+
+JSON = {"snowcave.wire": "json"}
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (pa.array([1, None, -(2**63)]), [1, None, -(2**63)]),
+        (pa.array([0.5, None]), [0.5, None]),
+        (pa.array([True, False, None]), [True, False, None]),
+        (pa.array(["a", 'q"\\', "é\u2028", None]), ["a", 'q"\\', "é\u2028", None]),
+        (pa.array([Decimal("1.50"), None]), [1.5, None]),
+        (pa.array([b"\xab\x00", None]), ["AB00", None]),
+        (pa.array([date(2014, 1, 1), None]), ["2014-01-01", None]),
+        (pa.array([time(16, 0, 1)], pa.time64("us")), ["16:00:01"]),
+        (
+            pa.array([datetime(2014, 1, 1, 16, tzinfo=UTC)], pa.timestamp("us")),
+            ["2014-01-01 16:00:00"],
+        ),
+        (pa.array([{"a": [1]}, None]), [{"a": [1]}, None]),
+    ],
+)
+def test_values_go_out_as_documented(array, expected):
+    assert sent(array) == [[n, value] for n, value in enumerate(expected)]
+
+
+def test_json_goes_out_as_it_is_but_for_numbers_that_json_has_not():
+    texts = pa.array(["1.50", "true", '{"a":1}', None, "nan", "-inf", "inf"])
+    assert sent(texts, JSON) == [
+        *([0, 1.5], [1, True], [2, {"a": 1}], [3, None]),
+        *([4, "NaN"], [5, "-inf"], [6, "inf"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "returns", "expected"),
+    [
+        (["a", None], "VARCHAR", ["a", None]),
+        ([1, "b", None, True], "VARCHAR", ["1", "b", None, "true"]),
+        ([1, 2], "NUMBER(38,0)", ["1", "2"]),
+        ([0.1, 1e300], "FLOAT", ["0.1", "1e+300"]),
+        ([{"a": 1}, "x", None, [1]], "VARIANT", ['{"a":1}', '"x"', None, "[1]"]),
+    ],
+)
+def test_answers_become_texts(values, returns, expected):
+    body = orjson.dumps({"data": list(enumerate(values))})
+    assert wire.decode(body, len(values), returns).to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    "data", [[[0, 1, 2]], [[True, 1]], [[0.0, 1]], ["ab"], [{"0": 1, "1": 2}], [[]], [None]]
+)
+def test_a_row_that_is_no_number_and_one_value_is_told(data):
+    with pytest.raises(wire.BadAnswer, match="row 0"):
+        wire.decode(orjson.dumps({"data": data}), 1, "VARCHAR")
