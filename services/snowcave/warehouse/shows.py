@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 import pyarrow as pa
 from sqlglot import Expr, exp
 
+from snowcave.warehouse import key_shows
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.objects import literal
 from snowcave.warehouse.rewrite import place_of
@@ -16,18 +17,16 @@ _NUMBERED = "nextval('_fs_seq_"
 _NEXT = re.compile(r"^nextval\('([^']+)'\)$")
 _IDENTITY = "IDENTITY START 1 INCREMENT 1 NOORDER"
 _VARIABLES = re.compile(r"\s*VARIABLES(?:\s+LIKE\s+'(?P<like>[^']*)')?\s*", re.IGNORECASE)
-_USERS = """database_name NOT IN ('memory', 'system', 'temp', '_fs_global') AND schema_name <> 'main'
-    AND NOT starts_with(lower(schema_name), '_fs_')"""
 _TABLES = f"""SELECT database_name, schema_name, table_name AS name, 'TABLE' AS kind, comment,
     estimated_size AS rows, NULL AS definition FROM duckdb_tables()
-    WHERE {_USERS} AND NOT internal AND NOT temporary"""
+    WHERE {key_shows.USERS} AND NOT internal AND NOT temporary"""
 _VIEWS = f"""SELECT database_name, schema_name, view_name AS name, 'VIEW' AS kind, comment,
     NULL AS rows, sql AS definition FROM duckdb_views()
-    WHERE {_USERS} AND NOT internal AND NOT temporary"""
+    WHERE {key_shows.USERS} AND NOT internal AND NOT temporary"""
 _SEQUENCES = f"""SELECT database_name, schema_name, sequence_name AS name, 'SEQUENCE' AS kind, comment,
     NULL AS rows, NULL AS definition, coalesce(last_value + increment_by, start_value) AS next_value,
     increment_by FROM duckdb_sequences()
-    WHERE {_USERS} AND NOT starts_with(lower(sequence_name), '_fs_seq_')"""
+    WHERE {key_shows.USERS} AND NOT starts_with(lower(sequence_name), '_fs_seq_')"""
 _TERSE = "created_on, name, kind, database_name, schema_name"
 _OFF = "'OFF' AS automatic_clustering, 'OFF' AS change_tracking, 'OFF' AS search_optimization"
 _SHOWN = {
@@ -69,10 +68,12 @@ def query(
         return _variables(found["like"], context, variables) if found else None
     if not isinstance(statement, exp.Show):
         return None
-    kind = statement.name.upper()
-    if kind not in _SHOWN:
+    keys = key_shows.source(statement, context)
+    known = keys or _SHOWN.get(statement.name.upper())
+    if known is None:
         return None
-    source, picked = _SHOWN[kind]
+    source, picked = known
+    order = "name, constraint_name, key_sequence" if keys else "name"
     if statement.args.get("terse"):
         picked = _TERSE
     filters, limit = _filters(statement, context)
@@ -82,7 +83,7 @@ def query(
         noted.uid, noted.owner_uid
         FROM ({source}) AS found LEFT JOIN ({noted}) AS noted
         USING (database_name, schema_name, name, kind))
-        WHERE {filters} ORDER BY database_name, schema_name, name {limit}"""
+        WHERE {filters} ORDER BY database_name, schema_name, {order} {limit}"""
 
 
 def _noted(databases: list[str]) -> str:
@@ -142,6 +143,8 @@ def _scope(statement: exp.Show, context: Context) -> tuple[str, str]:
             return "", ""
         case "DATABASE":
             return (place_of(table, context)[2] if table else context.database), ""
+        case "TABLE" if table:
+            return place_of(table, context)[:2]
         case "SCHEMA" if table:
             _, database, schema = place_of(table, context)
             return (database if table.args.get("db") else context.database), schema
