@@ -28,7 +28,7 @@ class World:
 
 @asynccontextmanager
 async def a_world(ports: Sequence[int]) -> AsyncGenerator[World]:
-    """Answers on all of its addresses, as an instance of the tests does.
+    """Answers on all of its addresses, as an instance of the tests does. Enter it once the mesh is there.
 
     What is forwarded to it or from it and gets past the end of FORWARD is dropped, as by Docker's policy.
     """

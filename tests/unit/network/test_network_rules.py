@@ -109,6 +109,17 @@ def test_who_holds_a_service_role_is_let_in_at_its_endpoint_and_who_inherits_fro
     assert rules.ranges == {(role, LOCAL, 7000, 7010) for role in (OWNER, 9, OTHER)}
 
 
+def test_an_older_instance_with_an_endpoint_of_its_own_is_open_to_those_who_may_call_all():
+    access = Access(1, callers={"e8000": frozenset({OTHER}), "": frozenset({9})})
+    rules = service_rules([endpoint(ports=((8000, 0), (9000, 0)))], HERE, access)
+    assert rules.allowed == {
+        (OWNER, LOCAL, 8000),
+        (OTHER, LOCAL, 8000),
+        (OWNER, LOCAL, 9000),
+        (9, LOCAL, 9000),
+    }
+
+
 def test_local_instances_have_the_ways_out_of_their_service_and_others_theirs_elsewhere():
     one, two = WayOut("one.example", 443), WayOut("two.example", 443)
     shared = [Opening("192.0.2.1", 443, way.number(1)) for way in (one, two)]

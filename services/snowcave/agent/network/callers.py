@@ -14,6 +14,8 @@ RoleUid = int
 # Stands for every role: a service role was granted to PUBLIC.
 ANYBODY: RoleUid = 0
 ALL_ENDPOINTS = "ALL_ENDPOINTS_USAGE"
+# Stands for an endpoint that the specification does not have (any more): an older instance may.
+OTHER_ENDPOINT = ""
 # Of keys under `grant/`: their domain stands third. Other grants decide about no connection.
 _DOMAIN = 2
 INTEGRATION = "integration"
@@ -59,8 +61,11 @@ class Callers:
     def by_endpoint(
         self, service: int, roles: Iterable[state.ServiceRoleSpec], endpoints: Iterable[str]
     ) -> Mapping[str, frozenset[RoleUid]]:
-        """Who else than the owner may call each endpoint of the service. `roles` are its service roles."""
-        opening: dict[str, set[str]] = {name: {ALL_ENDPOINTS} for name in endpoints}
+        """Who else than the owner may call each endpoint of the service, and OTHER_ENDPOINT.
+
+        `roles` are its service roles.
+        """
+        opening = {name: {ALL_ENDPOINTS} for name in (*endpoints, OTHER_ENDPOINT)}
         for role in roles:
             for name in role.endpoints:
                 opening.setdefault(name, {ALL_ENDPOINTS}).add(role.name.upper())

@@ -80,9 +80,11 @@ def way_out(value: str) -> WayOut | None:
 
 
 def ways_out(service: state.Object, catalog: Catalog, usable: frozenset[int]) -> frozenset[WayOut]:
-    """`usable` are the uids of the integrations that the service's owner may use at this moment."""
-    if service.HasField("dropped_on"):
-        return frozenset()
+    """`usable` are the uids of the integrations that the service's owner may use at this moment.
+
+    A service that was dropped keeps its ways until its containers have ended: they may have things to bring
+    to their end outside.
+    """
     found: set[WayOut] = set()
     for name in service.service.external_access_integrations:
         integration = catalog.integrations.get(name)

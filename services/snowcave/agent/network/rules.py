@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from snowcave.agent.network.callers import RoleUid
+from snowcave.agent.network.callers import OTHER_ENDPOINT, RoleUid
 from snowcave.agent.network.egress import Opening, WayOut
 from snowcave.v1 import state_pb2 as state
 
@@ -106,7 +106,8 @@ def _callers(
     endpoint: state.Endpoint, port: state.EndpointSpec, access: Access
 ) -> frozenset[RoleUid]:
     """The owner may always, though the catalog may not have told us of the service yet."""
-    granted = access.callers.get(port.name, frozenset[RoleUid]())
+    others = access.callers.get(OTHER_ENDPOINT, frozenset[RoleUid]())
+    granted = access.callers.get(port.name, others)
     return access.owners | granted | {endpoint.owner_role}
 
 
