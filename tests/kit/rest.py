@@ -50,6 +50,7 @@ class Rest:
     logs: Logs
     stages: StageFiles
     scheduler: MemoryStore
+    backend: MemoryBackend
     token: str = ""
 
     @property
@@ -97,6 +98,12 @@ class Rest:
         """What the scheduler says of a service."""
         key = keys.SERVICE_STATUS.key(service)
         await self.scheduler.put(key, status.SerializeToString())
+
+    def uid(self, domain: str, name: str) -> int:
+        """Of an object, wherever it stands."""
+        kept = self.backend.listing(keys.CATALOG.under(domain)).items
+        found = [state.Object.FromString(item.value) for item in kept]
+        return next(one.uid for one in found if one.name == name)
 
     async def place(self) -> None:
         """A database D with a schema S, a pool P, a repository R with an image in it."""
@@ -161,6 +168,7 @@ async def running_rest(home: Path, rest: RestSettings | None = None) -> AsyncGen
             logs,
             stages,
             MemoryStore(Role.SCHEDULER, backend),
+            backend,
         )
         made.token = await made.log_in()
         yield made

@@ -10,8 +10,10 @@ from tests.kit.rest import Rest, running_rest
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def rest(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rest]:
-    """Long answers come soon, and pages are short."""
-    settings = RestSettings(hold=0.3, page=5)
+async def rest(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Rest]:
+    """With the module's own settings, where it has some (SETTINGS)."""
+    settings = getattr(request.module, "SETTINGS", RestSettings())
     async with running_rest(tmp_path_factory.mktemp("rest"), settings) as made:
         yield made

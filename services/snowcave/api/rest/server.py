@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from snowcave.api.contract import Rows, SessionContext, StatementRunner
-from snowcave.api.http import reply, requests, wire
+from snowcave.api.http import reply, requests
 from snowcave.api.queries import rows as row_values
 from snowcave.api.queries.answer import Internal
 from snowcave.api.queries.life import Queries
@@ -30,6 +30,8 @@ from snowcave.model.errors import DeadlinePassed, SnowcaveError, StatementNotFou
 
 log = structlog.get_logger()
 
+# Of the answer to a request that takes long.
+_GOES_ON = "392604"
 _NO_SUCH_PATH, _NO_SUCH_METHOD = "390404", "390405"
 
 
@@ -53,8 +55,13 @@ class RestApi:
         return reply.json(openapi.document(OPERATIONS))
 
     async def _handle(self, request: web.Request) -> web.Response:
-        """Every failure in one form, with a number under which the log has it."""
         request_id = ids.query_id(ids.system_random())
+        answer = await self._answered(request, request_id)
+        answer.headers["X-Snowflake-Request-ID"] = request_id
+        return answer
+
+    async def _answered(self, request: web.Request, request_id: str) -> web.Response:
+        """Every failure in one form."""
         try:
             return await self._answer(request, request_id)
         except StillRunning as running:
@@ -100,7 +107,7 @@ class RestApi:
             return reply.json(answer)
         if len(answer.rows.rows) > self.settings.page:
             return await self._first_page(call, operation, answer)
-        return _listed(operation, answer.rows)
+        return await _listed(operation, answer.rows)
 
     async def _first_page(
         self, call: Call, operation: Operation, listing: Listing
@@ -108,7 +115,8 @@ class RestApi:
         """The rows are kept under a query id, so that all pages show one moment."""
         kept = await call.kept(listing.statement)
         page = self.settings.page
-        shown = _listed(operation, row_values.rows_of(kept.table.slice(0, page), kept.columns))
+        first = row_values.rows_of(kept.table.slice(0, page), kept.columns)
+        shown = await _listed(operation, first)
         handle = f"{kept.query_id}.{operation.id}"
         shown.headers["Link"] = page_links(handle, 0, kept.total, page)
         return shown
@@ -122,7 +130,7 @@ class RestApi:
             raise StatementNotFound(handle)
         number = PAGE.read(query.removeprefix("page=") or "0")
         rows, total = await self.results.page(query_id, number, context)
-        shown = _listed(operation, rows)
+        shown = await _listed(operation, rows)
         shown.headers["Link"] = page_links(handle, number, total, self.settings.page)
         return shown
 
@@ -141,9 +149,12 @@ class RestApi:
 _LISTS = {one.id: one for one in OPERATIONS if one.shape is not None}
 
 
-def _listed(operation: Operation, rows: Rows) -> web.Response:
-    assert operation.shape is not None
-    return reply.json([operation.shape(row) for row in named(rows)])
+async def _listed(operation: Operation, rows: Rows) -> web.Response:
+    """A long list is made in a thread, so that other clients go on meanwhile."""
+    shape = operation.shape
+    assert shape is not None
+    cells = len(rows.rows) * len(rows.columns)
+    return await reply.large(lambda: [shape(row) for row in named(rows)], cells)
 
 
 def _read_many(model: Model, given: Any) -> list[Json]:
@@ -157,9 +168,8 @@ def _read_many(model: Model, given: Any) -> list[Json]:
 def accepted(query: str) -> web.Response:
     """Where to ask again, and under what name."""
     body = {
-        "code": wire.IN_PROGRESS,
-        "message": "Request execution in progress. Use the provided location header or result "
-        "handler to retrieve the result.",
+        "code": _GOES_ON,
+        "message": "The request is still running. Its result will be at the address in Location.",
         "resultHandler": query,
     }
     shown = reply.json(body, status=202)
