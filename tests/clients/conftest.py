@@ -75,9 +75,11 @@ def cave(no_proxy: None, request: pytest.FixtureRequest) -> Generator[Snowcave]:
     # Sockets in it: the path has to be short.
     home = Path(tempfile.mkdtemp(prefix="snowcave-clients-"))
     programs = ROOT / "tests/clients/programs"
-    files = [f"{programs / name}:/app/{name}" for name in ("probe.py", "polite.py", "page.py")]
+    names = ("probe.py", "polite.py", "page.py", "external.py")
+    files = [f"{programs / name}:/app/{name}" for name in names]
     with ThreadPoolExecutor(1) as pool:
-        image = pool.submit(build_echo, home, *files)
+        web = ("python3-flask", "python3-fastapi", "uvicorn")
+        image = pool.submit(build_echo, home, *files, packages=web)
         with running_mesh(home) as cave:
             tag = f"{cave.mesh.registry_host}/{IMAGE}"
             cave.docker("import", "--change", ECHO_COMMAND, str(image.result()), tag)
