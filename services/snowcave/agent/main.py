@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc.aio
+import prometheus_client
 
 from snowcave.agent import node as node_part
 from snowcave.agent.engine.api import Engine, EngineInfo
@@ -43,6 +44,7 @@ from snowcave.v1.nodes_pb2_grpc import add_AgentServiceServicer_to_server
 
 # The API as containers see it; its address is the address plan's.
 API_HOST = "snowflake.snowflakecomputing.internal"
+INSTANCES = prometheus_client.Gauge("snowcave_agent_instances", "Instances assigned to the node.")
 # For a credential to pull with, and for a token of an instance.
 _TOKEN_DEADLINE = 10.0
 
@@ -116,6 +118,7 @@ async def _open_base(settings: AgentSettings, parts: Parts) -> _Base:
     engine = await parts.enter("engine", open_engine(settings))
     info = await parts.enter("engine_awaited", node_part.prepared_engine(engine, clock))
     assigned = await parts.enter("assignments", follow(store, keys.ASSIGNMENTS, settings.node))
+    INSTANCES.set_function(lambda: len(assigned))
     endpoints = await parts.enter("endpoints", follow(store, keys.ENDPOINTS))
     parts.health.mirrors |= {"assign": assigned.digest, "endpoint": endpoints.digest}
     rights = await parts.enter("rights", follow_mirrors(store))

@@ -38,6 +38,7 @@ from snowcave.api.http.transfers import Transfers
 from snowcave.api.logs import AgentLogs
 from snowcave.api.queries.lease import ReplicaLease
 from snowcave.api.queries.life import Queries, open_queries
+from snowcave.api.queries.metrics import RUNNING, SESSIONS
 from snowcave.api.queries.records import Records
 from snowcave.api.queries.results import StatementResults, StoredResults
 from snowcave.api.queries.variables import SessionVariables
@@ -240,6 +241,8 @@ async def _open_answers(
         "queries",
         open_queries(runner, warehouse, records, settings.queries, ground.rng),
     )
+    RUNNING.set_function(lambda: len(queries.running()))
+    SESSIONS.set_function(lambda: len(mirrors.sessions))
     catalog = mirrors.catalog
     directory = Directory(ground.mesh, store, ground.identity, catalog.objects, catalog.names)
     tokens = ServiceTokens(

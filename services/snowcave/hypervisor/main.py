@@ -7,6 +7,8 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
+import prometheus_client
+
 from snowcave.hypervisor import announce, fabric, firewall, machine, storage, vms
 from snowcave.hypervisor.service import open_service
 from snowcave.hypervisor.settings import HypervisorSettings
@@ -22,6 +24,8 @@ from snowcave.runtime.state import open_state
 from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import state_pb2 as state
 
+WANTED = prometheus_client.Gauge("snowcave_hypervisor_vms", "VMs that this machine should run.")
+
 
 async def build(settings: HypervisorSettings, parts: Parts) -> None:
     mesh, clock = settings.mesh, LoopClock()
@@ -29,6 +33,7 @@ async def build(settings: HypervisorSettings, parts: Parts) -> None:
     store = await open_state(mesh, Role.HYPERVISOR, parts)
     wanted = await parts.enter("vms", follow(store, keys.VMS, mesh.host))
     parts.health.mirrors["vm"] = wanted.digest
+    WANTED.set_function(lambda: len(wanted))
     running = await parts.enter("reconciler", reconciling(settings, wanted, clock, environment()))
     await parts.enter("storage", storage.open_storage(mesh, store, settings.storage, clock))
     await parts.enter("service", open_service(mesh, running))

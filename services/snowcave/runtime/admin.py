@@ -8,6 +8,7 @@ from aiohttp import web
 
 from snowcave.runtime.daemon import Health
 from snowcave.runtime.http import AppRunner
+from snowcave.runtime.metrics import READY
 
 # An idle connection, or one on which a request's head does not come to its end, is closed after this.
 _KEEP_ALIVE = 30.0
@@ -34,6 +35,7 @@ async def serve_admin(host: str, port: int, health: Health) -> AsyncGenerator[No
     async def mirror(_request: web.Request) -> web.Response:
         return web.json_response({name: show() for name, show in health.mirrors.items()})
 
+    READY.set_function(lambda: health.ready)
     app = web.Application(client_max_size=4096)
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)

@@ -28,7 +28,7 @@ from snowcave.model.errors import (
     Unavailable,
 )
 from snowcave.model.keys import Role
-from snowcave.runtime import tls
+from snowcave.runtime import metrics, tls
 
 log = structlog.get_logger()
 
@@ -158,11 +158,12 @@ class _Guard(
         handler = await continuation(handler_call_details)
         if handler is None:  # an unknown method
             return handler
-        open_to_all = handler_call_details.method.startswith("/grpc.")
-        return _guarded(handler, None if open_to_all else self._callers)
+        method = handler_call_details.method
+        open_to_all = method.startswith("/grpc.")
+        return _guarded(handler, method, None if open_to_all else self._callers)
 
 
-def _guarded(handler: Any, callers: frozenset[Role] | None) -> Any:
+def _guarded(handler: Any, method: str, callers: frozenset[Role] | None) -> Any:
     async def admit(context: Any) -> None:
         if callers is not None and caller(context) not in callers:
             await context.abort(
@@ -171,12 +172,16 @@ def _guarded(handler: Any, callers: frozenset[Role] | None) -> Any:
 
     async def unary(request: Any, context: Any) -> Any:
         await admit(context)
-        try:
-            return await (handler.unary_unary or handler.stream_unary)(request, context)
-        except SnowcaveError as error:
-            await _abort(context, error)
-        except TimeoutError:
-            await _abort(context, DeadlinePassed("The call took too long."))
+        with metrics.timed(method):
+            try:
+                answer = await (handler.unary_unary or handler.stream_unary)(request, context)
+            except SnowcaveError as error:
+                await _abort(context, error, method)
+            except TimeoutError:
+                await _abort(context, DeadlinePassed("The call took too long."), method)
+            else:
+                metrics.CALLS.labels(method, "OK").inc()
+                return answer
 
     async def stream(request: Any, context: Any) -> AsyncGenerator[Any]:
         await admit(context)
@@ -185,9 +190,11 @@ def _guarded(handler: Any, callers: frozenset[Role] | None) -> Any:
             async for answer in answers:
                 yield answer
         except SnowcaveError as error:
-            await _abort(context, error)
+            await _abort(context, error, method)
         except TimeoutError:
-            await _abort(context, DeadlinePassed("The call took too long."))
+            await _abort(context, DeadlinePassed("The call took too long."), method)
+        else:
+            metrics.CALLS.labels(method, "OK").inc()
 
     make, behaviour = {
         (False, False): (grpc.unary_unary_rpc_method_handler, unary),
@@ -202,7 +209,8 @@ def _guarded(handler: Any, callers: frozenset[Role] | None) -> Any:
     )
 
 
-async def _abort(context: Any, error: SnowcaveError) -> None:
+async def _abort(context: Any, error: SnowcaveError, method: str) -> None:
+    metrics.CALLS.labels(method, error.kind.value.grpc).inc()
     fields = {
         "kind": error.kind.name,
         "code": error.code,

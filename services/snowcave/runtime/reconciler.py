@@ -11,6 +11,7 @@ import structlog
 from snowcave.kit.clock import backoff
 from snowcave.kit.workqueue import K, WorkQueue
 from snowcave.model.errors import SnowcaveError
+from snowcave.runtime.metrics import RECONCILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class Done:
 log = structlog.get_logger()
 
 Reconcile = Callable[[K], Awaitable[Done]]
+
+_DONE, _RETRIED, _REFUSED, _BUGS = (
+    RECONCILES.labels(outcome) for outcome in ("done", "retry", "refused", "bug")
+)
 
 
 class Reconciler(Generic[K]):
@@ -81,9 +86,12 @@ class Reconciler(Generic[K]):
             structlog.contextvars.bind_contextvars(reconciled=str(key))
             try:
                 self._settle(key, await self._reconcile(key))
+                _DONE.inc()
             except SnowcaveError as error:
+                (_RETRIED if error.kind.value.retryable else _REFUSED).inc()
                 self._retry(key, error)
             except Exception:
+                _BUGS.inc()
                 self.bugs += 1  # tests assert this stays zero; one bad key must not stop the rest
                 log.exception("reconcile_bug")
                 self.queue.add_after(key, self._resync)

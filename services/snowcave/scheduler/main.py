@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import grpc.aio
-import prometheus_client
 
 from snowcave.kit.clock import LoopClock
 from snowcave.kit.tasks import background
@@ -20,6 +19,7 @@ from snowcave.scheduler.autoscaling.measures import AgentMeasures, Collector
 from snowcave.scheduler.autoscaling.scaler import Autoscaler
 from snowcave.scheduler.explain import Explaining
 from snowcave.scheduler.ledger import Ledger
+from snowcave.scheduler.metrics import BUGS, LEADING, STANDING
 from snowcave.scheduler.placing import Placing
 from snowcave.scheduler.settings import SchedulerSettings
 from snowcave.scheduler.views import Views
@@ -30,9 +30,6 @@ from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import nodes_pb2_grpc, sql_pb2, sql_pb2_grpc
 
 CAMPAIGN = "scheduler"
-
-BUGS = prometheus_client.Gauge("snowcave_scheduler_bugs", "Reconciles that failed unexpectedly")
-LEADING = prometheus_client.Gauge("snowcave_scheduler_leading", "1 while this replica leads")
 
 
 async def build(settings: SchedulerSettings, parts: Parts) -> None:
@@ -64,7 +61,7 @@ async def build(settings: SchedulerSettings, parts: Parts) -> None:
         Catalog(api, settings.forget),
         settings.resync,
     )
-    _measure(placing, reign)
+    _measure(placing, reign, mirrors)
     await parts.enter("listening", placing.listening(reign))
     await parts.enter("placing", background(placing.reconciler.run()))
     await _tell_events(settings, parts, store, mirrors, reign)
@@ -164,7 +161,8 @@ class Catalog:
             )
 
 
-def _measure(placing: Placing, reign: Reign) -> None:
+def _measure(placing: Placing, reign: Reign, mirrors: Mirrors) -> None:
+    STANDING.mirrors = mirrors
     BUGS.set_function(lambda: placing.reconciler.bugs)
     LEADING.set_function(lambda: reign.leading)
 

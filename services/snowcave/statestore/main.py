@@ -3,6 +3,8 @@
 import gc
 import sys
 
+import prometheus_client
+
 from snowcave.kit.clock import LoopClock
 from snowcave.kit.ids import system_random
 from snowcave.kit.tasks import background
@@ -21,6 +23,9 @@ _SWITCH_INTERVAL = 0.002
 _COLLECTION = (20_000, 50, 100)
 
 
+FILE = prometheus_client.Gauge("snowcave_statestore_file_bytes", "Size of the store's file.")
+
+
 async def build(settings: StatestoreSettings, parts: Parts) -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL)
     gc.set_threshold(*_COLLECTION)
@@ -29,6 +34,7 @@ async def build(settings: StatestoreSettings, parts: Parts) -> None:
         "state file",
         open_state_file(mesh.folder("state"), limits, LoopClock(), system_random()),
     )
+    FILE.set_function(lambda: state.file_size)
     port = settings.port or mesh.grpc_port(Role.STATESTORE)
     if settings.insecure:
         hosts, credentials = ["127.0.0.1"], None

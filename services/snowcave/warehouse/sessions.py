@@ -93,6 +93,10 @@ class Sessions:
         self._lane.close()
         self._pool.shutdown(wait=False)
 
+    @property
+    def count(self) -> int:
+        return len(self._open)
+
     async def get(self, number: int) -> Session:
         """The session, opened where it is not: the warehouse may have started again meanwhile."""
         async with self._opening:

@@ -17,6 +17,7 @@ from snowcave.api.queries.answer import Answer, Failure, InProgress, Internal, O
 from snowcave.api.queries.answering import Answering
 from snowcave.api.queries.attending import Attending
 from snowcave.api.queries.ending import write_end
+from snowcave.api.queries.metrics import count_end
 from snowcave.api.queries.places import Place
 from snowcave.api.queries.records import Records
 from snowcave.api.queries.statement import Running, Seen, Statement
@@ -136,6 +137,7 @@ class Queries:
                 self._recent[running.id] = running
             if len(self._recent) > self._settings.recent:
                 self._recent.popitem(last=False)
+            count_end(running.outcome)
             running.finished.set()
 
     async def _outcome(self, running: Running) -> Outcome:
