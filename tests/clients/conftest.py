@@ -74,6 +74,8 @@ def cave(no_proxy: None, request: pytest.FixtureRequest) -> Generator[Snowcave]:
     """The mesh, with the test image imported into its engine. Nothing of it is left afterwards."""
     # Sockets in it: the path has to be short.
     home = Path(tempfile.mkdtemp(prefix="snowcave-clients-"))
+    # Metrics of containers as often as tests can wait for.
+    (home / "snowcave.toml").write_text("[agent.telemetry.metrics]\ninterval = 2.0\n")
     programs = ROOT / "tests/clients/programs"
     names = ("probe.py", "polite.py", "page.py", "external.py")
     files = [f"{programs / name}:/app/{name}" for name in names]

@@ -4,9 +4,10 @@ python3 probe.py PORT [ADDRESS]
 
 GET  /whoami   the address that was reached, the host name, the caller's headers
 POST /checks   a list of checks, answered by a list of results: ["connect", host, port], ["resolve", name],
-               ["http", url], ["read", path], ["write", path, text], ["append", path, text], ["list", path],
-               ["size", path], ["environment"], ["open", name, host, port] and ["use", name]: a connection
-               that stays, and a request over it. A failure is {"failed": class of the error}.
+               ["http", url], ["post", url, JSON], ["read", path], ["write", path, text],
+               ["append", path, text], ["list", path], ["size", path], ["environment"],
+               ["open", name, host, port] and ["use", name]: a connection that stays, and a request over it.
+               A failure is {"failed": class of the error}.
 POST /echo     a service function's batch
 """
 
@@ -40,6 +41,14 @@ def fetch(url: str) -> dict[str, Any]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=PATIENCE) as answer:
         return {"status": answer.status, "body": answer.read().decode()}
+
+
+def post(url: str, value: Any) -> int:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(value).encode(), headers)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=PATIENCE) as answer:
+        return answer.status
 
 
 def read(path: str) -> str:
@@ -105,6 +114,7 @@ CHECKS: dict[str, Any] = {
     "connect": connect,
     "resolve": resolve,
     "http": fetch,
+    "post": post,
     "read": read,
     "write": write,
     "append": append,
