@@ -21,6 +21,7 @@ from snowcave.api.settings import LoginSettings, SessionSettings
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
 from snowcave.model.errors import (
+    LoginFailed,
     NotAuthorized,
     SessionExpired,
     SessionGone,
@@ -187,6 +188,21 @@ async def test_tokens_end_by_time_with_their_role_with_their_user_and_by_signing
     with pytest.raises(SessionExpired):
         await house.identity.by_token(browser, HOST)
     await house.tokens.revoke(browser)
+
+
+async def test_sessions_and_tokens_of_a_user_who_has_expired_are_over(house: House) -> None:
+    login = Wish(user="bob", password="Secret-1")
+    _, session = await house.login.open(login)
+    browser = await house.tokens.for_browser(await house.bob(), HOST)
+    await house.account.sql("ALTER USER bob SET DAYS_TO_EXPIRY=1")
+    await house.directory.context(session)
+    house.clock.moment = datetime.now(UTC) + timedelta(days=2)
+    with pytest.raises(SessionGone):
+        await house.directory.context(session)
+    with pytest.raises((SessionGone, SessionExpired)):
+        await house.identity.by_token(browser, HOST)
+    with pytest.raises(LoginFailed):
+        await house.login.open(login)
 
 
 async def test_the_store_knows_no_token_itself(house: House) -> None:

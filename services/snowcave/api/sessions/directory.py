@@ -66,7 +66,7 @@ class Directory:
         """Whom a session is of: a user, or a service whose container logged in."""
         for domain in ("user", "service"):
             found = self.catalog.get(domain, str(uid))
-            if found is not None and not found.user.disabled and not found.HasField("dropped_on"):
+            if found is not None and self.identity.may_log_in(found):
                 return found
         raise SessionGone
 
