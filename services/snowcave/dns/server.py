@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import prometheus_client
 import structlog
 
+from snowcave.dns import responder
 from snowcave.dns.forwarding import Forwarder
 from snowcave.dns.responder import Responder
 from snowcave.dns.settings import DnsSettings
@@ -59,13 +60,14 @@ class UdpListener:
         cache: AnswerCache,
         judge: Responder,
         forwarder: Forwarder,
-        batch: int,
+        settings: DnsSettings,
     ) -> None:
         self._sock = sock
         self._cache = cache
         self._judge = judge
         self._forwarder = forwarder
-        self._batch = batch
+        self._batch = settings.batch
+        self._waiting = settings.waiting
         self._forwarding: set[asyncio.Task[None]] = set()
         self._answered = ANSWERED.labels("udp")
 
@@ -113,6 +115,9 @@ class UdpListener:
         known = self._forwarder.known(question, client[0], over_udp=True)
         if known is not None:
             self._send(known, client)
+            return
+        if len(self._forwarding) >= self._waiting:
+            self._send(responder.failed(question), client)
             return
         FORWARDED.inc()
         task = asyncio.get_running_loop().create_task(self._carry(question, client))
@@ -229,7 +234,7 @@ async def serve_dns(
             udp_socket, tcp_socket = (stack.enter_context(one) for one in _pair(address, port))
             udp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             port = udp_socket.getsockname()[1]
-            listener = UdpListener(udp_socket, cache, judge, forwarder, settings.batch)
+            listener = UdpListener(udp_socket, cache, judge, forwarder, settings)
             tcp = TcpListener(judge, forwarder, settings)
             await stack.enter_async_context(listener.listening())
             await stack.enter_async_context(tcp.listening(tcp_socket))

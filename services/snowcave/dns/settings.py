@@ -23,6 +23,8 @@ class DnsSettings:
     upstream_deadline: float = 2.0
     # Forwarded questions under way at once; beyond that SERVFAIL.
     upstream_outstanding: int = 512
+    # Askers over UDP that wait for an upstream at once, for the same question or for others.
+    waiting: int = 4096
     # Kept answers of upstreams.
     forward: ForwardSettings = field(default_factory=ForwardSettings)
     # Where a node tells its metrics: the port of SRV records.

@@ -46,13 +46,14 @@ async def serving(
     cache: AnswerCache | None = None,
     upstream: tuple[Server, ...] = (),
     outstanding: int = 10,
+    chosen: DnsSettings = QUICK,
 ) -> AsyncGenerator[int]:
     judge = Responder(directory, 5, 1232, random.Random(1))
     asked = Upstream(upstream, deadline=QUICK.upstream_deadline, outstanding=outstanding)
     cache = cache or AnswerCache(100)
     async with (
         open_forwarder(asked, ForwardSettings(), "10.244.0.0/16", 1232, LoopClock()) as forwarder,
-        serve_dns([LOOPBACK], 0, QUICK, judge, cache, forwarder) as port,
+        serve_dns([LOOPBACK], 0, chosen, judge, cache, forwarder) as port,
     ):
         yield port
 
@@ -176,6 +177,17 @@ async def test_forwarded_questions_are_bounded_and_ours_are_answered_meanwhile()
             # One was turned away at once, ours answered beside it; the last waited for its upstream.
             assert sorted(rcode(answer) for answer in answers[:2]) == [0, 2]
             assert rcode(answers[2]) == 2
+
+
+async def test_those_who_wait_for_one_answer_are_bounded_too():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind((LOOPBACK, 0))
+        dead = Server(LOOPBACK, mute.getsockname()[1])
+        few = replace(QUICK, waiting=2)
+        async with serving(names(), upstream=(dead,), chosen=few) as port:
+            answers = await udp(port, *[question("example.com")] * 3, question())
+            # The third was turned away and ours answered before the upstream was given up.
+            assert [rcode(answer) for answer in answers] == [2, 0, 2, 2]
 
 
 async def test_a_forged_answer_of_an_upstream_is_not_believed():
