@@ -30,6 +30,7 @@ _MACROS = {
         WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ(9)[SB8]'
         WHEN typeof(x) = 'JSON' THEN 'VARIANT[LOB]' WHEN typeof(x) = 'BLOB' THEN 'BINARY(8388608)[LOB]'
         ELSE 'VARCHAR(16777216)[LOB]' END""",
+    "without_zone(t)": "CAST(t AS TIMESTAMP)",
     "zone(t)": "rpad(replace(strftime(t, '%z'), ':', ''), 5, '0')",
     "time_text(t)": """strftime(t, '%Y-%m-%d %H:%M:%S.%g') ||
         CASE WHEN typeof(t) = 'TIMESTAMP WITH TIME ZONE' THEN ' ' || @zone(t) ELSE '' END""",

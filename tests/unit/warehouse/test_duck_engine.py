@@ -249,3 +249,9 @@ def test_numbers_are_added_up_exactly_and_texts_still_can_be(session):
     assert run(session, "SELECT SUM(a) FROM n") == [(9007199254740994,)]
     assert run(session, "SELECT SUM(column1) FROM VALUES ('1'), ('2')") == [(3.0,)]
     assert run(session, "SELECT SUM(PARSE_JSON('{\"a\":4}'):a)") == [(4.0,)]
+
+
+def test_events_are_read_in_no_database(session):
+    session.point_event_table(moment([event("one"), event("two", minutes=90)]))
+    nowhere = Context(session=1, user="U", role="R")
+    assert [row[3] for row in run(session, DOCUMENTED, nowhere)] == ['"one"']

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlglot import Expr, exp, parse_one
 
 from snowcave.warehouse.engine import Context
+from snowcave.warehouse.macros import call
 from snowcave.warehouse.rewrite.tables import place_of
 
 _ATTRIBUTES = "RESOURCE_ATTRIBUTES"
@@ -114,7 +115,8 @@ def _is_constant(side: Expr) -> bool:
 
 
 def _without_zone(side: Expr) -> Expr:
-    return exp.Cast(this=side.copy(), to=exp.DataType.build("TIMESTAMPNTZ"))
+    # DuckDB's own cast: fakesnow's is a macro of a database, and there may be none.
+    return call("without_zone", side.copy())
 
 
 def _joined(events: EventTable, rows: Expr, chosen: Sequence[Expr]) -> Expr:
