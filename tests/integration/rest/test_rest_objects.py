@@ -182,6 +182,27 @@ async def test_a_secret_tells_nobody_what_it_keeps(place: Rest):
     assert not [one for one in kept if b"Very-Secret-9" in one.value]
 
 
+async def test_tags_are_set_inherited_and_unset(place: Rest):
+    await place.ok("POST", f"{PLACE}/tags", {"name": "team"})
+    tag = {"tag_database": "d", "tag_schema": "s", "tag_name": "team"}
+    assert await place.ok("GET", "/compute-pools/p:get-tags") == []
+    for path in ("/databases/d/schemas/s", "/compute-pools/p"):
+        await place.ok("POST", f"{path}:set-tags", [{**tag, "tag_value": "red"}])
+    shown = {"tag_database": "D", "tag_schema": "S", "tag_name": "TEAM", "tag_value": "red"}
+    assert await place.ok("GET", "/compute-pools/p:get-tags") == [
+        {**shown, "level": "COMPUTE POOL"}
+    ]
+    service = f"{PLACE}/services/web"
+    assert await place.ok("GET", f"{service}:get-tags") == []
+    inherited = await place.ok("GET", f"{service}:get-tags?withLineage=true")
+    assert inherited == [{**shown, "level": "SCHEMA"}]
+    await place.ok("POST", f"{service}:set-tags", [{"tag_name": "team", "tag_value": "blue"}])
+    own = await place.ok("GET", f"{service}:get-tags?withLineage=true")
+    assert own == [{**shown, "tag_value": "blue", "level": "SERVICE"}]
+    await place.ok("POST", f"{service}:unset-tags", [{"tag_name": "team"}])
+    assert await place.ok("GET", f"{service}:get-tags") == []
+
+
 async def test_what_another_role_may_not_see_is_not_there(place: Rest):
     await place.ok("POST", "/users", {"name": "stranger", "password": "Some-Word-1"})
     token = await place.log_in("stranger", "Some-Word-1")

@@ -30,6 +30,11 @@ _SHOW = columns(
     "allowed_values",
     "owner_role_type",
 )
+# A flag of SHOW TAGS that no text of SQL gives: not the tags in its scope, but those that count for it.
+STANDING = "STANDING"
+_STANDING = columns(
+    "tag_database", "tag_schema", "tag_name", "tag_value", "level", "inherited:boolean"
+)
 _MOST_VALUES = 5000
 _MOST_TAGS = 50
 _LONGEST = 256
@@ -95,6 +100,8 @@ async def drop_tag(statement: Drop, work: Work) -> Rows:
 
 
 async def show_tags(statement: Show, work: Work) -> Rows:
+    if STANDING in statement.flags:
+        return _standing_on(statement, work)
     rows = [_row(found, work) for found in within(work, "tag", statement.scope)]
     return filtered(statement, _SHOW, rows)
 
@@ -207,6 +214,19 @@ def _lineage(work: Work, found: state.Object) -> list[state.Object]:
         line += [database] if database else []
     account = work.catalog.get("account", 0)
     return [*line, *([account] if account else [])]
+
+
+def _standing_on(statement: Show, work: Work) -> Rows:
+    scope = statement.scope
+    assert scope is not None
+    found = work.caller.find(scope.domain, scope.name or ObjectName("")).message
+    rows: list[tuple[Cell, ...]] = []
+    for one in standing(work, found):
+        schema, database = work.catalog.place(one.tag.parent)
+        level = domain_of(one.on).replace("_", " ").upper()
+        inherited = one.on.uid != found.uid
+        rows.append((database, schema, one.tag.name, one.value, level, inherited))
+    return filtered(statement, _STANDING, rows, key="tag_name")
 
 
 def value_of(work: Work, tag: ObjectName, found: state.Object) -> str | None:

@@ -1,10 +1,18 @@
-"""Tags."""
+"""Tags, and what bears them."""
 
 from dataclasses import dataclass, replace
 
 from snowcave.api.rest.call import Call
 from snowcave.api.rest.models import Json, Model, fields
 from snowcave.api.rest.resource import Resource
+from snowcave.api.rest.resources.compute_pools import pools
+from snowcave.api.rest.resources.databases import databases, schemas
+from snowcave.api.rest.resources.image_repositories import repositories
+from snowcave.api.rest.resources.roles import roles, users
+from snowcave.api.rest.resources.services import services
+from snowcave.api.rest.resources.stages import stages
+from snowcave.api.rest.resources.warehouses import warehouses
+from snowcave.api.rest.tag_operations import of_kind
 from snowcave.api.sql import tree
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.tags import ALLOWED_VALUES
@@ -38,4 +46,23 @@ tags = _Tags(
     apart=frozenset({"name", "allowed_values"}),
 )
 
-OPERATIONS = (tags.create(), tags.list(), tags.fetch(), tags.delete())
+# What bears tags over REST.
+_BEARERS = (
+    databases,
+    schemas,
+    repositories,
+    pools,
+    services,
+    stages,
+    roles,
+    users,
+    warehouses,
+)
+
+OPERATIONS = (
+    tags.create(),
+    tags.list(),
+    tags.fetch(),
+    tags.delete(),
+    *(one for bearer in _BEARERS for one in of_kind(bearer)),
+)
