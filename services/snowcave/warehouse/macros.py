@@ -5,6 +5,7 @@ them after a restart. Users cannot name them: `guard` refuses the prefix.
 """
 
 import duckdb
+from fakesnow import macros as fakesnow_macros
 from sqlglot import Expr, exp
 
 _PREFIX = "_sc_"
@@ -112,6 +113,8 @@ _MACROS = {
 
 
 def create(duck: duckdb.DuckDBPyConnection) -> None:
+    # fakesnow's, which each database has, for sessions that are in none.
+    duck.execute(fakesnow_macros.creation_sql("memory"))
     for head, body in _MACROS.items():
         duck.execute(f"CREATE OR REPLACE MACRO {_HERE}{head} AS ({body.replace('@', _HERE)})")
 

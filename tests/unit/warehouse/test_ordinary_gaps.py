@@ -1,6 +1,7 @@
 """Small differences between Snowflake's SQL and DuckDB's, each closed."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,18 @@ def test_sums_of_integers_are_whole(sql: Sql) -> None:
     column = sql.outcome("SELECT sum(x) FROM (VALUES (1), (50)) AS v(x)").columns[0]
     assert (column.type, column.scale) == ("fixed", 0)
     assert sql.value("SELECT sum(x) FROM (VALUES (1), (50)) AS v(x)") == 51
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("'2024-02-03 04:05:06'::TIMESTAMP_NTZ::VARCHAR", "2024-02-03 04:05:06.000"),
+        ("TO_TIMESTAMP('2024-02-03')::DATE::VARCHAR", "2024-02-03"),
+        ("OBJECT_CONSTRUCT('a', 1)::VARCHAR", '{"a":1}'),
+    ],
+)
+def test_a_session_that_is_in_no_database_calculates_like_any_other(
+    sql: Sql, expression: str, expected: str
+) -> None:
+    nowhere = Sql(sql.session, replace(sql.context, database="", schema=""))
+    assert nowhere.value(f"SELECT {expression}") == expected
