@@ -278,7 +278,7 @@ async def test_an_image_for_other_machines_is_refused(account: Account) -> None:
         await account.sql(service())
 
 
-async def test_an_upgrade_pins_anew_and_keeps_the_ingress_host(account: Account) -> None:
+async def test_an_upgrade_pins_anew_and_the_ingress_host_stays_then_and_when_suspended(account: Account) -> None:
     public = (
         f"spec: {{containers: [{CONTAINER}], endpoints: [{{name: e, port: 80, public: true}}]}}"
     )
@@ -293,6 +293,9 @@ async def test_an_upgrade_pins_anew_and_keeps_the_ingress_host(account: Account)
     (after,) = await account.sql("SHOW SERVICES")
     assert before["spec_digest"] != after["spec_digest"]
     assert await account.sql("SHOW ENDPOINTS IN SERVICE x") == [endpoint]
+    for action in ("SUSPEND", "RESUME"):
+        await account.sql(f"ALTER SERVICE x {action}")
+        assert await account.sql("SHOW ENDPOINTS IN SERVICE x") == [endpoint]
 
 
 async def test_properties_of_a_service_are_set_and_unset(account: Account) -> None:
