@@ -278,7 +278,9 @@ async def test_an_image_for_other_machines_is_refused(account: Account) -> None:
         await account.sql(service())
 
 
-async def test_an_upgrade_pins_anew_and_the_ingress_host_stays_then_and_when_suspended(account: Account) -> None:
+async def test_an_upgrade_pins_anew_and_neither_it_nor_suspending_changes_the_host(
+    account: Account,
+) -> None:
     public = (
         f"spec: {{containers: [{CONTAINER}], endpoints: [{{name: e, port: 80, public: true}}]}}"
     )
