@@ -22,7 +22,7 @@ from snowcave.ingress.pages import Answer, Refused, page
 from snowcave.ingress.policy import is_preflight, is_same_origin
 from snowcave.ingress.routes import Address, Route, Routes, host_name
 from snowcave.ingress.settings import IngressSettings
-from snowcave.ingress.visits import Visit, Visitor, is_root
+from snowcave.ingress.visits import Attempts, Visit, Visitor, is_root
 from snowcave.model.errors import Kind, SnowcaveError
 from snowcave.runtime.identity import Identity, Principal
 
@@ -32,6 +32,8 @@ _BLOCKED = frozenset({b"TRACE", b"CONNECT"})
 # They may be refused, or be a preflight.
 _UNUSUAL = _BLOCKED | {b"OPTIONS"}
 _OWN = b"/sfc-endpoint/"
+# Seconds between two lines of the log on the same refusal.
+_REFUSAL_TOLD = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Gateway:
         self._home = Home(settings, routes, identity)
         self._domain = settings.mesh.ingress_domain
         self._tells_email = settings.email_header
+        self._refusals = Attempts(1, _REFUSAL_TOLD, self._limit)
         self._admissions: dict[Hashable, _Admission] = {}
 
     def is_own(self, head: Head) -> bool:
@@ -132,7 +135,7 @@ class Gateway:
         callers, routes = self._identity.generation, self._routes.generation
         who = await self._who(head)
         if not may_open(self._identity, who, route):
-            log.info("endpoint_refused", user=who.user_name, service=route.service_name)
+            self._tell_of_refusal(who, route)
             text = f"{who.user_name} may not use this endpoint of the service."
             raise Refused(page(403, "Access denied", text))
         if not is_published(self._identity, route):
@@ -149,6 +152,17 @@ class Gateway:
         passage = Passage(who.user_name, addresses, route, added)
         self._remember(head, _Admission(passage, callers, routes, self._soon()))
         return passage
+
+    def _tell_of_refusal(self, who: Principal, route: Route) -> None:
+        """Once a minute for each user and endpoint: some clients never stop asking."""
+        now = asyncio.get_running_loop().time()
+        if not self._refusals.take(f"{who.user} {route.service} {route.endpoint}", now):
+            log.info(
+                "endpoint_refused",
+                user=who.user_name,
+                service=route.service_name,
+                endpoint=route.endpoint,
+            )
 
     async def _told(self, head: Head, who: Principal, route: Route) -> list[Header]:
         """What the instance hears of who asks. Raises Refused."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from snowcave.ingress.settings import IngressSettings, SignIn
+from snowcave.model.errors import Unavailable
+from tests.kit import gateway
 from tests.kit.gateway import HOST, echo_head, gateway_settings, get, stage
 
 ROOT = b"Host: localhost:8402"
@@ -128,3 +130,31 @@ async def test_a_cookie_that_came_over_tls_goes_back_over_tls_alone(settings: In
         cookies = [line for line in answer.split(b"\r\n") if line.startswith(b"Set-Cookie")]
         assert len(cookies) == 1
         assert cookies[0].endswith(b"; Secure")
+
+
+async def test_who_may_not_is_told_of_once_however_often_they_ask(
+    settings: IngressSettings, capsys: pytest.CaptureFixture[str]
+):
+    async with stage(settings, echo_head) as s:
+        for _ in range(5):
+            assert (await s.ask(get(token="stranger"))).startswith(b"HTTP/1.1 403 ")
+    said = capsys.readouterr().out
+    assert said.count("endpoint_refused") == 1
+    assert "stranger" not in said, "their token is no word for a log"
+
+
+async def test_without_the_api_nobody_is_acted_for_but_who_was_a_moment_ago(
+    settings: IngressSettings, monkeypatch: pytest.MonkeyPatch
+):
+    async def away(*_: object) -> tuple[str, float]:
+        raise Unavailable("The api does not answer.")
+
+    async with stage(settings, echo_head) as s:
+        s.routes.route = replace(s.routes.route, as_caller=True)
+        assert (await s.ask(get())).startswith(b"HTTP/1.1 200 ")
+        monkeypatch.setattr(gateway.Sessions, "caller_token", away)
+        assert b"Current-User-Token: owner-at-7\r\n" in await s.ask(get())
+        assert (await s.ask(get(token="grantee"))).startswith(b"HTTP/1.1 503 ")
+        s.routes.route = replace(s.routes.route, as_caller=False)
+        s.routes.generation += 1
+        assert (await s.ask(get(token="grantee"))).startswith(b"HTTP/1.1 200 ")
