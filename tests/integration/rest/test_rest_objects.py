@@ -99,8 +99,10 @@ async def test_the_rules_are_those_of_sql(place: Rest):
     assert await refused(place, "POST", f"{PLACE}/services", bad) == (400, "395018")
     few = {**WEB, "name": "bad", "min_instances": 3, "max_instances": 2}
     assert await refused(place, "POST", f"{PLACE}/services", few) == (400, "001008")
-    replaced = await refused(place, "POST", f"{PLACE}/services?createMode=orReplace", WEB)
-    assert replaced == (422, "000002")
+    pool = {"name": "p", "min_nodes": 1, "max_nodes": 1, "instance_family": "CPU_X64_XS"}
+    for path, body in ((f"{PLACE}/services", WEB), ("/compute-pools", pool)):
+        replaced = await refused(place, "POST", f"{path}?createMode=orReplace", body)
+        assert replaced == (422, "000002")
 
 
 async def test_a_service_is_as_describe_shows_it(place: Rest):

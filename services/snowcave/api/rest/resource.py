@@ -12,11 +12,12 @@ from snowcave.api.rest.names import any_name, identifier
 from snowcave.api.rest.operations import Many, Operation, Parameter
 from snowcave.api.sql import options as readers
 from snowcave.api.sql import properties, tree
+from snowcave.api.sql.ddl import NO_REPLACE
 from snowcave.api.sql.domains import label
 from snowcave.api.sql.options import Options, invalid_property
 from snowcave.api.sql.tree import Action, Existing
 from snowcave.model import names as model_names
-from snowcave.model.errors import ObjectNotFound
+from snowcave.model.errors import ObjectNotFound, Unsupported
 from snowcave.model.names import ObjectName
 
 EXISTING = {
@@ -153,6 +154,8 @@ class Resource:
     def create(self) -> Operation:
         async def action(call: Call) -> Json:
             existing = EXISTING[call.query.get("createMode", "errorIfExists")]
+            if existing is Existing.REPLACE and self.domain in NO_REPLACE:
+                raise Unsupported(f"CREATE OR REPLACE {label(self.domain).upper()}")
             return await call.change(self.created(call, call.body, existing))
 
         return Operation(

@@ -45,7 +45,7 @@ OURS = (
     "tag",
 )
 _ACCOUNT_OBJECTS = ("database", "role", "user", "warehouse", "compute_pool", "integration")
-_NO_REPLACE = ("compute_pool", "service")
+NO_REPLACE = ("compute_pool", "service")
 
 
 def parse_create(cursor: Cursor) -> Statement | None:
@@ -63,7 +63,7 @@ def parse_create(cursor: Cursor) -> Statement | None:
         return None
     if domain not in OURS or (domain == "function" and not is_service_function(cursor)):
         return None
-    if (replace and domain in _NO_REPLACE) or (alter and domain != "function"):
+    if (replace and domain in NO_REPLACE) or (alter and domain != "function"):
         raise cursor.unexpected("", start)
     keep = _if("NOT", cursor)
     if replace and keep:

@@ -68,8 +68,6 @@ def _shape(row: Row) -> Json:
 @dataclass(frozen=True)
 class _Services(Resource):
     def created(self, call: Call, body: Json, existing: Existing) -> tree.Statement:
-        if existing is Existing.REPLACE:
-            raise Unsupported("CREATE OR REPLACE SERVICE")
         return tree.CreateService(
             call.within(identifier(body["name"])),
             existing,
