@@ -10,6 +10,7 @@ import pytest_asyncio
 from snowcave.api.contract import SessionContext, ToWarehouse
 from snowcave.model import limits
 from snowcave.model.errors import NotAuthorized, ObjectNotFound, ValueInvalid
+from snowcave.model.privileges import is_caller_grant
 from tests.kit.statements import Account, open_account
 
 pytestmark = pytest.mark.documented
@@ -185,3 +186,25 @@ async def test_caller_grants_are_shown_with_where_they_come_from(called: Called)
     assert await shown("ON STAGE d.public.st") == {own, in_schema, in_database}
     assert await shown("ON SCHEMA d.public") == {in_schema}
     assert await shown("ON ACCOUNT") == {everywhere}
+
+
+async def test_caller_grants_go_with_what_they_are_about_and_with_whom_they_were_made_to(
+    called: Called,
+) -> None:
+    await called.account.sql(
+        "GRANT CALLER READ ON STAGE d.public.st TO ROLE owner",
+        "GRANT INHERITED CALLER READ ON ALL STAGES IN SCHEMA d.public TO ROLE owner",
+        "CREATE ROLE short_lived",
+        "GRANT INHERITED CALLER READ ON ALL STAGES IN ACCOUNT TO ROLE short_lived",
+    )
+
+    def left() -> list[str]:
+        grants = called.account.catalog.mirrors.grants.values()
+        return sorted(one.privilege for one in grants if is_caller_grant(one.privilege))
+
+    assert len(left()) == 3
+    await called.account.sql("DROP ROLE short_lived", "DROP STAGE d.public.st")
+    assert left() == ["INHERITED CALLER READ"]
+    (schema,) = [one for one in called.account.catalog.all("schema") if one.name == "PUBLIC"]
+    about = called.account.catalog.grants_about(schema)
+    assert "INHERITED CALLER READ" in [one.privilege for one in about]

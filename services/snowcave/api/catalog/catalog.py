@@ -14,6 +14,7 @@ from snowcave.api.catalog.mirrors import Mirrors
 from snowcave.model import keys
 from snowcave.model.errors import Conflict
 from snowcave.model.grants import AccessView
+from snowcave.model.privileges import INHERITED_CALLER
 from snowcave.store.api import Revision, Store
 from snowcave.store.mirror import Entry, Mirror
 from snowcave.v1 import state_pb2 as state
@@ -130,6 +131,8 @@ class Catalog:
                 and (grant.future_in or grant.domain)
                 in (domain, "service_role" if domain == "service" else domain)
             )
+            # About all that is in it.
+            or (grant.securable == found.uid and grant.privilege.startswith(INHERITED_CALLER))
             or (grant.grantee_kind == domain and grant.grantee == found.uid)
         ]
 
