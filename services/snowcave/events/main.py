@@ -3,9 +3,12 @@
 from functools import partial
 
 from snowcave.events.disk_store import open_disk_store
+from snowcave.events.export.exporter import Exported, open_exporter
 from snowcave.events.service import EventService
 from snowcave.events.settings import EventsSettings
+from snowcave.events.store import EventStore
 from snowcave.kit.clock import LoopClock
+from snowcave.kit.ids import system_random
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.grpc import serve
@@ -17,7 +20,10 @@ CALLERS = (Role.AGENT, Role.API, Role.SCHEDULER, Role.WAREHOUSE, Role.ADMIN)
 
 async def build(settings: EventsSettings, parts: Parts) -> None:
     mesh = settings.mesh
-    store = await parts.enter("segments", open_disk_store(settings, LoopClock()))
+    store: EventStore = await parts.enter("segments", open_disk_store(settings, LoopClock()))
+    if settings.export.endpoint:
+        exporter = open_exporter(settings.export, LoopClock(), system_random())
+        store = Exported(store, await parts.enter("export", exporter))
     add = partial(
         events_pb2_grpc.add_EventServiceServicer_to_server,
         EventService(store, settings.appends_ahead),

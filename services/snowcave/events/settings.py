@@ -5,6 +5,20 @@ from dataclasses import dataclass, field
 from snowcave.runtime.mesh import Mesh
 
 
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """Seconds and bytes."""
+
+    # http://host:port or https://host:port of an OTLP collector (gRPC); empty: nothing is exported.
+    endpoint: str = ""
+    # name=value,name=value: sent with every call, such as a vendor's key.
+    headers: str = field(default="", repr=False)
+    # What may wait for the collector.
+    waiting_bytes: int = 32 << 20
+    deadline: float = 10.0
+    retry_cap: float = 10.0
+
+
 @dataclass(frozen=True)
 class EventsSettings:
     mesh: Mesh = field(default_factory=Mesh)
@@ -31,3 +45,4 @@ class EventsSettings:
     retention: float = 14 * 86_400.0
     retention_check: float = 600.0
     append_deadline: float = 30.0
+    export: ExportSettings = field(default_factory=ExportSettings)

@@ -122,8 +122,11 @@ def _value(point: _Point) -> tuple[Any, str]:
             return _sums(point) | {
                 "scale": point.scale,
                 "zero_count": point.zero_count,
-                "positive": _buckets(point.positive),
-                "negative": _buckets(point.negative),
+                **{
+                    side: _buckets(getattr(point, side))
+                    for side in ("positive", "negative")
+                    if point.HasField(side)
+                },
             }, ""
         case _:
             quantiles = [
