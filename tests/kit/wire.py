@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from snowcave.ingress.client import ClientConnection
-from snowcave.ingress.exchange import Means
 from snowcave.ingress.heads import KnownAnswers, KnownRequests
+from snowcave.ingress.parties import Means
 from snowcave.ingress.pool import Pool
 from snowcave.ingress.routes import Address
 from snowcave.ingress.settings import IngressSettings

@@ -8,10 +8,11 @@ from typing import cast
 import httptools
 
 from snowcave.ingress import metrics
-from snowcave.ingress.exchange import Exchange, Means
+from snowcave.ingress.exchange import Exchange
 from snowcave.ingress.headers import Header
 from snowcave.ingress.heads import Head, learnable, read_block
 from snowcave.ingress.pages import page
+from snowcave.ingress.parties import Means
 from snowcave.ingress.visits import Visitor
 
 # Seconds in which a refused client may go on sending into the void.

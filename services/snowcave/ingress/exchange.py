@@ -2,58 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 import structlog
 
 from snowcave.ingress import headers as rules
-from snowcave.ingress.gateway import Gateway, Passage
-from snowcave.ingress.heads import AnswerHead, Head, KnownRequests
+from snowcave.ingress.gateway import Passage
+from snowcave.ingress.heads import AnswerHead, Head
 from snowcave.ingress.pages import Answer, Refused, page
-from snowcave.ingress.pool import Pool
-from snowcave.ingress.settings import IngressSettings
+from snowcave.ingress.parties import Client, Means
 from snowcave.ingress.upstream import Upstream
-from snowcave.ingress.visits import Visitor
 
 log = structlog.get_logger()
 
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Client(Protocol):
-    """The connection that the request came by."""
-
-    @property
-    def visitor(self) -> Visitor: ...
-
-    def send(self, data: bytes) -> None: ...
-    def hold(self, held: bool) -> None:
-        """Read no more of the body, or go on."""
-        ...
-
-    def finished(self, *, keep: bool) -> None:
-        """The answer is whole; the next request may be answered."""
-        ...
-
-    def tunnelled(self) -> None:
-        """Whatever comes from now on goes to `tunnel`."""
-        ...
-
-    def cut(self) -> None:
-        """The answer broke off: the client must see that."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What every exchange of a gateway works with."""
-
-    gateway: Gateway
-    pool: Pool
-    settings: IngressSettings
-    requests: KnownRequests
 
 
 class Exchange:

@@ -11,10 +11,10 @@ import structlog
 from snowcave.ingress.caller_tokens import CallerTokens
 from snowcave.ingress.certificates import HostCertificates, kept_current, server_context
 from snowcave.ingress.client import ClientConnection
-from snowcave.ingress.exchange import Means
 from snowcave.ingress.gateway import Gateway
 from snowcave.ingress.heads import KnownRequests
 from snowcave.ingress.login import Login
+from snowcave.ingress.parties import Means
 from snowcave.ingress.pool import Pool
 from snowcave.ingress.routes import Routes
 from snowcave.ingress.sessions import ApiSessions
