@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from google.protobuf import descriptor_pb2 as d
 
 PUBLIC = ("SqlService", "ServiceCatalog", "NodeService", "FunctionService", "EventService")
+# How daemons of one release speak with each other, though clients meet the service.
+INTERNAL = frozenset({("EventService", "Append")})
 Field = d.FieldDescriptorProto
 
 
@@ -40,6 +42,7 @@ class Known:
             for service in services
             if service in self.services
             for method in self.services[service].method
+            if (service, method.name) not in INTERNAL
             for name in (method.input_type, method.output_type)
         ]
         found: set[str] = set()
@@ -75,6 +78,8 @@ def _service(name: str, was: Known, now: Known) -> Iterator[str]:
         return
     methods = {one.name: one for one in now.services[name].method}
     for method in was.services[name].method:
+        if (name, method.name) in INTERNAL:
+            continue
         if method.name not in methods:
             yield f"{name}.{method.name} is gone"
         elif methods[method.name] != method:
