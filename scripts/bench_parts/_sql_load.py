@@ -2,8 +2,8 @@
 
 It speaks HTTP over bare sockets, so that it weighs as little as possible beside the server on one machine.
 Each session logs in, keeps its one connection, says the statements once, and then sends them in turn, each
-when the one before has been answered. `{n}` in a statement is a number of the session's own. Every answer must
-be a success.
+when the one before has been answered. `{n}` in a statement is a number of the session's own. Every answer
+must be a success.
 """
 
 import asyncio
