@@ -179,6 +179,8 @@ def test_a_statement_that_runs_out_of_time_takes_its_job_along(jobs: Any):
 def test_a_dropped_job_is_gone_with_its_containers_token(jobs: Any, tutorial: Snowcave):
     before = token_folders(tutorial)
     run(jobs, job_sql("dropped", container("wait"), clauses="ASYNC=TRUE"))
+    # There are no logs to be asked for before there is a container.
+    until(lambda: status(jobs, "dropped") == "RUNNING", SETTLED)
     # It listens for its end by now, and does not have to be killed after the grace.
     until(lambda: logs(jobs, "dropped") == ["job-tutorial - waiting"], SETTLED)
     (folder,) = token_folders(tutorial) - before
