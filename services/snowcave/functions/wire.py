@@ -8,6 +8,7 @@ the value itself where it is a text and the function returns one, otherwise its 
 import base64
 import binascii
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,9 +18,13 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.types as types
 
+from snowcave.functions import plain_texts
+
 compute: Any = pyarrow.compute
 
 WIRE = b"snowcave.wire"
+# Whole numbers up to here, and texts of numbers up to so many characters, stand for themselves.
+_EXACT, _DIGITS = 2.0**53, 16
 _SEMI_STRUCTURED = {"VARIANT", "OBJECT", "ARRAY", "MAP"}
 
 
@@ -84,6 +89,9 @@ def _fragments(texts: list[Any]) -> list[Any]:
 
 def decode(body: bytes, rows: int, returns: str) -> pa.Array:
     """The answers of a batch, as texts. Raises BadAnswer."""
+    semi_structured = base_type(returns) in _SEMI_STRUCTURED
+    if not semi_structured and (plain := plain_texts.read(body, rows)) is not None:
+        return plain
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -93,7 +101,17 @@ def decode(body: bytes, rows: int, returns: str) -> pa.Array:
         raise BadAnswer('the response has no array "data"')
     if len(data) != rows:
         raise BadAnswer(f"the response has {len(data)} rows, the request had {rows}")
-    return texts(_values(data), returns)
+    values = _values(data)
+    if not semi_structured and any(map(_may_be_rounded, values)):
+        exact = _values(json.loads(body, parse_float=str)["data"])
+        pairs = zip(values, exact, strict=True)
+        values = [old if isinstance(old, (dict, list)) else new for old, new in pairs]
+    return texts(values, semi_structured=semi_structured)
+
+
+def _may_be_rounded(value: object) -> bool:
+    """Whether more digits may have been sent than a floating-point number holds."""
+    return type(value) is float and (abs(value) >= _EXACT or len(repr(value)) > _DIGITS)
 
 
 def _values(data: list[Any]) -> list[Any]:
@@ -124,10 +142,9 @@ def _cell(row: object, index: int) -> object:
     return value
 
 
-def texts(cells: list[Any], returns: str) -> pa.Array:
+def texts(cells: list[Any], *, semi_structured: bool) -> pa.Array:
     """Answers as texts that the warehouse casts to what the function returns."""
-    base = base_type(returns)
-    if base not in _SEMI_STRUCTURED:
+    if not semi_structured:
         try:
             return pa.array(cells, pa.string())
         except (pa.ArrowTypeError, pa.ArrowInvalid):
@@ -140,6 +157,8 @@ def texts(cells: list[Any], returns: str) -> pa.Array:
 def _text(cell: object) -> str | None:
     if cell is None or isinstance(cell, str):
         return cell
+    if type(cell) is int:  # of any size
+        return str(cell)
     return orjson.dumps(cell).decode()
 
 

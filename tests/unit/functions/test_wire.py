@@ -1,11 +1,14 @@
 """Arguments as the documents want them, and answers as texts."""
 
+import json
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import orjson
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from snowcave.functions import wire
 
@@ -64,9 +67,60 @@ def test_answers_become_texts(values, returns, expected):
     assert wire.decode(body, len(values), returns).to_pylist() == expected
 
 
+def test_numbers_of_many_digits_are_not_rounded():
+    body = b'{"data":[[0,12345678901234567890123],[1,0.12345678901234567890],[2,-1.5],[3,7]]}'
+    exact = ["12345678901234567890123", "0.12345678901234567890", "-1.5", "7"]
+    assert wire.decode(body, 4, "NUMBER(38,20)").to_pylist() == exact
+
+
 @pytest.mark.parametrize(
     "data", [[[0, 1, 2]], [[True, 1]], [[0.0, 1]], ["ab"], [{"0": 1, "1": 2}], [[]], [None]]
 )
 def test_a_row_that_is_no_number_and_one_value_is_told(data):
     with pytest.raises(wire.BadAnswer, match="row 0"):
         wire.decode(orjson.dumps({"data": data}), 1, "VARCHAR")
+
+
+TEXTS = st.lists(st.one_of(st.none(), st.integers(), st.text(max_size=6)), max_size=5)
+SPELLINGS = (
+    lambda value: json.dumps(value, separators=(",", ":")).encode(),
+    lambda value: json.dumps(value).encode(),
+    lambda value: json.dumps(value, ensure_ascii=False).encode() + b"\n",
+    lambda value: json.dumps(value, indent=1).encode(),
+)
+
+
+@given(
+    values=TEXTS,
+    spell=st.sampled_from(SPELLINGS),
+    rows=st.integers(-1, 1),
+    shift=st.sampled_from([0, 0, 1]),
+)
+def test_however_an_answer_is_written_it_is_read_the_same(values, spell, rows, shift):
+    data = [[number + shift, value] for number, value in enumerate(values)]
+    body, wanted = spell({"data": data}), max(0, len(values) + rows)
+    right = wanted == len(values) and (not shift or not values)
+    expected = [None if v is None else v if isinstance(v, str) else str(v) for v in values]
+    try:
+        assert wire.decode(body, wanted, "VARCHAR").to_pylist() == expected
+    except wire.BadAnswer:
+        assert not right
+    else:
+        assert right
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data":[[0,"a"],[2,"b"]]}',
+        b'{"data":[[0,"a"],[1, "b"]}',
+        b'{"date":[[0,"a"],[1,"b"]]}',
+        b'{"data":[[0,"a\n"],[1,"b"]]}',
+        b'{"data":[[0,"\xff"],[1,"b"]]}',
+        b'{"data":[[0,"a"],[1,"b"]],"c":1',
+        b'"data":[[0,"a"],[1,"b"]]}',
+    ],
+)
+def test_an_answer_that_only_looks_right_is_refused(body):
+    with pytest.raises(wire.BadAnswer):
+        wire.decode(body, 2, "VARCHAR")
