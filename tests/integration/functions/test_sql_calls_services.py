@@ -331,6 +331,38 @@ async def test_cancelling_ends_the_requests_at_once(tmp_path, sql):
             await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize("how", ["session closed", "timeout", "client gone"])
+@pytest.mark.parametrize(
+    "sql", ["SELECT my_echo_udf('a')", "SELECT 1 WHERE my_echo_udf('a') = 'b'"]
+)
+async def test_a_statement_that_ends_early_leaves_nothing_at_the_service(tmp_path, sql, how):
+    begun = asyncio.Event()
+
+    async def hang(_request: web.Request, _rows: list[Any]) -> web.StreamResponse:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with meshed(tmp_path, hang) as mesher, asyncio.timeout(60):
+        limit = {"timeout_secs": 1.0} if how == "timeout" else {}
+        running = asyncio.create_task(mesher.run(sql, **limit))
+        await begun.wait()
+        if how == "session closed":
+            await mesher.stub.CloseSession(pb.CloseWarehouseSession(session=1))
+        elif how == "client gone":
+            running.cancel()
+        await asyncio.wait([running])
+        while mesher.service.busy or not mesher.router.lanes.is_idle:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_wrong_number_of_arguments_is_said(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        with pytest.raises(SnowcaveError, match="Invalid argument types for function") as wrong:
+            await mesher.run("SELECT my_echo_udf('a', 'b')")
+        assert wrong.value.code == 1044
+
+
 async def test_a_view_over_a_service_function_is_refused(tmp_path):
     async with meshed(tmp_path) as mesher:
         with pytest.raises(SnowcaveError, match="Unsupported feature"):
