@@ -99,7 +99,7 @@ def test_the_groups_that_a_specification_names_become_metrics(fleet: Fleet, watc
     memory = found["container.memory.usage"][0]
     assert (memory["CONTAINER_NAME"], memory["UNIT"]) == ("probe", "bytes")
     assert 1 << 20 < float(memory["VALUE"]) < 1 << 30
-    assert {row["INSTANCE_ID"] for row in found["container.cpu.limit"]} == {"0"}
+    assert {row["INSTANCE_ID"] for row in found["container.cpu.limit"]} == {0}
 
 
 SPAN = {

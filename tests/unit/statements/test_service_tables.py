@@ -111,7 +111,7 @@ async def test_logs_are_of_the_service_and_of_the_time(
         f"SELECT log, instance_id, container_name FROM TABLE(d.public.s!SPCS_GET_LOGS({arguments}))",
     )
     rows = answered(sql, tmp_path, uid_of(account))
-    assert rows == [(line, "0", "main") for line in lines]
+    assert rows == [(line, 0, "main") for line in lines]
 
 
 async def test_events_are_told_apart_and_filtered(account: Account, tmp_path: Path) -> None:

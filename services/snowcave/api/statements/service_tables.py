@@ -1,6 +1,4 @@
 """What `service!SPCS_GET_LOGS()` and its kin read: the event table's rows of one service.
-
-Columns of SPCS_GET_METRICS are ours: no source was found.
 """
 
 from snowcave.api.sql.cursor import Cursor
@@ -10,7 +8,7 @@ from snowcave.v1 import state_pb2 as state
 
 _RECORD_TYPES = {"SPCS_GET_LOGS": "LOG", "SPCS_GET_EVENTS": "EVENT", "SPCS_GET_METRICS": "METRIC"}
 _PLACE = (
-    'RESOURCE_ATTRIBUTES:"snow.service.instance"::VARCHAR AS INSTANCE_ID',
+    'RESOURCE_ATTRIBUTES:"snow.service.instance"::VARCHAR::NUMBER AS INSTANCE_ID',
     'RESOURCE_ATTRIBUTES:"snow.service.container.name"::VARCHAR AS CONTAINER_NAME',
 )
 _COLUMNS = {
@@ -27,9 +25,11 @@ _COLUMNS = {
     "SPCS_GET_METRICS": (
         "TIMESTAMP",
         'RECORD:"metric":"name"::VARCHAR AS METRIC_NAME',
-        "VALUE",
+        "VALUE::VARCHAR AS VALUE",
         'RECORD:"metric":"unit"::VARCHAR AS UNIT',
         *_PLACE,
+        # As documented: never filled.
+        "NULL::VARCHAR AS RESOURCE",
         "RECORD",
         "RECORD_ATTRIBUTES",
     ),
