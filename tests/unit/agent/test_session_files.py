@@ -115,3 +115,35 @@ def test_containers_see_token_and_certificates_and_a_specification_may_trust_oth
     own.env["SNOWFLAKE_HOST"] = "elsewhere"
     chosen = recipe.container(ground, assignment(), own, joins=_ID, run=Run(), secrets={}).env
     assert (chosen["SSL_CERT_FILE"], chosen["SNOWFLAKE_HOST"]) == ("/mine.pem", GROUND.api_host)
+
+
+@pytest.mark.parametrize(
+    ("given", "metrics", "traces"),
+    [
+        ({}, "http://n:4317", "http://n:4317"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
+            "http://n:4318/v1/metrics",
+            "http://n:4318/v1/traces",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"},
+            "http://n:4317",
+            "http://n:4318/v1/traces",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://mine"},
+            "http://mine",
+            "http://n:4317",
+        ),
+    ],
+)
+def test_containers_are_told_where_metrics_and_traces_go(
+    given: dict[str, str], metrics: str, traces: str
+):
+    ground = replace(GROUND, otlp_grpc="http://n:4317", otlp_http="http://n:4318")
+    own = spec()
+    own.env.update(given)
+    env = recipe.container(ground, assignment(), own, joins=_ID, run=Run(), secrets={}).env
+    assert env["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] == metrics
+    assert env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == traces

@@ -1,5 +1,4 @@
-"""What `service!SPCS_GET_LOGS()` and its kin read: the event table's rows of one service.
-"""
+"""What `service!SPCS_GET_LOGS()` and its kin read: the event table's rows of one service."""
 
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.service_tables import FUNCTIONS, ServiceTable, service_tables
