@@ -5,7 +5,7 @@ with a record, bounded by the session's timeout, and to be asked for again where
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +22,7 @@ from snowcave.api.rest.settings import RestSettings
 from snowcave.api.sql import tree
 from snowcave.api.sql.printing import text_of
 from snowcave.kit import ids
+from snowcave.model.errors import DeadlinePassed
 from snowcave.model.names import ObjectName
 
 
@@ -39,6 +40,13 @@ class Listing:
 
     statement: tree.Statement
     rows: Rows
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The same, where they can be read again already."""
+
+    answer: Answer
 
 
 @dataclass(frozen=True)
@@ -97,44 +105,49 @@ class Call:
     async def look(self, statement: tree.Statement) -> list[Row]:
         return named(await self.rows(statement))
 
-    async def change(self, statement: tree.Statement, *, apart: bool = True) -> Json:
-        """`apart`: the session's role, database and the like stay as they are.
+    async def change(
+        self, statement: tree.Statement, *, apart: bool = True, first: bool = False
+    ) -> Json:
+        """`apart`: the session's role, database and the like stay as they are. `first`: others follow,
+        so this one is waited for.
 
         Raises SnowcaveError, StillRunning.
         """
-        return await self._run(text_of(statement), statement, apart=apart)
+        text = text_of(statement)
+        return said(await self._outcome(text, statement, apart=apart, patient=first))
 
-    async def ordinary(self, sql: str) -> Json:
+    async def ordinary(self, sql: str, *, first: bool = False) -> Json:
         """SQL for the warehouse. Its one row is the answer. Raises SnowcaveError, StillRunning."""
-        return await self._run(sql, None, apart=True)
+        return said(await self._outcome(sql, None, patient=first))
 
-    async def answered(self, sql: str) -> list[Row]:
-        """The rows that the warehouse has for it, as many as fit a first answer."""
-        match await self._outcome(sql, None, apart=True):
-            case Answer() as answer:
-                return named(row_values.rows_of(answer.table, answer.columns))
-            case Failure(error=error):
-                raise error
-            case InProgress(query):
-                raise StillRunning(query)
+    async def answered(self, sql: str) -> Answer:
+        """Rows of the warehouse: those that fit a first answer, the others by its query id."""
+        return self._answer(await self._outcome(sql, None, patient=True))
 
     async def listing(self, statement: tree.Statement) -> Listing:
         return Listing(statement, await self.rows(statement))
 
     async def kept(self, statement: tree.Statement) -> Answer:
         """Its rows, which can be read again under the answer's query id."""
-        match await self._outcome(text_of(statement), statement, apart=True):
+        return self._answer(await self._outcome(text_of(statement), statement, patient=True))
+
+    def _answer(self, outcome: Outcome) -> Answer:
+        match outcome:
             case Answer() as answer:
                 return answer
             case Failure(error=error):
                 raise error
-            case InProgress(query):
-                raise StillRunning(query)
+            case InProgress():
+                raise DeadlinePassed("The rows were not there in time.")
 
-    async def _run(self, sql: str, parsed: tree.Statement | None, *, apart: bool) -> Json:
-        return said(await self._outcome(sql, parsed, apart=apart))
-
-    async def _outcome(self, sql: str, parsed: tree.Statement | None, *, apart: bool) -> Outcome:
+    async def _outcome(
+        self,
+        sql: str,
+        parsed: tree.Statement | None,
+        *,
+        apart: bool = True,
+        patient: bool = False,
+    ) -> Outcome:
         request_id = f"{self.request_id}/{len(self._count)}"
         seen = None if self._count else self.seen
         self._count.append(None)
@@ -150,7 +163,7 @@ class Call:
         )
         running = await self.queries.submit(statement)
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.hold):
+            async with asyncio.timeout(self.settings.read if patient else self.settings.hold):
                 await running.finished.wait()
         return running.outcome or InProgress(running.id)
 
@@ -167,6 +180,11 @@ def named(found: Rows) -> list[Row]:
     return [dict(zip(columns, row, strict=True)) for row in found.rows]
 
 
+def rows_in(answer: Answer) -> list[Row]:
+    """Those that came with it."""
+    return named(row_values.rows_of(answer.table, answer.columns))
+
+
 def said(outcome: Outcome) -> Json:
     """What a statement says when it has ended: its status, or its one row. Raises what it failed with."""
     match outcome:
@@ -177,7 +195,3 @@ def said(outcome: Outcome) -> Json:
         case Answer():
             found = named(row_values.rows_of(outcome.table, outcome.columns))
             return dict(found[0]) if found else {"status": "Statement executed successfully."}
-
-
-def only(found: Sequence[Row]) -> Row | None:
-    return found[0] if found else None

@@ -11,7 +11,7 @@ from snowcave.api.rest.names import decoded
 
 PREFIX = "/api/v2"
 _BOOLEANS = {"true": True, "false": False}
-_MOST_SHOWN = 10_000
+MOST_SHOWN = 10_000
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ IF_EXISTS = Parameter("ifExists", "boolean")
 LIKE = Parameter("like")
 STARTS_WITH = Parameter("startsWith")
 FROM_NAME = Parameter("fromName")
-SHOW_LIMIT = Parameter("showLimit", "integer", least=1, most=_MOST_SHOWN)
-PAGE = Parameter("page", "integer", most=_MOST_SHOWN)
+SHOW_LIMIT = Parameter("showLimit", "integer", least=1, most=MOST_SHOWN)
+PAGE = Parameter("page", "integer", most=MOST_SHOWN)
 FILTERS = (LIKE, STARTS_WITH, SHOW_LIMIT, FROM_NAME)
 
 Action = Callable[[Any], Awaitable[Any]]

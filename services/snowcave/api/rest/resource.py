@@ -209,10 +209,10 @@ class Resource:
                 row = await self.row(call, call.target())
             except ObjectNotFound:
                 return await call.change(self.created(call, call.body, Existing.FAIL))
-            answer = UNCHANGED
-            for statement in self.altered(call, call.body, self.shaped(row)):
-                answer = await call.change(statement)
-            return answer
+            wanted = list(self.altered(call, call.body, self.shaped(row)))
+            for statement in wanted[:-1]:
+                await call.change(statement, first=True)
+            return await call.change(wanted[-1]) if wanted else dict(UNCHANGED)
 
         return Operation(
             f"create_or_alter_{self.words[0]}",

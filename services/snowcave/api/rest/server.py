@@ -13,10 +13,10 @@ from aiohttp import web
 from snowcave.api.contract import Rows, SessionContext, StatementRunner
 from snowcave.api.http import reply, requests
 from snowcave.api.queries import rows as row_values
-from snowcave.api.queries.answer import Internal
+from snowcave.api.queries.answer import Answer, Internal
 from snowcave.api.queries.life import Queries
 from snowcave.api.rest import openapi
-from snowcave.api.rest.call import Call, Listing, StillRunning, named
+from snowcave.api.rest.call import Call, Kept, Listing, StillRunning, named
 from snowcave.api.rest.catalog import OPERATIONS
 from snowcave.api.rest.models import Json, Model
 from snowcave.api.rest.operations import PAGE, PREFIX, Many, Match, Operation, Routes, read_query
@@ -103,22 +103,24 @@ class RestApi:
 
     async def _shown(self, call: Call, operation: Operation) -> web.Response:
         answer = await operation.action(call)
-        if not isinstance(answer, Listing):
-            return reply.json(answer)
-        if len(answer.rows.rows) > self.settings.page:
-            return await self._first_page(call, operation, answer)
-        return await _listed(operation, answer.rows)
+        match answer:
+            case Kept(kept):
+                return await self._first_page(operation, kept)
+            case Listing(statement, rows) if len(rows.rows) > self.settings.page:
+                return await self._first_page(operation, await call.kept(statement))
+            case Listing(_, rows):
+                return await _listed(operation, rows)
+            case _:
+                return reply.json(answer)
 
-    async def _first_page(
-        self, call: Call, operation: Operation, listing: Listing
-    ) -> web.Response:
+    async def _first_page(self, operation: Operation, kept: Answer) -> web.Response:
         """The rows are kept under a query id, so that all pages show one moment."""
-        kept = await call.kept(listing.statement)
         page = self.settings.page
         first = row_values.rows_of(kept.table.slice(0, page), kept.columns)
         shown = await _listed(operation, first)
-        handle = f"{kept.query_id}.{operation.id}"
-        shown.headers["Link"] = page_links(handle, 0, kept.total, page)
+        if kept.total > page:
+            handle = f"{kept.query_id}.{operation.id}"
+            shown.headers["Link"] = page_links(handle, 0, kept.total, page)
         return shown
 
     async def _result(self, handle: str, query: str, context: SessionContext) -> web.Response:

@@ -3,13 +3,14 @@
 from typing import Any
 
 from snowcave.api.rest import table_texts as texts
-from snowcave.api.rest.call import Call
+from snowcave.api.rest.call import Call, Kept, rows_in
 from snowcave.api.rest.models import Field, Json, Model, Row, fields
 from snowcave.api.rest.names import identifier
 from snowcave.api.rest.operations import (
     CREATE_MODE,
     FILTERS,
     IF_EXISTS,
+    MOST_SHOWN,
     Many,
     Operation,
     Parameter,
@@ -18,7 +19,7 @@ from snowcave.api.rest.resource import UNCHANGED, same_name, with_names
 from snowcave.api.rest.unsupported import unsupported
 from snowcave.api.sql.lexer import literal
 from snowcave.api.sql.printing import words
-from snowcave.model.errors import ObjectNotFound, Unsupported
+from snowcave.model.errors import ObjectNotFound, Unsupported, ValueInvalid
 from snowcave.model.names import ObjectName, quoted
 
 _KINDS = (
@@ -151,19 +152,23 @@ def _show(call: Call, **more: Any) -> str:
     parts.append(f"IN SCHEMA {scope}")
     if "startsWith" in asked:
         parts.append("STARTS WITH " + literal(asked["startsWith"]))
-    if "showLimit" in asked:
-        parts.append(f"LIMIT {asked['showLimit']}")
-        if "fromName" in asked:
-            parts.append("FROM " + literal(asked["fromName"]))
+    if "showLimit" in asked or "fromName" in asked:
+        parts.append(f"LIMIT {asked.get('showLimit', MOST_SHOWN)}")
+    if "fromName" in asked:
+        parts.append("FROM " + literal(asked["fromName"]))
     return " ".join(parts)
 
 
-async def _list(call: Call) -> list[Json]:
-    rows = await call.answered(_show(call))
+async def _list(call: Call) -> list[Json] | Kept:
+    answer = await call.answered(_show(call))
+    if not call.query.get("deep"):
+        return Kept(answer)
+    rows = rows_in(answer)
+    if len(rows) < answer.total:
+        raise ValueInvalid(f"{answer.total} tables are too many for deep: ask for fewer.")
     found = [_shape(row) for row in rows]
-    if call.query.get("deep"):
-        for row, shown in zip(rows, found, strict=True):
-            shown["columns"] = await _columns(call, call.within(str(row["name"])))
+    for row, shown in zip(rows, found, strict=True):
+        shown["columns"] = await _columns(call, call.within(str(row["name"])))
     return found
 
 
@@ -174,8 +179,8 @@ def _shape(row: Row) -> Json:
 
 
 async def _columns(call: Call, name: ObjectName) -> list[Json]:
-    rows = await call.answered(f"DESCRIBE TABLE {words.name(name)}")
-    return [_column(row) for row in rows]
+    answer = await call.answered(f"DESCRIBE TABLE {words.name(name)}")
+    return [_column(row) for row in rows_in(answer)]
 
 
 def _column(row: Row) -> Json:
@@ -196,7 +201,7 @@ def _column(row: Row) -> Json:
 async def _table(call: Call) -> Json:
     """Raises ObjectNotFound."""
     name = call.target()
-    for row in await call.answered(_show(call, startsWith=name.name)):
+    for row in rows_in(await call.answered(_show(call, startsWith=name.name))):
         if row["name"] == name.name:
             return {**_shape(row), "columns": await _columns(call, name)}
     raise ObjectNotFound("Table", str(name))
@@ -209,10 +214,9 @@ async def _create_or_alter(call: Call) -> Json:
         now = await _table(call)
     except ObjectNotFound:
         return await call.ordinary(_defined(call, call.body))
-    answer: Json = dict(UNCHANGED)
     for sql in _changes(words.name(call.target()), call.body, now):
-        answer = await call.ordinary(sql)
-    return answer if "status" in answer else dict(UNCHANGED)
+        await call.ordinary(sql, first=True)
+    return dict(UNCHANGED)
 
 
 def _changes(name: str, body: Json, now: Json) -> list[str]:
@@ -282,6 +286,7 @@ OPERATIONS = (
         _list,
         (*FILTERS, Parameter("history", "boolean"), Parameter("deep", "boolean")),
         answer=Many(TABLE),
+        shape=_shape,
     ),
     Operation("fetch_table", "GET", _ONE, _table, answer=TABLE),
     Operation("create_or_alter_table", "PUT", _ONE, _create_or_alter, body=TABLE),
