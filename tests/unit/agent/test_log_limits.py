@@ -168,6 +168,27 @@ def test_beyond_the_spool_the_oldest_is_kept_and_the_loss_is_counted(tmp_path: P
     reader.close()
 
 
+def test_parts_that_are_held_and_still_the_engines_are_read_once(tmp_path: Path):
+    path = tmp_path / "x-json.log"
+    reader = LogReader(path, held=tmp_path / "held")
+    found: list[str] = []
+    for part in range(6):
+        path.write_text("".join(record(f"{part}-{n}", 0) for n in range(5)))
+        found += [made.text for made in reader.read(3)]
+        rotate(path, 9)
+        reader.hold(1 << 20)
+        if reader.place is not None:
+            reader.release(reader.place)
+    while more := reader.read(4):
+        found += [made.text for made in more]
+        reader.hold(1 << 20)
+        assert reader.place is not None
+        reader.release(reader.place)
+    assert found == [f"{part}-{n}" for part in range(6) for n in range(5)]
+    assert reader.lost_files == 0
+    reader.close()
+
+
 def test_lost_files_are_told():
     place, last = Place(2, 7, 100), record_of("x")
     (line,) = rows.Lost(files=2).told(place, last, "INFO")

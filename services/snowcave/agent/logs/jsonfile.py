@@ -161,9 +161,9 @@ class LogReader:
         self._count_lost({_inode(file) for file in files if file != self._path})
         rotated = {_inode(file) for file in unread if file != self._path}
         self._unread |= rotated - {None, here}
-        taken = 0
+        taken, held = 0, {_inode(file) for file in self._held_files()}
         for part in unread:
-            if part in (self._path, *self._held_files()):
+            if part == self._path or _inode(part) in held:
                 continue
             try:
                 size = part.stat().st_size
@@ -184,14 +184,13 @@ class LogReader:
 
     def release(self, reached: Place) -> None:
         """Give up the held parts before that place."""
-        held = self._held_files()
-        inodes = [_inode(file) for file in held]
-        before = inodes.index(reached.inode) if reached.inode in inodes else len(held)
-        if before == len(held) and _inode(self._path) != reached.inode:
-            # In a part that is not held: those that are came before it, unless it is gone.
-            before = len(held) if reached.inode in self._inodes() else 0
-        for file in held[:before]:
-            file.unlink(missing_ok=True)
+        order = [_inode(file) for file in self._files()]
+        if reached.inode not in order:
+            return
+        read = set(order[: order.index(reached.inode)])
+        for file in self._held_files():
+            if _inode(file) in read:
+                file.unlink(missing_ok=True)
 
     def held_bytes(self) -> int:
         return sum(file.stat().st_size for file in self._held_files())
@@ -204,8 +203,10 @@ class LogReader:
         return int(held[-1].name) + 1 if held else 0
 
     def _files(self) -> list[Path]:
-        """Oldest first; a part may be in it twice, held and not."""
-        return [*self._held_files(), *parts(self._path)]
+        """Oldest first, each once: what is held and not the engine's any more is older than all that is."""
+        there = parts(self._path)
+        inodes = {_inode(part) for part in there}
+        return [*(held for held in self._held_files() if _inode(held) not in inodes), *there]
 
     def close(self) -> None:
         if self._file is not None:
@@ -236,22 +237,29 @@ class LogReader:
         """The file of the current place, or the oldest where there is no place yet."""
         if self._file is not None:
             return True
+        is_another = False
         for part in self._files():
             try:
                 file = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue  # rotated meanwhile
+            is_another |= self._place is not None and os.fstat(file).st_ino == self._place.inode
             if self._place is None or _is_in(file, self._place):
                 self._file = file
                 self._place = self._place or Place(0, os.fstat(file).st_ino, 0)
                 return True
             os.close(file)
-        return self._skip_lost()
+        return self._skip_lost(is_another)
 
-    def _skip_lost(self) -> bool:
-        """Our file was rotated away unread: go on with the oldest that there is."""
+    def _skip_lost(self, is_another: bool) -> bool:
+        """Our file was rotated away unread: go on with the oldest that there is.
+
+        Unless it was only renamed while we looked. `is_another`: its inode is another file's by now.
+        """
         inodes = self._inodes()
         if self._place is None or not inodes:
+            return False
+        if self._place.inode in inodes and not is_another:
             return False
         self.lost_files += 1
         return self._enter(inodes[0], self._place.generation + 1)

@@ -145,6 +145,11 @@ class Shipper:
             source.broken = set(source.entry.broken)
             self._bound_spool()
 
+    @property
+    def acknowledged(self) -> int:
+        """Of the batches sent the last one that is stored."""
+        return self._acknowledged_sequence
+
     def lag(self) -> int:
         """Sources with something unread or unacknowledged, for the metrics."""
         return sum(s.reader.place != s.entry.acknowledged for s in self._sources.values())
