@@ -30,6 +30,7 @@ spec:
     readinessProbe: {{port: 8000, path: /healthcheck}}
   endpoints:
   - {{name: e, port: 8000, public: true}}
+  platformMonitor: {{metricConfig: {{groups: [system]}}}}
 """
 JOB = f"""
 spec:
@@ -92,6 +93,7 @@ def snow(tutorial: Snowcave, tmp_path_factory: pytest.TempPathFactory) -> Genera
     with tutorial.connect() as admin:
         for sql in (
             "CREATE DATABASE snow_db",
+            "ALTER DATABASE snow_db SET LOG_EVENT_LEVEL = INFO",
             "CREATE TAG t",
             f"CREATE USER key_user RSA_PUBLIC_KEY='{public}' DEFAULT_ROLE=test_role",
             "GRANT ROLE test_role TO USER key_user",
@@ -374,6 +376,29 @@ def test_logs_of_a_service_are_printed(service: SnowCli):
 
 
 @pytest.mark.documented
+def test_events_and_metrics_of_a_service_are_printed(service: SnowCli):
+    place = ("svc1", "--container-name", "main", "--instance-id", "0", "--format", "json")
+    events, metrics = ((*("spcs", "service", kind), *place) for kind in ("events", "metrics"))
+
+    def told(*arguments: str) -> list[dict[str, Any]]:
+        found = service(*arguments).json()
+        return found if isinstance(found, list) else []  # "No metrics found."
+
+    latest = until(lambda: told(*metrics), READY)
+    assert {row["METRIC NAME"] for row in latest} & {
+        "container.cpu.usage",
+        "container.memory.usage",
+    }
+    every = told(*metrics, "--since", "1 hour")
+    assert {row["METRIC NAME"] for row in latest} <= {row["METRIC NAME"] for row in every}
+    running = {"SERVICE NAME": "SVC1", "CONTAINER NAME": "main", "SEVERITY": "INFO"}
+    found = told(*events, "--since", "1 hour")
+    assert running.items() <= found[0].items()
+    assert {row["EVENT NAME"] for row in found} == {"CONTAINER.STATUS_CHANGE"}
+    assert len(told(*events, "--since", "1 hour", "--first", "1")) == 1
+
+
+@pytest.mark.documented
 def test_a_service_is_changed_suspended_and_upgraded(service: SnowCli):
     verb = ("spcs", "service")
     change = ("--min-instances", "1", "--max-instances", "2", "--auto-resume", "--comment", "c")
@@ -439,6 +464,18 @@ def test_files_are_copied_to_a_stage_and_back(snow: SnowCli):
     assert (snow.cwd / "back/job.yml").read_text() == JOB
     removed: Any = snow.json("stage", "remove", "@st", "dir/job.yml")
     assert removed == {"name": "st/dir/job.yml", "result": "removed"}
+
+
+@pytest.mark.documented
+def test_a_database_and_a_schema_are_made_by_the_rest_api(snow: SnowCli):
+    create = ("object", "create")
+    made = snow(*create, "database", "name=snow_made").out
+    assert made.strip() == "Database SNOW_MADE successfully created."
+    assert "already exists" in snow(*create, "database", "name=snow_made").error()
+    schema = snow(*create, "schema", "name=s", "--database", "snow_made").out
+    assert schema.strip() == "Schema S successfully created."
+    dropped = snow("object", "drop", "database", "snow_made", "--format", "json").status()
+    assert dropped == "SNOW_MADE successfully dropped."
 
 
 @pytest.mark.documented
