@@ -1,5 +1,6 @@
 """snowflake.core, unmodified, on every kind of object that it has for container services and around them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,43 +34,58 @@ spec:
 class Seen:
     """What the client saw, in the order of its program."""
 
+    client: Connector
     folder: Path
     found: dict[str, Any]
 
     def __getitem__(self, part: str) -> Any:
         return self.found[part]
 
+    def called(self, name: str) -> str:
+        return f"{self.client.name}_{name}".upper()
 
-@pytest.fixture(scope="module", params=[CONNECTOR4, CONNECTOR5], ids=lambda client: client.name)
-def seen(
-    tutorial: Snowcave, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Seen:
-    client: Connector = request.param
-    folder = tmp_path_factory.mktemp("core")
+
+def run(cave: Snowcave, client: Connector, folder: Path) -> Seen:
     (folder / "a.txt").write_text("some words")
     (folder / "back").mkdir()
     order = {
-        "connect": tutorial.api(),
+        "connect": cave.api(),
         "spec": SPEC,
         "image": f"/{IMAGE}",
         "folder": str(folder),
+        "prefix": client.name,
     }
-    return Seen(folder, client.run("core_objects.py", order))
+    return Seen(client, folder, client.run("core_objects.py", order))
+
+
+@pytest.fixture(scope="module")
+def both(tutorial: Snowcave, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
+    """The two generations at the same time: most of it is waiting for a service."""
+    clients = (CONNECTOR4, CONNECTOR5)
+    folders = [tmp_path_factory.mktemp(client.name) for client in clients]
+    with ThreadPoolExecutor(len(clients)) as pool:
+        found = pool.map(lambda one: run(tutorial, *one), zip(clients, folders, strict=True))
+        return {seen.client.name: seen for seen in found}
+
+
+@pytest.fixture(params=["connector4", "connector5"])
+def seen(both: dict[str, Seen], request: pytest.FixtureRequest) -> Seen:
+    return both[request.param]
 
 
 def test_databases_schemas_and_repositories(seen: Seen):
     found = seen["containers"]
-    assert (found["database"]["name"], found["database"]["comment"]) == ("CORE_DB", "c")
-    assert (found["databases"], found["repositories"]) == (["CORE_DB"], ["R"])
-    assert found["schema"]["database_name"] == "CORE_DB"
-    assert found["repository"]["repository_url"].endswith("/core_db/s/r")
+    assert (found["database"]["name"], found["database"]["comment"]) == (seen.called("DB"), "c")
+    assert (found["databases"], found["repositories"]) == ([seen.called("DB")], ["R"])
+    assert found["schema"]["database_name"] == seen.called("DB")
+    assert found["repository"]["repository_url"].endswith(f"/{seen.called('db').lower()}/s/r")
     assert found["no database"] == ["NotFoundError", 404, "002003"]
     assert found["twice"] == ["ConflictError", 409, "002002"]
 
 
 def test_a_compute_pool_is_created_fetched_and_altered(seen: Seen):
     found = seen["containers"]
-    assert found["pools"] == ["CORE_POOL"]
+    assert found["pools"] == [seen.called("POOL")]
     assert found["pool"]["comment"] == "changed"
     assert found["pool"]["instance_family"] == "CPU_X64_XS"
     assert found["pool"]["state"] in ("STARTING", "IDLE", "ACTIVE")
@@ -123,9 +139,9 @@ def test_a_table_is_created_altered_and_dropped(seen: Seen):
 def test_roles_users_and_grants(seen: Seen):
     found = seen["people"]
     assert (found["users"], found["roles"], found["holders"]) == (
-        ["CORE_USER"],
-        ["CORE_ROLE"],
-        ["CORE_USER"],
+        [seen.called("USER")],
+        [seen.called("ROLE")],
+        [seen.called("USER")],
     )
     assert ["DATABASE", ["USAGE"]] in found["granted"]
     assert ["COMPUTE POOL", ["MONITOR"]] in found["granted"]

@@ -1,6 +1,6 @@
 """Run by the interpreter of a client under test: what snowflake.core has for each kind of object.
 
-python core_objects.py '{"connect": {...}, "spec": "…", "image": "/db/schema/…:tag", "folder": "…"}'
+python core_objects.py '{"connect": {...}, "spec": "…", "image": "/…", "folder": "…", "prefix": "…"}'
 Its service has a container `echo` and an endpoint `echoendpoint`. Prints what it saw, step by step, as JSON.
 """
 
@@ -34,6 +34,12 @@ from snowflake.core.user import User
 from snowflake.core.warehouse import Warehouse
 
 Seen = dict[str, Any]
+# Which of the clients this is: two may be at work at one time.
+PREFIX: list[str] = []
+
+
+def called(name: str) -> str:
+    return f"{PREFIX[0]}_{name}"
 
 
 def plain(value: Any) -> Any:
@@ -58,38 +64,38 @@ def refusal(act: Callable[[], Any]) -> list[Any]:
 
 
 def containers(root: Root, spec: str) -> Seen:
-    root.databases.create(Database(name="core_db", comment="c"), mode=CreateMode.or_replace)
-    database = root.databases["core_db"]
+    root.databases.create(Database(name=called("db"), comment="c"), mode=CreateMode.or_replace)
+    database = root.databases[called("db")]
     database.schemas.create(Schema(name="s"), mode=CreateMode.if_not_exists)
     schema = database.schemas["s"]
     schema.image_repositories.create(ImageRepository(name="r"))
     pool = ComputePool(
-        name="core_pool", min_nodes=1, max_nodes=1, instance_family="CPU_X64_XS", comment="p"
+        name=called("pool"), min_nodes=1, max_nodes=1, instance_family="CPU_X64_XS", comment="p"
     )
     root.compute_pools.create(pool, mode=CreateMode.if_not_exists)
-    handle = root.compute_pools["core_pool"]
+    handle = root.compute_pools[called("pool")]
     changed = handle.fetch()
     changed.comment = "changed"
     handle.create_or_alter(changed)
     return {
         "database": database.fetch(),
-        "databases": [one.name for one in root.databases.iter(like="core_%")],
+        "databases": [one.name for one in root.databases.iter(like=called("%"))],
         "schema": schema.fetch(),
         "repository": schema.image_repositories["r"].fetch(),
         "repositories": [one.name for one in schema.image_repositories.iter(like="R")],
         "pool": handle.fetch(),
-        "pools": [one.name for one in root.compute_pools.iter(like="CORE%")],
+        "pools": [one.name for one in root.compute_pools.iter(like=called("%"))],
         "no database": refusal(lambda: root.databases["nowhere"].fetch()),
-        "twice": refusal(lambda: root.databases.create(Database(name="core_db"))),
+        "twice": refusal(lambda: root.databases.create(Database(name=called("db")))),
     }
 
 
 def services(root: Root, spec: str, image: str) -> Seen:
-    schema = root.databases["core_db"].schemas["s"]
+    schema = root.databases[called("db")].schemas["s"]
     service = schema.services.create(
         Service(
             name="web",
-            compute_pool="core_pool",
+            compute_pool=called("pool"),
             spec=ServiceSpec(spec),
             min_instances=1,
             max_instances=2,
@@ -109,7 +115,7 @@ def services(root: Root, spec: str, image: str) -> Seen:
     service.create_or_alter(changed)
     job = JobService(
         name="j",
-        compute_pool="core_pool",
+        compute_pool=called("pool"),
         spec=ServiceSpec(spec.partition("  endpoints")[0] + '    command: ["true"]\n'),
         is_async_job=True,
     )
@@ -132,8 +138,8 @@ def services(root: Root, spec: str, image: str) -> Seen:
             lambda: schema.services.create(
                 Service(
                     name="other",
-                    compute_pool="core_pool",
-                    spec=ServiceSpec(spec.replace(image, "/core_db/s/r/none:1")),
+                    compute_pool=called("pool"),
+                    spec=ServiceSpec(spec.replace(image, f"/{called('db')}/s/r/none:1")),
                 )
             )
         ),
@@ -141,7 +147,7 @@ def services(root: Root, spec: str, image: str) -> Seen:
 
 
 def functions(root: Root) -> Seen:
-    schema = root.databases["core_db"].schemas["s"]
+    schema = root.databases[called("db")].schemas["s"]
     schema.functions.create(
         ServiceFunction(
             name="f",
@@ -161,7 +167,7 @@ def functions(root: Root) -> Seen:
 
 
 def stages(root: Root, folder: str) -> Seen:
-    schema = root.databases["core_db"].schemas["s"]
+    schema = root.databases[called("db")].schemas["s"]
     stage = schema.stages.create(
         Stage(
             name="st",
@@ -179,7 +185,7 @@ def stages(root: Root, folder: str) -> Seen:
 
 
 def tables(root: Root) -> Seen:
-    schema = root.databases["core_db"].schemas["s"]
+    schema = root.databases[called("db")].schemas["s"]
     columns = [
         TableColumn(name="a", datatype="TEXT", nullable=False, comment="first"),
         TableColumn(name="b", datatype="NUMBER(10,2)", default="1 + 1"),
@@ -212,36 +218,38 @@ def tables(root: Root) -> Seen:
 
 
 def people(root: Root) -> Seen:
-    root.roles.create(Role(name="core_role", comment="r"), mode=CreateMode.if_not_exists)
-    root.users.create(User(name="core_user", password="Some-Secret-1", default_role="core_role"))
-    role, user = root.roles["core_role"], root.users["core_user"]
-    user.grant_role(role_type="ROLE", role=UserSecurable(name="core_role"))
-    role.grant_privileges(["USAGE"], "DATABASE", Securable(name="core_db"))
-    scope = ContainingScope(database="core_db", schema="s")
+    root.roles.create(Role(name=called("role"), comment="r"), mode=CreateMode.if_not_exists)
+    root.users.create(
+        User(name=called("user"), password="Some-Secret-1", default_role=called("role"))
+    )
+    role, user = root.roles[called("role")], root.users[called("user")]
+    user.grant_role(role_type="ROLE", role=UserSecurable(name=called("role")))
+    role.grant_privileges(["USAGE"], "DATABASE", Securable(name=called("db")))
+    scope = ContainingScope(database=called("db"), schema="s")
     role.grant_future_privileges(["MONITOR"], "SERVICE", scope)
     root.grants.grant(
         Grant(
-            grantee=Grantees.role("core_role"),
-            securable=Securables.compute_pool("core_pool"),
+            grantee=Grantees.role(called("role")),
+            securable=Securables.compute_pool(called("pool")),
             privileges=[Privileges.usage, Privileges.monitor],
         )
     )
     given = [[one.securable_type, one.privileges] for one in role.iter_grants_to()]
     future = [one.privileges for one in role.iter_future_grants_to()]
-    by_path = [one.privileges for one in root.grants.to(Grantees.role("core_role"))]
+    by_path = [one.privileges for one in root.grants.to(Grantees.role(called("role")))]
     root.grants.revoke(
         Grant(
-            grantee=Grantees.role("core_role"),
-            securable=Securables.compute_pool("core_pool"),
+            grantee=Grantees.role(called("role")),
+            securable=Securables.compute_pool(called("pool")),
             privileges=[Privileges.monitor],
         )
     )
-    role.revoke_privileges(["USAGE"], "DATABASE", Securable(name="core_db"))
+    role.revoke_privileges(["USAGE"], "DATABASE", Securable(name=called("db")))
     left = [[one.securable_type, one.privileges] for one in role.iter_grants_to()]
     found = {
         "user": user.fetch(),
-        "users": [one.name for one in root.users.iter(like="core%")],
-        "roles": [one.name for one in root.roles.iter(like="core%")],
+        "users": [one.name for one in root.users.iter(like=called("%"))],
+        "roles": [one.name for one in root.roles.iter(like=called("%"))],
         "holders": [one.grantee_name for one in role.iter_grants_of()],
         "granted": given,
         "future": future,
@@ -254,14 +262,14 @@ def people(root: Root) -> Seen:
 
 
 def rest(root: Root) -> Seen:
-    schema = root.databases["core_db"].schemas["s"]
+    schema = root.databases[called("db")].schemas["s"]
     schema.secrets.create(PasswordSecret(name="pw", username="u", password="p"))
     schema.secrets.create(GenericStringSecret(name="word", secret_string="x"))
     rule = NetworkRule(name="nr", type="HOST_PORT", mode="EGRESS", value_list=["example.com:443"])
     schema.network_rules.create(rule)
     schema.tags.create(Tag(name="t", allowed_values=["a", "b"]))
-    root.warehouses.create(Warehouse(name="core_wh", warehouse_size="SMALL", auto_suspend=60))
-    warehouse = root.warehouses["core_wh"]
+    root.warehouses.create(Warehouse(name=called("wh"), warehouse_size="SMALL", auto_suspend=60))
+    warehouse = root.warehouses[called("wh")]
     warehouse.suspend()
     warehouse.resume()
     found = {
@@ -275,17 +283,18 @@ def rest(root: Root) -> Seen:
 
 
 def end(root: Root) -> Seen:
-    schema = root.databases["core_db"].schemas["s"]
+    schema = root.databases[called("db")].schemas["s"]
     for name in ("web", "j"):
         schema.services[name].drop()
-    root.compute_pools["core_pool"].stop_all_services()
-    root.compute_pools["core_pool"].drop()
-    root.databases["core_db"].drop()
-    return {"gone": refusal(lambda: root.databases["core_db"].fetch())}
+    root.compute_pools[called("pool")].stop_all_services()
+    root.compute_pools[called("pool")].drop()
+    root.databases[called("db")].drop()
+    return {"gone": refusal(lambda: root.databases[called("db")].fetch())}
 
 
 def main() -> None:
     order = json.loads(sys.argv[1])
+    PREFIX.append(order["prefix"])
     seen: Seen = {"version": snowflake.connector.__version__}
     with snowflake.connector.connect(**order["connect"]) as connection:
         root = Root(connection)
