@@ -30,6 +30,15 @@ order by timestamp desc
 limit 10
 """
 
+DOCUMENTED = """
+SELECT TIMESTAMP, RESOURCE_ATTRIBUTES, RECORD_ATTRIBUTES, VALUE
+FROM snowflake.telemetry.events
+WHERE timestamp > dateadd(hour, -1, current_timestamp())
+AND RESOURCE_ATTRIBUTES:"snow.executable.type" = 'SnowparkContainers'
+ORDER BY timestamp DESC
+LIMIT 10;
+"""
+
 
 def answer(connector: Connector, fleet: Fleet, sql: str) -> dict[str, Any]:
     (found,) = connector.execute(fleet.cave, [sql], role="TEST_ROLE", **PLACE)
@@ -64,6 +73,24 @@ def test_the_event_table_has_the_same_lines(connector: Connector, fleet: Fleet):
     assert attributes["snow.compute_pool.name"] == "WIDE_POOL"
     assert attributes["snow.database.name"] == "TUTORIAL_DB"
     assert json.loads(record) == {"log.iostream": "stdout"}
+
+
+@CONNECTORS
+@pytest.mark.documented
+def test_the_documented_query_of_the_event_table(connector: Connector, fleet: Fleet):
+    """To the letter, with the account's event table for its placeholder."""
+
+    def newest() -> list[list[Any]]:
+        return answer(connector, fleet, DOCUMENTED)["rows"]
+
+    rows = until(newest, 20)
+    assert len(rows) <= 10
+    stamps = [row[0] for row in rows]
+    assert stamps == sorted(stamps, reverse=True)
+    for _, resource, _, _ in rows:
+        attributes = json.loads(resource)
+        assert attributes["snow.executable.type"] == "SnowparkContainers"
+        assert attributes["snow.executable.name"] == attributes["snow.service.name"]
 
 
 @pytest.mark.documented

@@ -37,6 +37,8 @@ class EventLogs:
             newest_first=True,
             limit=self._calls.log_rows,
         )
+        if (since := _since(request)) is not None:
+            wanted.since.FromDatetime(since)
         rows: list[dict[str, Any]] = []
         with rpc.translated("events"):
             async for reply in self._stub.Scan(wanted, timeout=self._calls.agent):
@@ -47,9 +49,7 @@ class EventLogs:
 
 def lines(newest_first: list[dict[str, Any]], request: LogRequest) -> str:
     """The container's part of the rows, as its node would have answered. Pure."""
-    since = datetime.fromisoformat(request.since) if request.since else None
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
+    since = _since(request)
     found: list[str] = []
     for row in newest_first:
         at = cast(datetime, row["timestamp"]).replace(tzinfo=UTC)
@@ -60,6 +60,11 @@ def lines(newest_first: list[dict[str, Any]], request: LogRequest) -> str:
         if len(found) == request.tail_lines:
             break
     return "".join(reversed(found))
+
+
+def _since(request: LogRequest) -> datetime | None:
+    since = datetime.fromisoformat(request.since) if request.since else None
+    return since.replace(tzinfo=since.tzinfo or UTC) if since else None
 
 
 def _is_of(row: dict[str, Any], request: LogRequest) -> bool:
