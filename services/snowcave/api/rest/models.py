@@ -37,7 +37,7 @@ _TRUE = ("true", "Y", "yes", "TRUE")
 
 @dataclass(frozen=True)
 class Field:
-    """`kind`: a word of the table above, a model, or a list of one model."""
+    """`kind`: a word of the table above, a model, or a list with one model in it."""
 
     name: str
     kind: "str | Model | list[Model]" = "string"
@@ -45,7 +45,7 @@ class Field:
     # Said by the server only; a client that sends it back is not listened to.
     read_only: bool = False
     choices: tuple[str, ...] = ()
-    # What a client may leave out and a reader always finds.
+    # Taken, and never shown.
     secret: bool = False
 
 
@@ -57,9 +57,6 @@ class Model:
     fields: tuple[Field, ...] = ()
     tag: str = ""
     one_of: "Mapping[str, Model]" = field(default_factory=dict[str, "Model"])
-
-    def __hash__(self) -> int:
-        return hash(self.name)
 
     # ------------------------------------------------------------ requests
 
@@ -89,16 +86,13 @@ class Model:
     def shaped(self, row: Row) -> Json:
         """A row's cells that the model has a field for, in the model's types, without nulls."""
         shown: Json = {}
-        for name, kind, hidden in self._plan():
-            value = row.get(name)
-            if value is not None and not hidden:
-                made = _shown(kind, value)
+        for one in self.fields:
+            value = row.get(one.name)
+            if value is not None and not one.secret:
+                made = _shown(one.kind, value)
                 if made is not None:
-                    shown[name] = made
+                    shown[one.name] = made
         return shown
-
-    def _plan(self) -> tuple[tuple[str, Any, bool], ...]:
-        return tuple((one.name, one.kind, one.secret) for one in self.fields)
 
     # ------------------------------------------------------------ schemas
 
@@ -139,7 +133,7 @@ def fields(text: str) -> tuple[Field, ...]:
     found: list[Field] = []
     for word in text.split():
         name, _, kind = word.partition(":")
-        bare = name.rstrip("!~?")
+        bare = name.rstrip("!~")
         found.append(Field(bare, kind or "string", required="!" in name, read_only="~" in name))
     return tuple(found)
 

@@ -25,8 +25,8 @@ EXISTING = {
     "orReplace": Existing.REPLACE,
     "ifNotExists": Existing.KEEP,
 }
-# Texts that hold names, which readers of names get.
-_NAMES: dict[object, Callable[[Any], Any]] = {
+# How a field of a body becomes what the reader of the property would have read.
+_READ: dict[object, Callable[[Any], Any]] = {
     readers.read_upper: lambda value: str(value).upper(),
     readers.read_name: lambda value: any_name(str(value)),
     readers.read_names: lambda value: tuple(
@@ -46,7 +46,7 @@ def to_options(domain: str, table: Mapping[str, Any], values: Mapping[str, Any])
         key = name.upper()
         if key not in table:
             raise invalid_property(key, properties.label(domain))
-        found[key] = _NAMES.get(table[key], _same)(value)
+        found[key] = _READ.get(table[key], _same)(value)
     return Options(found)
 
 
@@ -68,12 +68,14 @@ class Resource:
     filters: tuple[Parameter, ...] = ops.FILTERS
     # Fields of the body that are no properties of the statement.
     apart: frozenset[str] = frozenset({"name"})
-    # Rows as an element of the answer.
+    # A row as an element of the answer, where it is more than the model's fields of it.
     shape: Callable[[Row], Json] | None = None
     # DESCRIBE gives the row, too; where SHOW says all there is, it is not asked.
     described: bool = False
+    # Of CREATE, by what was asked for; and what more may be asked for.
     flags: Callable[[Call], Iterable[str]] = field(default=lambda _call: ())
     more_query: tuple[Parameter, ...] = ()
+    # Of SHOW.
     show_flags: Callable[[Call], frozenset[str]] = field(default=lambda _call: frozenset())
 
     # ------------------------------------------------------------ statements

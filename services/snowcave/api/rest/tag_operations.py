@@ -14,6 +14,7 @@ from snowcave.model.names import ObjectName, quoted
 ASSIGNMENT = Model("TagAssignment", fields("tag_name! tag_value! tag_database tag_schema level~"))
 REFERENCE = Model("TagReference", fields("tag_name! tag_database tag_schema"))
 _LINEAGE = Parameter("withLineage", "boolean")
+_NAMES = ("tag_database", "tag_schema", "tag_name")
 
 
 def _tag(call: Call, given: Json) -> ObjectName:
@@ -27,58 +28,47 @@ def _tag(call: Call, given: Json) -> ObjectName:
 
 
 def of_kind(of: Resource) -> tuple[Operation, ...]:
-    word, path = of.words[0], f"{of.path}/{{name}}"
+    return _setting(of), _unsetting(of), _getting(of)
 
-    async def set_tags(call: Call) -> Json:
-        values = {_tag(call, one): one["tag_value"] for one in call.body}
+
+def _path(of: Resource, word: str) -> str:
+    return f"{of.path}/{{name}}:{word}"
+
+
+def _setting(of: Resource) -> Operation:
+    async def action(call: Call) -> Json:
+        options = Options({"TAG": {_tag(call, one): one["tag_value"] for one in call.body}})
         lenient = call.query.get("ifExists", False)
-        options = Options({"TAG": values})
         return await call.change(
             tree.Alter(of.domain, call.target(), lenient, Action.SET_TAG, options)
         )
 
-    async def unset_tags(call: Call) -> Json:
+    id, path = f"set_tags_of_{of.words[0]}", _path(of, "set-tags")
+    return Operation(id, "POST", path, action, (IF_EXISTS,), Many(ASSIGNMENT))
+
+
+def _unsetting(of: Resource) -> Operation:
+    async def action(call: Call) -> Json:
         tags = tuple(_tag(call, one) for one in call.body)
         lenient = call.query.get("ifExists", False)
         return await call.change(
             tree.Alter(of.domain, call.target(), lenient, Action.UNSET_TAG, unset_tags=tags)
         )
 
-    async def get_tags(call: Call) -> list[Json]:
+    id, path = f"unset_tags_of_{of.words[0]}", _path(of, "unset-tags")
+    return Operation(id, "POST", path, action, (IF_EXISTS,), Many(REFERENCE))
+
+
+def _getting(of: Resource) -> Operation:
+    async def action(call: Call) -> list[Json]:
         """With its lineage also those that it has from what holds it."""
         scope = tree.Scope(of.domain, call.target())
-        show = tree.Show("TAGS", scope=scope, flags=frozenset({STANDING}))
-        rows = await call.look(show)
+        rows = await call.look(tree.Show("TAGS", scope=scope, flags=frozenset({STANDING})))
         wanted = [row for row in rows if call.query.get("withLineage") or not row["inherited"]]
-        names = ("tag_database", "tag_schema", "tag_name")
         return [
-            {**ASSIGNMENT.shaped(row), **{key: quoted(str(row[key])) for key in names}}
+            {**ASSIGNMENT.shaped(row), **{key: quoted(str(row[key])) for key in _NAMES}}
             for row in wanted
         ]
 
-    return (
-        Operation(
-            f"set_tags_of_{word}",
-            "POST",
-            f"{path}:set-tags",
-            set_tags,
-            (IF_EXISTS,),
-            Many(ASSIGNMENT),
-        ),
-        Operation(
-            f"unset_tags_of_{word}",
-            "POST",
-            f"{path}:unset-tags",
-            unset_tags,
-            (IF_EXISTS,),
-            Many(REFERENCE),
-        ),
-        Operation(
-            f"get_tags_of_{word}",
-            "GET",
-            f"{path}:get-tags",
-            get_tags,
-            (_LINEAGE,),
-            answer=Many(ASSIGNMENT),
-        ),
-    )
+    id, path = f"get_tags_of_{of.words[0]}", _path(of, "get-tags")
+    return Operation(id, "GET", path, action, (_LINEAGE,), answer=Many(ASSIGNMENT))

@@ -4,7 +4,7 @@ from typing import Any
 
 from snowcave.api.rest import table_texts as texts
 from snowcave.api.rest.call import Call, Kept, rows_in
-from snowcave.api.rest.models import Field, Json, Model, Row, fields
+from snowcave.api.rest.models import Json, Row
 from snowcave.api.rest.names import identifier
 from snowcave.api.rest.operations import (
     CREATE_MODE,
@@ -16,63 +16,13 @@ from snowcave.api.rest.operations import (
     Parameter,
 )
 from snowcave.api.rest.resource import UNCHANGED, same_name, with_names
+from snowcave.api.rest.table_models import AS_SELECT, CLONE, COLUMN, LIKE, TABLE
 from snowcave.api.rest.unsupported import unsupported
 from snowcave.api.sql.lexer import literal
 from snowcave.api.sql.printing import words
 from snowcave.model.errors import ObjectNotFound, Unsupported, ValueInvalid
 from snowcave.model.names import ObjectName, quoted
 
-_KINDS = (
-    "",
-    "PERMANENT",
-    "TRANSIENT",
-    "TEMPORARY",
-    "transient",
-    "temporary",
-    "permanent",
-    "TABLE",
-)
-_KEY = fields("name column_names:strings constraint_type!")
-_CONSTRAINT = Model(
-    "Constraint",
-    tag="constraint_type",
-    one_of={
-        "PRIMARY KEY": Model("PrimaryKey", _KEY),
-        "UNIQUE": Model("UniqueKey", _KEY),
-        "FOREIGN KEY": Model(
-            "ForeignKey",
-            (*_KEY, *fields("referenced_table_name! referenced_column_names!:strings")),
-        ),
-    },
-)
-_COLUMN = Model(
-    "TableColumn",
-    (
-        *fields(
-            "name! datatype! nullable:boolean collate default autoincrement:boolean "
-            "autoincrement_start:integer autoincrement_increment:integer comment"
-        ),
-        Field("constraints", [_CONSTRAINT]),
-    ),
-)
-TABLE = Model(
-    "Table",
-    (
-        *fields("name!"),
-        Field("kind", choices=_KINDS),
-        Field("columns", [_COLUMN]),
-        Field("constraints", [_CONSTRAINT]),
-        *fields(
-            "comment created_on~:datetime database_name~ schema_name~ rows~:integer "
-            "bytes~:integer owner~ dropped_on~:datetime owner_role_type~ budget~ table_type~ "
-            "cluster_by:strings enable_schema_evolution:boolean change_tracking:boolean "
-            "data_retention_time_in_days:integer max_data_extension_time_in_days:integer "
-            "default_ddl_collation"
-        ),
-    ),
-)
-_AS_SELECT = Model("TableAsSelect", (*fields("name!"), Field("columns", [_COLUMN])))
-_LIKE = Model("TableLike", fields("name!"))
 _PATH = "/databases/{database}/schemas/{schema}/tables"
 _ONE = _PATH + "/{name}"
 _MODES = {
@@ -194,7 +144,7 @@ def _column(row: Row) -> Json:
             "autoincrement_increment": parts[4],
         }
         default = ""
-    shown = _COLUMN.shaped({**row, **found, "default": default or None})
+    shown = COLUMN.shaped({**row, **found, "default": default or None})
     return {**shown, "name": quoted(str(row["name"]))}
 
 
@@ -254,7 +204,7 @@ OPERATIONS = (
         _PATH + ":as-select",
         _as_select,
         (CREATE_MODE, _COPY, _QUERY),
-        _AS_SELECT,
+        AS_SELECT,
     ),
     Operation(
         "create_table_like",
@@ -262,7 +212,7 @@ OPERATIONS = (
         _ONE + ":create-like",
         _like,
         (CREATE_MODE, _COPY),
-        _LIKE,
+        LIKE,
         aliases=(_ONE + ":create_like",),
     ),
     unsupported(
@@ -277,7 +227,7 @@ OPERATIONS = (
         _ONE + ":clone",
         _clone,
         (CREATE_MODE, _COPY, *_TARGETS),
-        Model("TableClone", (*fields("name!"), Field("point_of_time", "any"))),
+        CLONE,
     ),
     Operation(
         "list_tables",
