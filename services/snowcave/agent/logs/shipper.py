@@ -40,7 +40,7 @@ class LogSettings:
     """Seconds, but for the sizes."""
 
     # Between two looks at the files where nothing came.
-    idle: float = 0.3
+    idle: float = 0.15
     # Rows of one batch; at 16 KiB each it stays below gRPC's limit for a message.
     batch: int = 2000
     # Rows from one container in one batch, so that a loud one leaves room for the others.
