@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from typing import Any, ClassVar
 
 BATCH = "sf-external-function-query-batch-id"
@@ -21,36 +22,38 @@ def upper(rows: list[list[Any]]) -> dict[str, Any]:
 
 
 def flask(port: int) -> None:
-    from flask import Flask, Response, request
+    # Installed in the image only.
+    library: Any = import_module("flask")
+    app = library.Flask("external")
 
-    app = Flask("external")
-
-    @app.post("/upper")
-    def answer() -> Response:
-        body = json.dumps(upper(request.get_json(force=True)["data"])).encode()
+    def answer() -> Any:
+        body = json.dumps(upper(library.request.get_json(force=True)["data"])).encode()
         digest = base64.b64encode(hashlib.md5(body).digest()).decode()
-        return Response(body, headers={"Content-MD5": digest}, mimetype="application/json")
+        headers = {"Content-MD5": digest}
+        return library.Response(body, headers=headers, mimetype="application/json")
 
+    app.add_url_rule("/upper", view_func=answer, methods=["POST"])
     app.run("0.0.0.0", port, threaded=True)
 
 
 def fastapi(port: int) -> None:
     import uvicorn
-    from fastapi import FastAPI, Request
-    from fastapi.responses import JSONResponse
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
 
-    app = FastAPI()
+    library: Any = import_module("fastapi")
+    app = library.FastAPI()
     accepted: dict[str, dict[str, Any]] = {}
 
-    @app.post("/upper")
     async def take(request: Request) -> JSONResponse:
         accepted[request.headers[BATCH]] = upper((await request.json())["data"])
         return JSONResponse({}, 202)
 
-    @app.get("/upper")
     async def give(request: Request) -> JSONResponse:
         return JSONResponse(accepted.pop(request.headers[BATCH]))
 
+    app.add_api_route("/upper", take, methods=["POST"], response_model=None)
+    app.add_api_route("/upper", give, methods=["GET"], response_model=None)
     uvicorn.run(app, host="0.0.0.0", port=port, log_level="warning")
 
 
