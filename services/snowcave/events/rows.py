@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import lt
 from typing import Any
 
@@ -266,17 +267,23 @@ def _frame(
             ],
             schema=RESOURCES,
         ),
-        pa.record_batch(
-            [
-                pa.array([resource for resource, _ in columns.kinds], pa.int32()),
-                *(
-                    pa.array([texts[at] or None for _, texts in columns.kinds], pa.string())
-                    for at in range(len(_KIND_TEXTS))
-                ),
-            ],
-            schema=KINDS,
-        ),
+        _kinds(tuple(columns.kinds)),
         logged,
+    )
+
+
+@lru_cache(1024)
+def _kinds(kinds: tuple[_Kind, ...]) -> pa.RecordBatch:
+    """An agent's appends have the same few over and over."""
+    return pa.record_batch(
+        [
+            pa.array([resource for resource, _ in kinds], pa.int32()),
+            *(
+                pa.array([texts[at] or None for _, texts in kinds], pa.string())
+                for at in range(len(_KIND_TEXTS))
+            ),
+        ],
+        schema=KINDS,
     )
 
 
@@ -317,10 +324,15 @@ def stored(frame: Frame) -> pa.RecordBatch:
     return pa.record_batch([made[name] for name in STORED.names], schema=STORED)
 
 
+_NO_TEXTS = pa.array([], pa.string())
+
+
 def _shared(index: pa.Array, texts: pa.Array) -> pa.Array:
     """NULL is an index that is NULL, never an entry of the dictionary: Parquet has none there."""
     if texts.null_count == 0:
         return pa.DictionaryArray.from_arrays(index, texts)
+    if texts.null_count == len(texts):
+        return pa.DictionaryArray.from_arrays(pa.nulls(len(index), pa.int32()), _NO_TEXTS)
     return texts.take(index).dictionary_encode()
 
 
