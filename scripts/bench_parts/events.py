@@ -1,7 +1,7 @@
 """The event table: lines in, a printed line seen, the documented query over ten million, bytes on disk.
 
 Ingest: one generator over an agent's gRPC stream, batches of 500, acknowledged after fsync. A line is printed
-by appending it to a container's log file; the agent's own shipper sends it, and a connector's SELECT finds it.
+by appending it to a container's log file; the agent's own shipper sends it, a connector's SELECT finds it.
 """
 
 import asyncio
