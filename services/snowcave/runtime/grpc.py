@@ -49,8 +49,10 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.keepalive_permit_without_calls", 1),
     # A daemon that restarts is found again at once, not after a minute of growing pauses.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # No pause, whatever its name says: how long an attempt may take at least. Were it shorter than a
+    # handshake with a starved peer, every attempt would be cut and the next one begin from nothing.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     # Each channel its own connection: two channels of one process may carry different certificates.
     ("grpc.use_local_subchannel_pool", 1),
 ]

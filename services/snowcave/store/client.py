@@ -76,8 +76,9 @@ def _options(settings: StoreSettings, target_name: str) -> list[tuple[str, Any]]
         ("grpc.keepalive_timeout_ms", 5_000),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1_000),
+        # How long an attempt may take at least: a starved store's handshake has to fit in.
+        ("grpc.min_reconnect_backoff_ms", 5_000),
         # Two stores of one process may bear different certificates.
         ("grpc.use_local_subchannel_pool", 1),
     ]
