@@ -196,3 +196,10 @@ def test_a_session_that_is_in_no_database_calculates_like_any_other(
 ) -> None:
     nowhere = Sql(sql.session, replace(sql.context, database="", schema=""))
     assert nowhere.value(f"SELECT {expression}") == expected
+
+
+def test_a_table_is_described_from_anywhere(sql: Sql) -> None:
+    sql.rows("CREATE TABLE t (a INT, b VARCHAR)")
+    nowhere = Sql(sql.session, replace(sql.context, database="", schema=""))
+    assert [row[0] for row in nowhere.rows("DESCRIBE TABLE db.s.t")] == ["A", "B"]
+    assert nowhere.rows("DESCRIBE TABLE db.s.t") == sql.rows("DESCRIBE TABLE t")
