@@ -203,6 +203,11 @@ def test_a_host_opens_the_addresses_that_it_is_resolved_to_and_a_literal_itself(
     }
 
 
+def test_a_host_that_is_resolved_to_no_address_does_not_open_every_host():
+    blocked = {WayOut("one.example", 443)}
+    assert openings(SERVICE, blocked, {"one.example": [ANY_HOST]}) == frozenset()
+
+
 @given(st.integers(0, 1 << 60), st.text(max_size=20), st.integers(0, 65535))
 def test_a_ways_number_fits_a_mark_and_is_never_that_of_no_way(service: int, host: str, port: int):
     number = WayOut(host, port).number(service)

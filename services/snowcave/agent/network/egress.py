@@ -104,7 +104,9 @@ def openings(
     found: set[Opening] = set()
     for way in ways:
         literal = way.literal
-        addresses = resolved.get(way.host, ()) if literal is None else (literal,)
+        # Resolvers that block a name say 0.0.0.0: only a rule may mean every host by it.
+        named = set(resolved.get(way.host, ())) - {ANY_HOST}
+        addresses = named if literal is None else (literal,)
         found.update(Opening(address, way.port, way.number(service)) for address in addresses)
     return frozenset(found)
 

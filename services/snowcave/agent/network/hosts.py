@@ -26,6 +26,8 @@ class HostSettings:
     deadline: float = 5.0
     # How long an address stays open after the answer that named it last has ended.
     grace: float = 60.0
+    # An answer that claims to hold longer than this does not.
+    longest: float = 3600.0
     # A host is asked for again after its answer's TTL, but within these bounds.
     soonest: float = 1.0
     latest: float = 30.0
@@ -50,11 +52,12 @@ class Resolver(Protocol):
 
 
 def seen(
-    before: Mapping[str, float], answer: Answer, now: float, grace: float
+    before: Mapping[str, float], answer: Answer, now: float, settings: HostSettings
 ) -> Mapping[str, float]:
     """Until when each address is open, after an answer."""
     kept = {address: until for address, until in before.items() if until > now}
-    return kept | dict.fromkeys(answer.addresses, now + answer.ttl + grace)
+    until = now + min(answer.ttl, settings.longest) + settings.grace
+    return kept | dict.fromkeys(answer.addresses, until)
 
 
 @dataclass
@@ -120,7 +123,7 @@ class Hosts:
 
     def _take(self, host: str, answer: Answer) -> None:
         before = self._until.get(host, {})
-        until = seen(before, answer, self._clock.monotonic(), self._settings.grace)
+        until = seen(before, answer, self._clock.monotonic(), self._settings)
         self._until[host] = until
         if (now := frozenset(until)) != self.resolved.get(host):
             self.resolved[host] = now
