@@ -9,6 +9,7 @@ Header = tuple[bytes, bytes]
 COOKIE = "snowcave-ingress-auth"
 # A service that set one could have its visitors act as somebody else at another endpoint of the domain.
 _OUR_COOKIES = b"snowcave-ingress-"
+_BEFORE_A_NAME = b" \t\r\n\v\f="
 
 # Meaningful for one connection only (RFC 9110 7.6.1); ours to say on the next one.
 _HOP_BY_HOP = {
@@ -137,7 +138,7 @@ def answered(headers: Iterable[Header]) -> list[Header]:
         if (lowered := name.lower()) not in _NEVER_ANSWERED
         and lowered not in connection
         and not lowered.startswith(_CORS_PREFIX)
-        and not (lowered == b"set-cookie" and value.lstrip().startswith(_OUR_COOKIES))
+        and not (lowered == b"set-cookie" and _sets_ours(value))
     ]
 
 
@@ -168,6 +169,11 @@ def _is_forged(lowered: bytes) -> bool:
 
 def _is_ours(value: bytes) -> bool:
     return value[: len(_TOKEN_SCHEME)].lower() == _TOKEN_SCHEME
+
+
+def _sets_ours(value: bytes) -> bool:
+    """Browsers send a cookie without a name back as its value alone: `=name=value` would be ours, too."""
+    return value.lstrip(_BEFORE_A_NAME).startswith(_OUR_COOKIES)
 
 
 def _without_ours(value: bytes) -> bytes:

@@ -114,3 +114,9 @@ def test_a_service_sets_no_cookie_of_the_gateway():
     own = (b"Set-Cookie", b"mine=1; Path=/")
     planted = [(b"set-cookie", b" snowcave-ingress-auth=x; Domain=apps.example"), own]
     assert rules.answered([*planted, (b"Set-Cookie", b"snowcave-ingress-csrf=x")]) == [own]
+
+
+@pytest.mark.parametrize("value", [b"=snowcave-ingress-auth=x", b" = =snowcave-ingress-csrf=x"])
+def test_a_cookie_without_a_name_cannot_be_one_of_the_gateway(value: bytes):
+    """Browsers would send it back as `snowcave-ingress-auth=x`."""
+    assert rules.answered([(b"Set-Cookie", value)]) == []
