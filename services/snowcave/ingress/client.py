@@ -37,7 +37,7 @@ class ClientConnection(asyncio.Protocol):
         self._head_size = 0
         # What the next request may be remembered by.
         self._raw = b""
-        # Bytes of a head that has begun, not counting the read that it began in.
+        # Bytes of a head or of trailers that have begun, not counting the read that they began in.
         self._unparsed = 0
         self._reading_head = False
         self._refusing = False
@@ -85,8 +85,7 @@ class ClientConnection(asyncio.Protocol):
     def _parse(self, data: bytes) -> None:
         if not self._exchanges:
             self._begin_head()  # blank lines before a request count too
-        if self._reading_head:
-            self._unparsed += len(data)
+        self._unparsed += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -96,7 +95,7 @@ class ClientConnection(asyncio.Protocol):
                 400, "Bad request", "That is no HTTP/1.1 request this gateway understands."
             )
         self._raw = b""
-        if self._reading_head and self._unparsed > self._settings.limits.head:
+        if self._unparsed > self._settings.limits.head:
             self._refuse(431, "Headers too large", "The request's headers are too large.")
 
     def _begin_head(self) -> None:
@@ -167,6 +166,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _take(self, head: Head) -> None:
         self._reading_head = False
+        self._unparsed = 0
         metrics.REQUESTS.count += 1
         exchange = Exchange(self, head, self._means)
         self._exchanges.append(exchange)
@@ -177,6 +177,7 @@ class ClientConnection(asyncio.Protocol):
             self._hold("pipeline", True)
 
     def on_body(self, data: bytes) -> None:
+        self._unparsed = 0
         if self._exchanges:
             self._exchanges[-1].body(data)
 

@@ -114,6 +114,7 @@ class Gateway:
             or known.callers != self._identity.generation
             or head.method in _UNUSUAL
             or head.target.startswith(_OWN)
+            or not head.target.startswith(b"/")
         ):
             return None
         return known.passage

@@ -125,4 +125,9 @@ def _cookies(headers: list[Header]) -> list[bytes]:
 
 
 def _form(body: bytes) -> dict[str, list[str]]:
-    return parse_qs(body.decode("latin-1"), encoding="utf-8", max_num_fields=16)
+    """Raises Refused."""
+    try:
+        return parse_qs(body.decode("latin-1"), encoding="utf-8", max_num_fields=16)
+    except ValueError as error:
+        text = "That is not the form of the login page."
+        raise Refused(page(400, "Bad request", text)) from error

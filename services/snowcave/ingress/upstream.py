@@ -10,6 +10,8 @@ from snowcave.ingress.heads import AnswerHead, KnownAnswers, read_answer
 from snowcave.ingress.routes import Address
 
 _END = b"\r\n\r\n"
+# Bytes of heads, or of trailers, that an instance may send before something comes of them.
+_LONGEST = 64 << 10
 
 
 class Receiver(Protocol):
@@ -59,6 +61,8 @@ class Upstream(asyncio.Protocol):
         self._paused = False
         # Nothing has come of the answer yet.
         self._fresh = True
+        # Bytes that went into the parser and have not come out.
+        self._unparsed = 0
         # Of a body whose length is known.
         self._left = 0
         self._head_only = False
@@ -75,6 +79,7 @@ class Upstream(asyncio.Protocol):
         self._bodiless = answers_without_body
         self._answer = None
         self._fresh = True
+        self._unparsed = 0
         self._left = 0
         self._over = self._overrun = False
         self._sent = False
@@ -229,6 +234,7 @@ class Upstream(asyncio.Protocol):
         self._reason = b""
 
     def _parse(self, data: bytes) -> None:
+        self._unparsed += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -238,6 +244,8 @@ class Upstream(asyncio.Protocol):
         if self._over:
             self._over = False
             self._finish()
+        elif self._unparsed > _LONGEST and not self._tunnel:
+            self._lose()
 
     def _finish(self) -> None:
         receiver, self._receiver = self._receiver, None
@@ -288,6 +296,7 @@ class Upstream(asyncio.Protocol):
         self._over = self._bodiless
 
     def on_body(self, data: bytes) -> None:
+        self._unparsed = 0
         if self._receiver is not None and not self._over:
             self._receiver.response_body(data)
 
