@@ -37,6 +37,8 @@ PLAN = AddressPlan(
     services="10.245.0.0/16",
 )
 ADDRESS = PLAN.node_underlay(1)
+# Seconds for one thing to happen, with all the processes that have to start for it.
+_PATIENCE = 60.0
 _SERVES = (
     "/bin/sh",
     "-c",
@@ -145,34 +147,40 @@ def _status(reports: Mirror[state.InstanceReport], instance: str) -> str:
     return found.status if found else ""
 
 
+def _change(reports: Mirror[state.InstanceReport], instance: str) -> int:
+    found = reports.entry(NODE, instance)
+    return found.mod_revision if found else 0
+
+
+@pytest.mark.timeout(300)
 async def test_an_instance_gets_ready_by_its_probe_and_outlives_a_killed_agent(place: Place):
     main = spec("main", "web", place.digest, *_SERVES)
     main.readiness_probe.port, main.readiness_probe.path = 8000, "/healthz"
     want = assignment("7-0-1", main)
     place.start("statestore")
-    async with asyncio.timeout(60), _scheduler(place.mesh) as (store, reports):
-        place.start_agent()
+    place.start_agent()
+    async with _scheduler(place.mesh) as (store, reports):
         await store.put(keys.ASSIGNMENTS.key(NODE, "7-0-1"), want.SerializeToString())
-        await reports.wait(lambda m: _status(m, "7-0-1") == "READY")
-        before = reports.get(NODE, "7-0-1")
-        assert await _logs(place.mesh) == b"started\n"
+        async with asyncio.timeout(_PATIENCE):
+            await reports.wait(lambda m: _status(m, "7-0-1") == "READY")
+            assert await _logs(place.mesh) == b"started\n"
 
+        before, change = reports.get(NODE, "7-0-1"), _change(reports, "7-0-1")
         seen: list[str] = []
         unsubscribe = reports.subscribe(lambda _, m: seen.append(m.status if m else "gone"))
-        place.end("agent", signal.SIGKILL)
+        await asyncio.to_thread(place.end, "agent", signal.SIGKILL)
         place.start_agent()
-        node_key = keys.NODES.key(NODE)
-        first = await store.get(node_key)
-        while (await store.get(node_key)) == first:
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(1)
+        async with asyncio.timeout(_PATIENCE):
+            await reports.wait(lambda m: _change(m, "7-0-1") > change)
         unsubscribe()
-        assert set(seen) <= {"READY"}
+        # Where the next agent is slow to come, the report goes with the lease of the one before.
+        assert set(seen) <= {"READY", "gone"}
         assert reports.get(NODE, "7-0-1") == before
 
         want.stopping = True
         await store.put(keys.ASSIGNMENTS.key(NODE, "7-0-1"), want.SerializeToString())
-        await reports.wait(lambda m: _status(m, "7-0-1") == "GONE")
+        async with asyncio.timeout(_PATIENCE):
+            await reports.wait(lambda m: _status(m, "7-0-1") == "GONE")
         assert place.docker.docker("ps", "-aq") == ""
     assert place.end("agent", signal.SIGTERM) == 0
 
@@ -180,7 +188,9 @@ async def test_an_instance_gets_ready_by_its_probe_and_outlives_a_killed_agent(p
 async def _logs(mesh: Mesh) -> bytes:
     address = f"{ADDRESS}:{mesh.grpc_port(Role.AGENT)}"
     async with connect(address, mesh.folder("tls"), me=Role.API, to=Role.AGENT) as channel:
+        # An instance may be ready before its agent serves.
         call = AgentServiceStub(channel).ReadLogs(
-            nodes.ReadLogsRequest(instance="7-0-1", container="main", tail_lines=10)
+            nodes.ReadLogsRequest(instance="7-0-1", container="main", tail_lines=10),
+            wait_for_ready=True,
         )
         return b"".join([chunk.text async for chunk in call])

@@ -171,6 +171,8 @@ class Keeper:
         if want is None:
             return
         probed = {name: self.probes.result(c.id) for name, c in view.containers.items()}
+        if self.reports.told(instance) is None and status.is_unknown(want, view, probed):
+            return  # the probe's first answer asks for another look
         self.reports.put(status.report(want, view, images, probed))
 
     def _targets(self, want: state.Assignment | None, view: View) -> Iterable[Target]:

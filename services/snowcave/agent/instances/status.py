@@ -63,6 +63,22 @@ def report(
     return made
 
 
+def is_unknown(want: state.Assignment, seen: View, probes: Mapping[str, Probe]) -> bool:
+    """Its containers ran before this agent did, and a probe has yet to say how they are.
+
+    Whoever is told nothing goes on with what the agent before this one told; PENDING would take an instance
+    that serves out of all routes.
+    """
+    return not want.stopping and any(
+        spec.HasField("readiness_probe")
+        and (found := seen.containers.get(spec.name)) is not None
+        and found.phase is Phase.RUNNING
+        and found.id in (seen.taken_up or ())
+        and probes.get(spec.name, Probe()).passing is None
+        for spec in want.spec.containers
+    )
+
+
 def stamp(instant: datetime) -> Timestamp:
     made = Timestamp()
     made.FromDatetime(instant)

@@ -29,6 +29,8 @@ class View:
     earlier: dict[str, tuple[Container, ...]] = field(
         default_factory=dict[str, tuple[Container, ...]]
     )
+    # Containers that ran already when the engine was first asked: an agent before this one started them.
+    taken_up: frozenset[ContainerId] | None = None
     # PID of the sandbox that was given its network.
     plugged: int = 0
     # When the order to stop was first seen, and when SIGTERM was sent.
@@ -54,6 +56,8 @@ class View:
         self.sandbox, self.containers, self.earlier = None, {}, {}
         for container in sorted(found, key=lambda c: Run.of(c).number):
             self.put(container)
+        if self.taken_up is None:
+            self.taken_up = frozenset(c.id for c in self.running())
 
     def put(self, container: Container) -> None:
         name = container.labels[CONTAINER_LABEL]
