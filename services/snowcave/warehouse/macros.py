@@ -113,8 +113,13 @@ _MACROS = {
 
 
 def create(duck: duckdb.DuckDBPyConnection) -> None:
-    # fakesnow's, which each database has, for sessions that are in none.
+    """And what fakesnow puts into each database, for sessions that are in none."""
     duck.execute(fakesnow_macros.creation_sql("memory"))
+    duck.execute("CREATE SCHEMA IF NOT EXISTS memory._fs_information_schema")
+    duck.execute(
+        "CREATE OR REPLACE VIEW memory._fs_information_schema._fs_columns AS "
+        "SELECT * FROM _fs_global._fs_information_schema._fs_columns"
+    )
     for head, body in _MACROS.items():
         duck.execute(f"CREATE OR REPLACE MACRO {_HERE}{head} AS ({body.replace('@', _HERE)})")
 

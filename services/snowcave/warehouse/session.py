@@ -136,8 +136,6 @@ class _Cursor(FakeSnowflakeCursor):
     def _transform(self, expression: Expr, params: Any) -> Expr:
         rows = plain_rows.set_aside(expression)
         translated = super()._transform(rewrite.unquote_calls(expression), params)
-        if isinstance(expression, exp.Describe):
-            translated = rewrite.describe_anywhere(translated)
         translated = rewrite.call_the_clock(rewrite.quote_reserved(translated))
         plain_rows.put_back(translated, rows)
         return translated

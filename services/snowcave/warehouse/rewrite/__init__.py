@@ -16,13 +16,7 @@ from snowcave.warehouse.rewrite.reading import fill_variables, parse
 from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
 from snowcave.warehouse.rewrite.sequences import take_numbers
 from snowcave.warehouse.rewrite.session_values import fill_context
-from snowcave.warehouse.rewrite.tables import (
-    describe_anywhere,
-    name_tables,
-    place_of,
-    qualify,
-    tables_of,
-)
+from snowcave.warehouse.rewrite.tables import name_tables, place_of, qualify, tables_of
 from snowcave.warehouse.rewrite.variants import asks_for_types, compare_variants
 
 __all__ = [
@@ -30,7 +24,6 @@ __all__ = [
     "asks_for_types",
     "call_the_clock",
     "compare_variants",
-    "describe_anywhere",
     "fill_context",
     "fill_variables",
     "header",

@@ -22,14 +22,6 @@ def _identifier_text(table: exp.Table) -> str:
     return given.name if isinstance(given, exp.Literal) and given.is_string else ""
 
 
-def describe_anywhere(translated: Expr) -> Expr:
-    """What fakesnow reads of the current database is in the one view of all of them, too."""
-    for table in translated.find_all(exp.Table):
-        if table.name == "_fs_columns" and not table.catalog:
-            table.set("catalog", exp.to_identifier("_fs_global"))
-    return translated
-
-
 def qualify(statement: Expr, database: str, schema: str) -> Expr:
     """Tables without a schema are those of this one, whoever runs the statement and where."""
     ctes = {cte.alias_or_name.upper() for cte in statement.find_all(exp.CTE)}
