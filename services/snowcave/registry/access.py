@@ -214,18 +214,25 @@ class Gate:
 
     async def _by_password(self, user: str, secret: str) -> Principal:
         """Raises LoginFailed, UserLocked."""
-        if wait := self._lockout.locked(user, self._clock.monotonic()):
-            log.info("login_refused_while_locked", user=user[:_SHOWN])
-            raise UserLocked(wait)
+        self._refuse_locked(user)
         try:
             principal = await self._identity.by_password(user, secret)
         except SnowcaveError as error:
             if error.kind is Kind.UNAUTHENTICATED:
+                self._refuse_locked(user)
                 self._lockout.failed(user, self._clock.monotonic())
                 log.info("login_failed", user=user[:_SHOWN], method="password")
             raise
+        # Who tries many at once learns no more than who tries one after the other.
+        self._refuse_locked(user)
         self._lockout.succeeded(user)
         return principal
+
+    def _refuse_locked(self, user: str) -> None:
+        """Raises UserLocked."""
+        if wait := self._lockout.locked(user, self._clock.monotonic()):
+            log.info("login_refused_while_locked", user=user[:_SHOWN])
+            raise UserLocked(wait)
 
     async def _by_bearer(self, secret: str) -> Caller:
         token = self._sealer.open(secret)

@@ -4,6 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
+from snowcave.model.names import fold
+
 
 class LockoutSettings(Protocol):
     """A daemon's settings of its logins, as far as this goes."""
@@ -39,11 +41,11 @@ class Lockout:
 
     def locked(self, user: str, now: float) -> float:
         """Seconds until the user may try again; 0 where they may now."""
-        known = self._users.get(user.upper())
+        known = self._users.get(_one(user))
         return max(0.0, known.locked_until - now) if known else 0.0
 
     def failed(self, user: str, now: float) -> None:
-        name = user.upper()
+        name = _one(user)
         known = self._users.setdefault(name, _Failures())
         self._users.move_to_end(name)
         known.count += 1
@@ -54,4 +56,9 @@ class Lockout:
             self._users.popitem(last=False)
 
     def succeeded(self, user: str) -> None:
-        self._users.pop(user.upper(), None)
+        self._users.pop(_one(user), None)
+
+
+def _one(user: str) -> str:
+    """The same for every way to write a login name."""
+    return fold(user).upper()

@@ -1,5 +1,6 @@
 """Tokens for one endpoint, and for services that act for their caller: where they count, and until when."""
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -296,3 +297,16 @@ async def test_wrong_passwords_lock_a_user_and_are_told_of(
     assert "192.0.2.7" in said
     assert "not-the-one" not in said
     assert "Secret-1" not in said
+
+
+async def test_passwords_tried_at_once_are_no_more_than_those_tried_one_by_one(
+    house: House,
+) -> None:
+    most = LoginSettings().attempts
+    tried = [*(f"wrong-{number}" for number in range(most + 2)), "Secret-1"]
+    told = await asyncio.gather(
+        *(house.proof.by_password("bob", password) for password in tried),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in told].count(LoginFailed) == most
+    assert [type(one) for one in told].count(UserLocked) == len(tried) - most

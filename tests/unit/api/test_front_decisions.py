@@ -49,6 +49,7 @@ def test_a_user_is_locked_after_so_many_failures_in_a_row_and_then_free_again() 
     assert lockout.locked("joe", 1.0) == 0
     lockout.failed("joe", 1.0)
     assert lockout.locked("JOE", 2.0) == 59.0
+    assert lockout.locked('"JOE"', 2.0) == 59.0
     assert lockout.locked("ann", 2.0) == 0
     assert lockout.locked("joe", 61.0) == 0
 

@@ -1,5 +1,6 @@
 """Who gets in by what they show: locks after wrong passwords, tokens that give no more than they are of."""
 
+import asyncio
 import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,7 @@ class Identity:
     is_there: bool = True
 
     async def by_password(self, user: str, password: str) -> Principal:
+        await asyncio.sleep(0)
         restriction = {"right": 0, "narrow token": 2}.get(password)
         if restriction is None:
             raise LoginFailed
@@ -88,6 +90,12 @@ async def test_wrong_passwords_lock_their_user_for_a_while(entrance: Entrance) -
         await entrance.basic("right")
     entrance.clock.at += timedelta(seconds=60)
     assert (await entrance.basic("right")).name == "BOB"
+
+
+async def test_passwords_tried_at_once_lock_their_user_as_well(entrance: Entrance) -> None:
+    tried = ["wrong"] * 5 + ["right"]
+    told = await asyncio.gather(*map(entrance.basic, tried), return_exceptions=True)
+    assert ["locked" in str(one) for one in told] == [False] * 3 + [True] * 3
 
 
 async def test_a_bearer_gives_no_more_roles_than_what_it_was_had_for(entrance: Entrance) -> None:

@@ -46,9 +46,7 @@ class Proof:
 
     async def by_password(self, user: str, password: str, peer: str = "") -> Principal:
         """Raises LoginFailed and its kin, UserLocked, Exhausted, DeadlinePassed."""
-        if wait := self._lockout.locked(user, self._clock.monotonic()):
-            log.info("login_refused_while_locked", user=user[:_NAME], peer=peer)
-            raise UserLocked(wait)
+        self._refuse_locked(user, peer)
         if self._waiting >= self._settings.waiting:
             raise Exhausted("Too many logins at once. Try again later.")
         self._waiting += 1
@@ -56,14 +54,23 @@ class Proof:
             async with asyncio.timeout(self._settings.deadline):
                 principal = await self._identity.by_password(user, password)
         except LoginFailed:
+            self._refuse_locked(user, peer)
             self._failed(user, peer)
             raise
         except TimeoutError:
             raise DeadlinePassed("The login took too long.") from None
         finally:
             self._waiting -= 1
+        # Who tries many at once learns no more than who tries one after the other.
+        self._refuse_locked(user, peer)
         self._lockout.succeeded(user)
         return principal
+
+    def _refuse_locked(self, user: str, peer: str) -> None:
+        """Raises UserLocked."""
+        if wait := self._lockout.locked(user, self._clock.monotonic()):
+            log.info("login_refused_while_locked", user=user[:_NAME], peer=peer)
+            raise UserLocked(wait)
 
     def _failed(self, user: str, peer: str) -> None:
         now = self._clock.monotonic()
