@@ -3,14 +3,9 @@
 Answers from mirrors, so it goes on while the store is away; what it cannot verify it refuses.
 """
 
-import asyncio
 import hashlib
-import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.kit.clock import Clock, LoopClock
@@ -26,20 +21,14 @@ from snowcave.model.grants import ACCOUNT, AccessView
 from snowcave.model.names import ObjectName, fold
 from snowcave.runtime import key_pairs
 from snowcave.runtime.daemon import Parts
+from snowcave.runtime.passwords import Passwords
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import state_pb2 as state
 
-# Hashing a password takes tens of milliseconds and 64 MiB; no more than this at once.
-_HASHING_AT_ONCE = 4
-_REMEMBERED = 256
-
 # Tokens of a session, and those that are good at one endpoint.
 _OF_SESSIONS = (state.SessionToken.SESSION, state.SessionToken.ISSUED)
 _OF_ONE_HOST = (state.SessionToken.OAUTH, state.SessionToken.BROWSER)
-
-# Verified against where there is no such user, so that the answer takes as long.
-_NOBODY = PasswordHasher().hash(secrets.token_hex(8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +74,7 @@ class Identity:
         self.generation = 0
         for mirror in (catalog, grants, tokens, sessions):
             mirror.subscribe(self._changed)
-        self._hasher = PasswordHasher()
-        self._hashing = asyncio.Semaphore(_HASHING_AT_ONCE)
-        # Keyed digests of (user, stored hash, password) that were right: docker sends Basic each time.
-        self._salt = secrets.token_bytes(32)
-        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._passwords = Passwords()
         self._view: tuple[int, int, AccessView] | None = None
         # Access tokens by their hash, and roles by their name, as of a revision of the catalog.
         self._access_tokens: tuple[int, dict[str, tuple[int, state.AccessToken]]] = (-1, {})
@@ -120,8 +105,8 @@ class Identity:
             return self.by_access_token(password, user)
         found = self.user_named(user)
         stored = found.user.password_hash if found else ""
-        right = await self._verify(user, stored or _NOBODY, password)
-        if not right or found is None or not stored or not self.may_log_in(found):
+        right = await self._passwords.match(user, stored, password)
+        if not right or found is None or not self.may_log_in(found):
             raise LoginFailed
         if found.user.type == "SERVICE":
             # Such users have keys and tokens; a password that is left over opens nothing.
@@ -290,26 +275,6 @@ class Identity:
         """What PUBLIC has, every user and every role has."""
         public = self.role_named("PUBLIC")
         return self.access.closure(public.uid) if public else frozenset[int]()
-
-    async def _verify(self, user: str, stored: str, password: str) -> bool:
-        parts = [user.encode(), stored.encode(), password.encode()]
-        known = hashlib.blake2b(b"\0".join(parts), key=self._salt).digest()
-        if known in self._right:
-            self._right.move_to_end(known)
-            return True
-        async with self._hashing:
-            right = await asyncio.to_thread(self._matches, stored, password)
-        if right:
-            self._right[known] = None
-            if len(self._right) > _REMEMBERED:
-                self._right.popitem(last=False)
-        return right
-
-    def _matches(self, stored: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(stored, password)
-        except (Argon2Error, InvalidHashError):
-            return False
 
 
 def _alive(found: state.Object) -> bool:
