@@ -40,7 +40,8 @@ def answer(order: dict[str, Any], callers: str) -> dict[str, Any]:
     own = Path("/snowflake/session/token").read_text()
     tokens = {"caller": f"{own}.{callers}", "service": own, "caller alone": callers}
     try:
-        connection = connect(tokens.get(order["as"], order["as"]))
+        named: str = order["as"]
+        connection = connect(tokens.get(named, named))
     except snowflake.connector.errors.Error as error:
         return {"failed": error.errno}
     with connection:

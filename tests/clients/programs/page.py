@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         head = self.rfile.read(2)
         if len(head) < 2 or head[0] & 0x0F != 1:
             return None
-        mask, length = self.rfile.read(4), head[1] & 0x7F
+        mask, length = bytes(self.rfile.read(4)), head[1] & 0x7F
         return bytes(one ^ mask[at % 4] for at, one in enumerate(self.rfile.read(length)))
 
 

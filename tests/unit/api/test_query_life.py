@@ -15,6 +15,7 @@ from snowcave.api.queries.life import Queries, open_queries
 from snowcave.api.queries.records import Records, State
 from snowcave.api.queries.statement import Seen, Statement
 from snowcave.api.settings import QuerySettings
+from snowcave.api.sql import tree
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
@@ -55,6 +56,11 @@ class Sleeper:
             await asyncio.sleep(float(sql))
         context.database = "CHANGED"
         return Done(status("slept"), context)
+
+    async def perform(
+        self, statement: tree.Statement, context: SessionContext, query: QueryHandle
+    ) -> Done:
+        raise AssertionError("not asked for")
 
 
 class Bench:
