@@ -62,8 +62,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Sec-WebSocket-Accept", accept)
         self.end_headers()
         self.close_connection = True
+        _, port, *_ = self.connection.getsockname()
         while (text := self.heard()) is not None:
-            said = f"{self.server.server_address[1]}: ".encode() + text
+            said = f"{port}: ".encode() + text
             self.wfile.write(bytes([0x81, len(said)]) + said)
 
     def heard(self) -> bytes | None:
