@@ -1,5 +1,7 @@
 """Names of services, instances and pools for containers and tests; other names from upstream."""
 
+from contextlib import AbstractAsyncContextManager
+
 from snowcave.dns.directory import Directory
 from snowcave.dns.feed import Mirrors, feeding
 from snowcave.dns.forwarding import open_forwarder
@@ -9,13 +11,16 @@ from snowcave.dns.settings import DnsSettings
 from snowcave.dns.upstream import Upstream, read_resolv_conf, servers
 from snowcave.kit.clock import LoopClock
 from snowcave.kit.ids import system_random
+from snowcave.kit.tasks import background
 from snowcave.model import keys
 from snowcave.model.keys import KeySpace, M, Role
+from snowcave.runtime.announce import announce
 from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.grpc import serve
 from snowcave.runtime.state import open_state
 from snowcave.store.api import Store
 from snowcave.store.mirror import Mirror, follow
+from snowcave.v1 import state_pb2 as state
 
 
 async def build(settings: DnsSettings, parts: Parts) -> None:
@@ -51,6 +56,16 @@ async def build(settings: DnsSettings, parts: Parts) -> None:
         Role.DNS, [mesh.grpc_address(Role.DNS)], mesh.folder("tls"), [], callers=()
     )
     await parts.enter("grpc", grpc_server)
+    await parts.enter("announce", announced(store, settings))
+
+
+def announced(store: Store, settings: DnsSettings) -> AbstractAsyncContextManager[None]:
+    """From now on nodes send us questions, until this is left or we fall silent."""
+    mesh = settings.mesh
+    address, port = mesh.plan.machine, mesh.port("dns")
+    message = state.DnsServer(address=address, port=port, host=mesh.host)
+    key, value = keys.DNS_SERVERS.key(address, port), message.SerializeToString()
+    return background(announce(store, key, value, ttl=settings.heartbeat, clock=LoopClock()))
 
 
 def addresses(listen: str, machine: str) -> tuple[str, ...]:

@@ -36,3 +36,5 @@ class DnsSettings:
     tcp_question: int = 4096
     # Age of the mirrors at which /readyz says so. Answers go on.
     stale_after: float = 60.0
+    # How long nodes send questions to a replica after it has fallen silent.
+    heartbeat: float = 5.0

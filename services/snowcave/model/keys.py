@@ -213,6 +213,14 @@ ENDPOINTS = KeySpace(
 HOSTS = KeySpace(
     "host/", ("host",), Role.HYPERVISOR, state.Host, "machines and their capacity", Lease.HEARTBEAT
 )
+DNS_SERVERS = KeySpace(
+    "dns/",
+    ("address", "port"),
+    Role.DNS,
+    state.DnsServer,
+    "replicas of dns that are alive, where nodes reach them",
+    Lease.HEARTBEAT,
+)
 NODES = KeySpace(
     "node/", ("node",), Role.AGENT, state.Node, "nodes whose agent is alive", Lease.HEARTBEAT
 )
@@ -276,6 +284,7 @@ TABLE: tuple[KeySpace[Message], ...] = (  # type: ignore[assignment]
     ASSIGNMENTS,
     ENDPOINTS,
     HOSTS,
+    DNS_SERVERS,
     NODES,
     REPORTS,
     SERVICE_USE,

@@ -1000,6 +1000,16 @@ class BlockAttachment(_message.Message):
     node: str
     def __init__(self, instance: _Optional[str] = ..., node: _Optional[str] = ...) -> None: ...
 
+class DnsServer(_message.Message):
+    __slots__ = ("address", "port", "host")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    port: int
+    host: str
+    def __init__(self, address: _Optional[str] = ..., port: _Optional[int] = ..., host: _Optional[str] = ...) -> None: ...
+
 class Host(_message.Message):
     __slots__ = ("name", "underlay_address", "cpu_milli", "memory_bytes", "gpu", "architecture", "engine_version", "started_on")
     NAME_FIELD_NUMBER: _ClassVar[int]

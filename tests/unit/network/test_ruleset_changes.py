@@ -1,62 +1,20 @@
 """Small changes to the kernel's table end where a whole new table would: both are asked of a real nft."""
 
-import json
 import os
 import random
 import shutil
-import subprocess
-from typing import Any
 
 import pytest
 
 from snowcave.agent.network.callers import ANYBODY
 from snowcave.agent.network.egress import ANY_HOST
-from snowcave.agent.network.frame import NodePlace
 from snowcave.agent.network.rules import NOTHING, ServiceRules, difference
 from snowcave.agent.network.ruleset import Marks, change, whole
+from tests.kit.kernel_rules import PLACE, kernel_after
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("nft") is None, reason="needs nft in a network namespace"
 )
-
-PLACE = NodePlace(
-    underlay="10.246.0.0/16",
-    instances="10.244.0.0/16",
-    services="10.245.0.0/16",
-    node_network="10.244.1.0/24",
-    machine="10.246.0.1",
-    dns_address="10.245.0.53",
-    dns_port=8453,
-    api_address="10.245.0.2",
-    api_port=8443,
-)
-
-
-def kernel_after(*texts: str) -> Any:
-    """The table that a fresh kernel namespace holds after these transactions, without handles and order."""
-    script = "\n".join(f"nft -f - <<'END'\n{text}\nEND" for text in texts)
-    ended = subprocess.run(
-        ["unshare", "--net", "sh", "-e"],
-        input=f"{script}\nnft -j list ruleset\n",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return sorted(
-        json.dumps(_plain(entry), sort_keys=True) for entry in json.loads(ended.stdout)["nftables"]
-    )
-
-
-def _plain(entry: Any) -> Any:
-    if isinstance(entry, dict):
-        return {
-            key: sorted(map(json.dumps, value)) if key == "elem" else _plain(value)
-            for key, value in entry.items()
-            if key not in ("handle", "metainfo")
-        }
-    return [_plain(item) for item in entry] if isinstance(entry, list) else entry
 
 
 def rules(rng: random.Random) -> ServiceRules:

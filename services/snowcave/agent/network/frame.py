@@ -68,6 +68,7 @@ def _sets(place: NodePlace) -> str:
   set denied {{ type ipv4_addr; {counted} }}
   set sent {{ type ipv4_addr; {counted} }}
   set received {{ type ipv4_addr; {counted} }}
+  set resolvers {{ type ipv4_addr . inet_service; }}
   set platform {{ type ipv4_addr; elements = {{ {place.machine} }}; }}
 """
 
@@ -84,11 +85,12 @@ def _sources(place: NodePlace) -> str:
 
 
 def _service_addresses(place: NodePlace) -> str:
-    dns = f"{place.machine}:{place.dns_port}"
     return f"""
+  chain dns {{
+  }}
   chain vip {{
     type nat hook prerouting priority dstnat; policy accept;
-    ip daddr {place.dns_address} meta l4proto {{ tcp, udp }} th dport 53 dnat to {dns}
+    ip daddr {place.dns_address} meta l4proto {{ tcp, udp }} th dport 53 goto dns
     ip daddr {place.api_address} tcp dport 443 dnat to {place.machine}:{place.api_port}
     ip daddr . tcp dport vmap @vips
   }}
@@ -194,10 +196,10 @@ def _ways_out() -> str:
 
 
 def _guard(place: NodePlace) -> str:
-    to_platform = (
-        f"ip daddr {place.machine} meta l4proto {{ tcp, udp }} "
-        f"th dport {{ {place.dns_port}, {place.api_port} }}"
-    )
+    to_api = f"ip daddr {place.machine} tcp dport {place.api_port}"
+    # What was asked of dns at its service address, whichever replica got it.
+    asked = f"ct original ip daddr {place.dns_address}"
+    to_dns = "meta l4proto { tcp, udp } ip daddr . th dport @resolvers"
     # What ingress and functions send, for autoscaling. They use connections again, so a connection that is
     # opened says little: each request pushes a segment at least. Beyond the set's size nothing is counted.
     counted = "tcp flags & psh == psh update @ingress { ip daddr . tcp dport counter }"
@@ -208,7 +210,10 @@ def _guard(place: NodePlace) -> str:
     iifname "fab0" ip saddr @platform oifname "c*" ct direction original {counted}
     iifname "fab0" ip saddr @platform oifname "c*" accept
     oifname "fab0" ip daddr @platform ct direction reply accept
-    ct direction original ct status dnat {to_platform} accept
+    ct direction original ct status dnat {to_api} accept
+    ct direction original {asked} {to_dns} accept
+    ct direction original {asked} counter reject
+    iifname "fab0" ct direction reply {asked} accept
     iifname "fab0" ip saddr {place.machine} ct direction reply accept
     ct direction original jump original
     ct direction reply jump reply

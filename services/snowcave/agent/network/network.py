@@ -10,7 +10,8 @@ from snowcave.agent.network.frame import NodePlace
 from snowcave.agent.network.hosts import HostSettings, open_hosts
 from snowcave.agent.network.plug import Plugs, open_plugs
 from snowcave.agent.network.policy import Mirrors, Policy
-from snowcave.agent.network.resolving import DnsResolver
+from snowcave.agent.network.resolvers import alive
+from snowcave.agent.network.resolving import EveryReplica
 from snowcave.kit.clock import LoopClock
 from snowcave.runtime.mesh import Mesh
 from snowcave.store.mirror import Mirror
@@ -54,11 +55,12 @@ async def open_network(
     settings: HostSettings,
 ) -> AsyncGenerator[Network]:
     """Entered when the rules stand. Interfaces and rules stay when it is left: instances outlive us."""
-    resolver = DnsResolver(mesh.plan.machine, mesh.port("dns"))
+    here, resolvers = place(mesh, node_network), rights.resolvers
+    resolver = EveryReplica(lambda: alive(here, resolvers.values()))
     async with (
         open_plugs() as plugs,
         open_hosts(resolver, settings, LoopClock(), random.Random()) as hosts,
-        nft.open_table(place(mesh, node_network), endpoints, Policy(rights, hosts)) as table,
+        nft.open_table(here, endpoints, Policy(rights, hosts), resolvers) as table,
     ):
         yield Network(plugs, table)
 

@@ -17,6 +17,7 @@ import structlog
 from snowcave.agent.network import ruleset
 from snowcave.agent.network.frame import TABLE, NodePlace
 from snowcave.agent.network.policy import Policy
+from snowcave.agent.network.resolvers import Replica, alive, spread
 from snowcave.agent.network.rules import (
     NO_ACCESS,
     NOTHING,
@@ -43,11 +44,14 @@ class Table:
     place: NodePlace
     endpoints: Mirror[state.Endpoint]
     policy: Policy
+    resolvers: Mirror[state.DnsServer]
     _marks: ruleset.Marks = field(default_factory=ruleset.Marks)
     # What the kernel holds, by service.
     _applied: dict[str, ServiceRules] = field(default_factory=dict[str, ServiceRules])
     # Which service has an instance at an address.
     _holders: dict[Address, str] = field(default_factory=dict[Address, str])
+    # Where the kernel sends questions for names.
+    _asked: tuple[Replica, ...] = ()
     _changed: set[str] = field(default_factory=set[str])
     _wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,6 +71,10 @@ class Table:
     def doubt(self) -> None:
         """What the policy says of the instances that are here is to be asked anew."""
         self._is_doubtful = True
+        self._wake()
+
+    def announced(self, _parts: tuple[str, ...], _message: object) -> None:
+        """A replica of dns came or went."""
         self._wake()
 
     def _wake(self) -> None:
@@ -103,20 +111,33 @@ class Table:
             await self._reload()
         else:
             await self._change(changed)
+            await self._spread()
         if not self._changed and not self._is_doubtful:
             self._settled.set()
 
     async def _reload(self) -> None:
         services = {parts[0] for parts, _ in self.endpoints.items()}
         wanted = {service: self._wanted(service) for service in services}
-        text = ruleset.whole(self.place, merged(wanted.values()), self._marks)
+        asked = self._alive()
+        text = ruleset.whole(self.place, merged(wanted.values()), self._marks, asked)
         await run("nft", "-f", "-", stdin=text)
+        self._asked = asked
         self._applied, self._holders = wanted, {}
         for service, rules in wanted.items():
             self._hold(service, rules)
         # Where two services claim an address, taking it from one must not take it from the other.
         self._is_whole = len(self._holders) == sum(len(one.owners) for one in wanted.values())
         log.info("rules_reloaded", services=len(wanted))
+
+    async def _spread(self) -> None:
+        asked = self._alive()
+        if asked != self._asked:
+            await run("nft", "-f", "-", stdin=spread(asked))
+            self._asked = asked
+            log.info("resolvers_changed", replicas=asked)
+
+    def _alive(self) -> tuple[Replica, ...]:
+        return alive(self.place, self.resolvers.values())
 
     async def _change(self, services: Iterable[str]) -> None:
         wanted = {service: self._wanted(service) for service in services}
@@ -163,11 +184,14 @@ class Table:
 
 @asynccontextmanager
 async def open_table(
-    place: NodePlace, endpoints: Mirror[state.Endpoint], policy: Policy
+    place: NodePlace,
+    endpoints: Mirror[state.Endpoint],
+    policy: Policy,
+    resolvers: Mirror[state.DnsServer],
 ) -> AsyncGenerator[Table]:
     """Entered when the whole table stands. It stays when this is left: traffic outlives the agent."""
-    table = Table(place, endpoints, policy)
-    unsubscribe = endpoints.subscribe(table.note)
+    table = Table(place, endpoints, policy, resolvers)
+    unsubscribes = (endpoints.subscribe(table.note), resolvers.subscribe(table.announced))
     try:
         with policy.watching(table.note, table.doubt):
             table.prime()
@@ -176,7 +200,8 @@ async def open_table(
             async with background(table.follow()):
                 yield table
     finally:
-        unsubscribe()
+        for unsubscribe in unsubscribes:
+            unsubscribe()
 
 
 async def requests() -> dict[tuple[Address, int], int]:

@@ -24,13 +24,15 @@ PUBLIC = "PUBLIC"
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """What decides about connections beside the endpoints."""
+    """What the rules follow beside the endpoints."""
 
     services: Mirror[state.Object]
     roles: Mirror[state.Object]
     grants: Mirror[state.Grant]
     integrations: Mirror[state.Object]
     rules: Mirror[state.Object]
+    # Who answers the containers' questions for names.
+    resolvers: Mirror[state.DnsServer]
 
     @property
     def digests(self) -> dict[str, Callable[[], dict[str, object]]]:
@@ -163,8 +165,9 @@ async def follow_mirrors(store: Store) -> AsyncGenerator[Mirrors]:
         follow(store, keys.GRANTS) as grants,
         follow(store, keys.catalog("integration")) as integrations,
         follow(store, keys.catalog("network_rule")) as rules,
+        follow(store, keys.DNS_SERVERS) as resolvers,
     ):
-        yield Mirrors(services, roles, grants, integrations, rules)
+        yield Mirrors(services, roles, grants, integrations, rules, resolvers)
 
 
 def _nothing() -> None:

@@ -1,8 +1,9 @@
-"""Questions for the addresses of a host, to the DNS daemon that answers the containers of this machine."""
+"""Questions for the addresses of a host, to the DNS daemons that answer the containers."""
 
 import asyncio
 import secrets
 import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dnslib import QTYPE, RCODE, DNSError, DNSHeader, DNSQuestion, DNSRecord
@@ -59,6 +60,29 @@ class DnsResolver:
             return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
         finally:
             writer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class EveryReplica:
+    """Asks all replicas that are alive, for a container may have any one's answer."""
+
+    replicas: Callable[[], Sequence[tuple[str, int]]]
+
+    async def ask(self, host: str) -> Answer:
+        """What they say together, the silent ones left out. Raises Unavailable where all are silent."""
+        told = await asyncio.gather(*(_one(DnsResolver(*at), host) for at in self.replicas()))
+        answers = [one for one in told if isinstance(one, Answer)]
+        if not answers:
+            raise Unavailable("; ".join(str(one) for one in told))
+        addresses = frozenset[str]().union(*(one.addresses for one in answers))
+        return Answer(addresses, min(one.ttl for one in answers))
+
+
+async def _one(resolver: DnsResolver, host: str) -> Answer | Unavailable:
+    try:
+        return await resolver.ask(host)
+    except Unavailable as error:
+        return error
 
 
 def _question(host: str) -> bytes:

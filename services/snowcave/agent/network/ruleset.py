@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from snowcave.agent.network.callers import ANYBODY, RoleUid
 from snowcave.agent.network.egress import ANY_HOST
 from snowcave.agent.network.frame import ANYBODY_MARK, TABLE, NodePlace, frame
+from snowcave.agent.network.resolvers import Replica, alive, spread
 from snowcave.agent.network.rules import Address, Difference, ServiceRules
 
 # Elements a line; nft reads long lines in quadratic time in some versions.
@@ -28,13 +29,19 @@ class Marks:
         return self._given.setdefault(uid, len(self._given) + 1)
 
 
-def whole(place: NodePlace, rules: ServiceRules, marks: Marks) -> str:
+def whole(
+    place: NodePlace,
+    rules: ServiceRules,
+    marks: Marks,
+    replicas: tuple[Replica, ...] = (),
+) -> str:
     """Replaces the table in one transaction; established connections do not notice."""
     return (
         f"table {TABLE}\ndelete table {TABLE}\n"
         + frame(place)
         + _additions(rules, marks)
         + _ranges(rules.ranges, marks)
+        + spread(replicas or alive(place, ()))
     )
 
 
