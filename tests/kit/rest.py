@@ -11,10 +11,11 @@ import aiohttp
 from yarl import URL
 
 from snowcave.api.bootstrap import PASSWORD_FILE
+from snowcave.api.ground import Surroundings
 from snowcave.api.main import make_runner
 from snowcave.api.rest.settings import RestSettings
 from snowcave.api.settings import ApiSettings
-from snowcave.api.wiring import Surroundings, build_front
+from snowcave.api.wiring import build_front
 from snowcave.model import keys
 from snowcave.model.errors import ObjectNotFound
 from snowcave.model.keys import Role

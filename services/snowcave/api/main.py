@@ -2,11 +2,12 @@
 
 from snowcave.api.catalog.catalog import Catalog
 from snowcave.api.contract import StatementRunner
+from snowcave.api.ground import Surroundings
 from snowcave.api.rendering.render import Renderer
 from snowcave.api.settings import ApiSettings
 from snowcave.api.statements.runner import Runner
 from snowcave.api.statements.work import Ports
-from snowcave.api.wiring import Surroundings, build_front
+from snowcave.api.wiring import build_front
 from snowcave.kit import ids
 from snowcave.kit.clock import LoopClock
 from snowcave.model.keys import Role
