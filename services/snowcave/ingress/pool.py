@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections import Counter, deque
 from collections.abc import Sequence
-from typing import Any, cast
 
 from snowcave.ingress.heads import KnownAnswers
 from snowcave.ingress.routes import Address
@@ -49,16 +48,15 @@ class Pool:
 
     async def connect(self, address: Address) -> Upstream:
         """Raises OSError, TimeoutError."""
+        upstream = Upstream(self, address, self._known)
         self._busy[address] += 1
         try:
             async with asyncio.timeout(self._connect):
-                _, protocol = await self._loop.create_connection(
-                    lambda: Upstream(self, address, self._known), *address
-                )
+                await self._loop.create_connection(lambda: upstream, *address)
         except BaseException:
-            self._done(address)
+            # It may have been made all the same, and be lost in a moment: that counts once.
+            self.forget(upstream)
             raise
-        upstream = cast(Upstream, cast(Any, protocol))
         if not upstream.usable:
             raise ConnectionResetError  # it has been lost already, with nobody to be told
         self._all.add(upstream)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -54,3 +55,22 @@ async def test_a_connection_that_failed_counts_no_more():
         await pool.connect(("127.0.0.1", 1))
     chosen = {pool.least_loaded(ADDRESSES) for _ in range(100)}
     assert chosen == set(ADDRESSES)
+
+
+async def test_a_connection_that_nobody_waits_for_any_more_is_counted_off_once(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The client may go in the moment in which the connection has been made."""
+    made: list[asyncio.Protocol] = []
+
+    async def made_too_late(factory: Callable[[], asyncio.Protocol], *_address: object) -> None:
+        made.append(factory())
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", made_too_late)
+    pool = Pool(IngressSettings(), random.Random(1))
+    for _ in range(3):
+        with pytest.raises(asyncio.CancelledError):
+            await pool.connect(ADDRESSES[0])
+        made[-1].connection_lost(None)
+    assert {pool.least_loaded(ADDRESSES) for _ in range(100)} == set(ADDRESSES)
