@@ -193,17 +193,22 @@ class Cluster:
 
 
 @asynccontextmanager
-async def a_cluster(home: Path, nodes: int = 2) -> AsyncGenerator[Cluster]:
-    mesh = Mesh(home=home, plan=await a_plan(), port_base=20_000)
+async def a_cluster(
+    home: Path, nodes: int = 2, port_base: int = 20_000
+) -> AsyncGenerator[Cluster]:
+    mesh = Mesh(home=home, plan=await a_plan(), port_base=port_base)
     settings = HypervisorSettings(mesh)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(fabric.remove, mesh)
         await fabric.ensure(mesh)
-        made = [await _node(stack, settings, index) for index in range(1, nodes + 1)]
+        made = [await a_node(stack, settings, index) for index in range(1, nodes + 1)]
         yield Cluster(mesh, tuple(made), stack)
 
 
-async def _node(stack: AsyncExitStack, settings: HypervisorSettings, index: int) -> Node:
+async def a_node(
+    stack: AsyncExitStack, settings: HypervisorSettings, index: int, etcd: str = ""
+) -> Node:
+    """Where an `etcd` is named, the rules follow what stands in it."""
     mesh, name = settings.mesh, f"node-{index}"
     vm = state.Vm(
         node=name,
@@ -218,6 +223,7 @@ async def _node(stack: AsyncExitStack, settings: HypervisorSettings, index: int)
         *("nsenter", f"--net={namespace}", "--", sys.executable),
         *(str(_KIT / "fabric_node.py"), str(mesh.home), str(mesh.port_base), plan),
         vm.instance_network,
+        etcd,
     )
     node = Node(name, vm, namespace, command, stack)
     await node.start()

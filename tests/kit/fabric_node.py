@@ -1,12 +1,15 @@
 """Inside a VM: the agent's network part, told on stdin what to do. One line of JSON for each command.
 
 The first line is a list of what the store holds as it begins: commands that an earlier process obeyed.
+Where an etcd is named, all but the endpoints comes from there.
 """
 
 import asyncio
 import json
 import logging
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,8 @@ from snowcave.agent.network.policy import follow_mirrors
 from snowcave.model import keys
 from snowcave.model.keys import Role
 from snowcave.runtime.mesh import AddressPlan, Mesh
-from snowcave.store.api import Delete, Put
+from snowcave.store.api import Delete, Put, Store
+from snowcave.store.client import open_store
 from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import state_pb2 as state
 from tests.kit.memory_store import MemoryBackend, MemoryStore
@@ -28,7 +32,7 @@ from tests.kit.memory_store import MemoryBackend, MemoryStore
 _QUICK = HostSettings(deadline=1.0, grace=0.5, soonest=0.1, latest=0.2)
 
 
-async def main(home: str, port_base: str, plan: str, node_network: str) -> None:
+async def main(home: str, port_base: str, plan: str, node_network: str, etcd: str) -> None:
     mesh = Mesh(home=Path(home), port_base=int(port_base), plan=AddressPlan(*plan.split(",")))
     backend = MemoryBackend()
     stores = {role: MemoryStore(role, backend) for role in (Role.SCHEDULER, Role.API)}
@@ -38,7 +42,8 @@ async def main(home: str, port_base: str, plan: str, node_network: str) -> None:
         await stores[role].txn((), writes)
     async with (
         follow(store, keys.ENDPOINTS) as endpoints,
-        follow_mirrors(store) as rights,
+        _others(store, etcd) as catalog,
+        follow_mirrors(catalog) as rights,
         open_network(mesh, node_network, endpoints, rights, _QUICK) as network,
     ):
         loop = asyncio.get_running_loop()
@@ -48,6 +53,15 @@ async def main(home: str, port_base: str, plan: str, node_network: str) -> None:
             except Exception as error:
                 answer = {"failed": repr(error)}
             print(json.dumps(answer), flush=True)
+
+
+@asynccontextmanager
+async def _others(store: Store, etcd: str) -> AsyncGenerator[Store]:
+    if not etcd:
+        yield store
+        return
+    async with open_store(etcd, Role.AGENT) as found:
+        yield found
 
 
 async def _obey(

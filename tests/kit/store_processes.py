@@ -87,12 +87,13 @@ def embedded(folder: Path, *, insecure: bool = True, **settings: str) -> StorePr
     return StoreProcess(command, f"127.0.0.1:{port}", folder, environment)
 
 
-def etcd(folder: Path) -> StoreProcess:
+def etcd(folder: Path, *also: str) -> StoreProcess:
+    """It listens at the addresses `also`, too."""
     port, peer = free_ports(2)
     client_url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
     options = {
         "data-dir": str(folder / "data"),
-        "listen-client-urls": client_url,
+        "listen-client-urls": ",".join([client_url, *(f"http://{a}:{port}" for a in also)]),
         "advertise-client-urls": client_url,
         "listen-peer-urls": peer_url,
         "initial-advertise-peer-urls": peer_url,
