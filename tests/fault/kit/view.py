@@ -81,7 +81,14 @@ class MeshView:
         return {one["Id"]: one["State"]["StartedAt"] for one in json.loads(self._inspect(ids))}
 
     def _inspect(self, ids: list[str]) -> str:
-        return self._docker("inspect", *ids)
+        """Without those that have gone since they were listed."""
+        try:
+            return self._docker("inspect", *ids)
+        except subprocess.CalledProcessError as error:
+            told = cast(str, error.stderr).splitlines()
+            if not told or not all("No such object" in line for line in told):
+                raise
+            return cast(str, error.stdout)
 
     def _docker(self, *arguments: str) -> str:
         own = self.mesh.own_engine_socket
