@@ -68,7 +68,7 @@ def _sets(place: NodePlace) -> str:
   set denied {{ type ipv4_addr; {counted} }}
   set sent {{ type ipv4_addr; {counted} }}
   set received {{ type ipv4_addr; {counted} }}
-  set resolvers {{ type ipv4_addr . inet_service; }}
+  map resolvers {{ type ipv4_addr . inet_service : mark; }}
   set platform {{ type ipv4_addr; elements = {{ {place.machine} }}; }}
 """
 
@@ -199,7 +199,7 @@ def _guard(place: NodePlace) -> str:
     to_api = f"ip daddr {place.machine} tcp dport {place.api_port}"
     # What was asked of dns at its service address, whichever replica got it.
     asked = f"ct original ip daddr {place.dns_address}"
-    to_dns = "meta l4proto { tcp, udp } ip daddr . th dport @resolvers"
+    to_dns = "meta l4proto { tcp, udp } ct mark set ip daddr . th dport map @resolvers"
     # What ingress and functions send, for autoscaling. They use connections again, so a connection that is
     # opened says little: each request pushes a segment at least. Beyond the set's size nothing is counted.
     counted = "tcp flags & psh == psh update @ingress { ip daddr . tcp dport counter }"

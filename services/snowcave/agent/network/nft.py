@@ -17,7 +17,7 @@ import structlog
 from snowcave.agent.network import ruleset
 from snowcave.agent.network.frame import TABLE, NodePlace
 from snowcave.agent.network.policy import Policy
-from snowcave.agent.network.resolvers import Replica, alive, spread
+from snowcave.agent.network.resolvers import Replica, alive, mark, spread
 from snowcave.agent.network.rules import (
     NO_ACCESS,
     NOTHING,
@@ -27,6 +27,7 @@ from snowcave.agent.network.rules import (
     merged,
     service_rules,
 )
+from snowcave.agent.network.tracked import forget
 from snowcave.kit.clock import backoff
 from snowcave.kit.tasks import background
 from snowcave.model.errors import SnowcaveError
@@ -121,7 +122,7 @@ class Table:
         asked = self._alive()
         text = ruleset.whole(self.place, merged(wanted.values()), self._marks, asked)
         await run("nft", "-f", "-", stdin=text)
-        self._asked = asked
+        await self._forget(asked)
         self._applied, self._holders = wanted, {}
         for service, rules in wanted.items():
             self._hold(service, rules)
@@ -133,8 +134,17 @@ class Table:
         asked = self._alive()
         if asked != self._asked:
             await run("nft", "-f", "-", stdin=spread(asked))
-            self._asked = asked
+            await self._forget(asked)
             log.info("resolvers_changed", replicas=asked)
+
+    async def _forget(self, asked: tuple[Replica, ...]) -> None:
+        """What the kernel knows of questions to replicas that are not `asked` any more."""
+        gone, self._asked = set(self._asked) - set(asked), asked
+        for replica in gone:
+            try:
+                await asyncio.to_thread(forget, mark(replica))
+            except SnowcaveError as error:
+                log.warning("resolver_not_forgotten", replica=replica, reason=str(error))
 
     def _alive(self) -> tuple[Replica, ...]:
         return alive(self.place, self.resolvers.values())

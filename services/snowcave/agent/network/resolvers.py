@@ -1,10 +1,11 @@
 """Pure: which replicas of dns the containers' questions are sent to, and the rules that do it.
 
 A connection, or the datagrams of one socket, stay with the replica that was picked for the first
-packet. Those of a replica that is gone are refused, so that resolvers ask anew from another socket.
+packet. When it is gone they are forgotten, and lead to another one from their next packet on.
 """
 
 import ipaddress
+import zlib
 from collections.abc import Iterable
 
 from snowcave.agent.network.frame import TABLE, NodePlace
@@ -29,12 +30,17 @@ def _is_usable(one: state.DnsServer) -> bool:
     return 0 < one.port < 1 << 16
 
 
+def mark(replica: Replica) -> int:
+    """Of connections to it: the same in every life of an agent, whose connections outlive it."""
+    return 0xD5000000 | zlib.crc32(f"{replica[0]}:{replica[1]}".encode()) >> 8
+
+
 def spread(replicas: tuple[Replica, ...]) -> str:
     """Replaces what `dns` and `resolvers` hold."""
-    places = [f"{address} . {port}" for address, port in replicas]
+    marked = [f"{one[0]} . {one[1]} : {mark(one)}" for one in replicas]
     return (
-        f"flush set {TABLE} resolvers\n"
-        f"add element {TABLE} resolvers {{ {', '.join(places)} }}\n"
+        f"flush map {TABLE} resolvers\n"
+        f"add element {TABLE} resolvers {{ {', '.join(marked)} }}\n"
         f"flush chain {TABLE} dns\n"
         f"add rule {TABLE} dns meta l4proto {{ tcp, udp }} dnat ip to {_target(replicas)}\n"
     )
