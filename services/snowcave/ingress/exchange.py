@@ -12,6 +12,7 @@ from snowcave.ingress.heads import AnswerHead, Head
 from snowcave.ingress.pages import Answer, Refused, page
 from snowcave.ingress.parties import Client, Means
 from snowcave.ingress.upstream import Upstream
+from snowcave.ingress.waiting_body import WaitingBody
 
 log = structlog.get_logger()
 
@@ -24,16 +25,13 @@ class Exchange:
         "_chunked",
         "_client",
         "_done",
-        "_form_settled",
         "_keep",
         "_means",
         "_passage",
         "_task",
         "_upstream",
         "_waiting",
-        "_waiting_size",
         "answering",
-        "body_complete",
         "head",
         "started",
     )
@@ -42,20 +40,20 @@ class Exchange:
         self.head = head
         self.answering = False
         self.started = False
-        # The request has come in whole.
-        self.body_complete = not head.block.has_body
         self._client = client
         self._means = means
-        self._waiting: list[bytes] = []
-        self._waiting_size = 0
-        # Set as soon as the body is whole, or larger than any form of ours.
-        self._form_settled: asyncio.Event | None = None
+        self._waiting = WaitingBody(means.settings, is_whole=not head.block.has_body)
         self._upstream: Upstream | None = None
         self._passage: Passage | None = None
         self._chunked = False
         self._keep = head.keep_alive
         self._done = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def body_complete(self) -> bool:
+        """The request has come in whole."""
+        return self._waiting.is_whole
 
     def start(self, now: float) -> None:
         """At once where the caller is known and a connection is there: no task for the most usual request."""
@@ -106,8 +104,8 @@ class Exchange:
     async def _run(self) -> None:
         gateway = self._means.gateway
         if gateway.is_own(self.head):
-            form, visitor = await self._form(), self._client.visitor
-            self._answer(await gateway.own_answer(self.head, form, visitor))
+            form = await self._waiting.form(self.head.block.length or 0)
+            self._answer(await gateway.own_answer(self.head, form, self._client.visitor))
             return
         self._passage = await gateway.admit(self.head)
         self._means.requests.learn(self.head)
@@ -144,8 +142,7 @@ class Exchange:
             return
         # Before we write: an instance that is slow to read holds it again.
         self._client.hold(False)
-        waiting, self._waiting, self._waiting_size = self._waiting, [], 0
-        for data in waiting:
+        for data in self._waiting.take():
             upstream.write(self._framed(data))
         if self.body_complete:
             self._end_body()
@@ -166,18 +163,11 @@ class Exchange:
     def body(self, data: bytes) -> None:
         if self._upstream is not None:
             self._upstream.write(self._framed(data))
-            return
-        self._waiting.append(data)
-        self._waiting_size += len(data)
-        limits = self._means.settings.limits
-        if self._waiting_size > limits.form:
-            self._settle_form()
-        if self._waiting_size > limits.buffered:
+        elif self._waiting.add(data):
             self._client.hold(True)
 
     def complete_body(self) -> None:
-        self.body_complete = True
-        self._settle_form()
+        self._waiting.complete()
         if self._upstream is not None:
             self._end_body()
 
@@ -198,26 +188,6 @@ class Exchange:
         if self.head.block.has_body and self.head.block.length is None:
             self._upstream.write(b"0\r\n\r\n")
         self._upstream.request_sent()
-
-    def _settle_form(self) -> None:
-        if self._form_settled is not None:
-            self._form_settled.set()
-
-    async def _form(self) -> bytes:
-        most, settings = self._means.settings.limits.form, self._means.settings
-        if (self.head.block.length or 0) <= most:
-            self._form_settled = asyncio.Event()
-            if self.body_complete or self._waiting_size > most:
-                self._form_settled.set()
-            try:
-                async with asyncio.timeout(settings.deadlines.head):
-                    await self._form_settled.wait()
-            except TimeoutError as error:
-                text = "The form did not come in time."
-                raise Refused(page(408, "Too slow", text, close=True)) from error
-            if self._waiting_size <= most:
-                return b"".join(self._waiting)
-        raise Refused(page(413, "Too large", "That form is too large.", close=True))
 
     # --- the answer, from the instance
 
