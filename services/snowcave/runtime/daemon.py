@@ -107,12 +107,15 @@ async def run_daemon(
 
 
 def stop_on_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; a second one ends the process at once."""
+    """Set by the first SIGTERM or SIGINT; a SIGINT after it ends the process at once.
+
+    Another SIGTERM changes nothing: the kernel sends one as the supervisor dies, the next one another.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def handle(number: int) -> None:
-        if stop.is_set():
+        if stop.is_set() and number == signal.SIGINT:
             raise SystemExit(128 + number)
         stop.set()
 
