@@ -86,7 +86,8 @@ class RoomFiles:
         if _log_of(old).exists():
             _log_of(old).rename(_log_of(new))
         if _is_open(old):
-            copy = new.with_name(f".{new.name}")
+            # By a name that no other call gives, and that is no database at the next start.
+            copy = new.with_name(f"{new.name}.moving")
             shutil.copyfile(old, copy)
             copy.rename(new)
             old.unlink()

@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from snowcave.model.errors import Unavailable
+from snowcave.warehouse import room_files
 from snowcave.warehouse.duck import DuckEngine
 from snowcave.warehouse.settings import EngineSettings
 
@@ -246,4 +247,15 @@ def test_a_database_moves_while_statements_that_read_it_come_and_go(home: Home) 
             ended.set()
         for reader in readers:
             reader.result(timeout=30)
+    holds_everything(home, "D.S")
+
+
+def test_a_schema_is_set_aside_from_under_a_transaction_that_looks_at_every_database(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB's own catalog opens all files, also the one that a schema is just being copied to."""
+    monkeypatch.setattr(room_files, "_is_open", lambda _file: True)
+    home.engine.drop_schema("D", "S", uid=S)
+    assert home.graves() == [f"schema-{S}.db"]
+    home.engine.create_schema("D", "S", replace=False, uid=S)
     holds_everything(home, "D.S")
