@@ -9,6 +9,7 @@ from typing import Any
 import grpc.aio
 import pyarrow as pa
 import pytest
+import structlog.testing
 
 from snowcave.api.queries.encoding import read_stream
 from snowcave.api.settings import ApiSettings, QuerySettings
@@ -56,6 +57,15 @@ async def test_a_statement_answers_in_pieces_with_its_columns_first(tmp_path: Pa
     assert replies[0].total_rows == 300
     assert [row["n"] for row in found] == list(range(300))
     assert [row["name"] for row in shown] == ["a", None]
+
+
+async def test_the_audit_knows_from_where_a_session_was_opened(tmp_path: Path) -> None:
+    async with running_front(tmp_path) as front:
+        with structlog.testing.capture_logs() as logged:
+            async with sql(front):
+                pass
+    opened = [line for line in logged if line["event"] == "session_opened"]
+    assert [(line["user"], line["peer"]) for line in opened] == [("ADMIN", "127.0.0.1")]
 
 
 async def test_failures_keep_their_codes(tmp_path: Path) -> None:

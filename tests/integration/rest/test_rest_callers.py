@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 import pytest_asyncio
+import structlog.testing
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -67,10 +68,13 @@ async def bob(rest: Rest) -> Bob:
 async def test_a_key_pair_or_an_access_token_does_for_a_session(bob: Bob):
     for number, headers in enumerate((bob.signed(), bob.bearing())):
         body = {"name": f"of_bob_{number}"}
-        answer = await bob.rest("POST", "/databases", body, headers=headers)
+        with structlog.testing.capture_logs() as logged:
+            answer = await bob.rest("POST", "/databases", body, headers=headers)
         assert answer.status == 200, answer
         found = await bob.rest("GET", f"/databases/of_bob_{number}", headers=headers)
         assert found.body["owner"] == "READER"
+        opened = [line for line in logged if line["event"] == "session_opened"]
+        assert [(line["user"], line["peer"]) for line in opened] == [("BOB", "127.0.0.1")]
 
 
 async def test_the_kind_of_token_may_be_left_out(bob: Bob):

@@ -7,6 +7,7 @@ from typing import Any
 
 from snowcave.api.catalog.catalog import Catalog
 from snowcave.api.following import Following, Wanted
+from snowcave.api.grpc.catalog import peer_host
 from snowcave.api.queries import encoding
 from snowcave.api.queries.answer import Answer, Failure, InProgress
 from snowcave.api.queries.life import Queries
@@ -72,6 +73,7 @@ class SqlServicer(stubs.SqlServiceServicer):
             role=request.role,
             warehouse=request.warehouse,
             client_app=_CLIENT,
+            peer=peer_host(context.peer()),
         )
         tokens, _ = await self._login.open(wish)
         return v1.LoginReply(token=tokens.session)

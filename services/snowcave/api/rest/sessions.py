@@ -59,6 +59,7 @@ class Sessions:
             role=request.headers.get(_ROLE, "")[:256],
             warehouse=request.headers.get(_WAREHOUSE, "")[:256],
             client_app=_CLIENT,
+            peer=request.remote or "",
         )
         return await self._by_token(wish)
 
