@@ -241,7 +241,8 @@ def _show_table(names: list[str], result: Result) -> None:
         for number, row in enumerate(texts, 1):
             console.print(f"--- row {number} ---", style="bold")
             for name, text in zip(names, row, strict=True):
-                console.print(f"{name:>{width}}: {text}")
+                # A text that was broken here could not be copied.
+                console.print(f"{name:>{width}}: {text}", soft_wrap=True)
     click.echo(f"{len(result.rows)} row{'' if len(result.rows) == 1 else 's'}")
 
 

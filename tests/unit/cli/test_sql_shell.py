@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from snowcave.cli.doctor import doctor
-from snowcave.cli.sql import run_each, split, told
+from snowcave.cli.sql import run_each, show, split, told
 from snowcave.client import Result, Session
 from snowcave.v1 import sql_pb2 as v1
+from snowcave.v1.warehouse_pb2 import ColumnType
 
 
 class Interrupted:
@@ -73,3 +74,14 @@ def test_progress_says_rows_their_rate_and_retries():
     again = v1.SqlProgress(rows=1500, batches=3, retries=2)
     assert told(again, 1.0) == "1,500 rows answered, 1,500 rows/s, 2 retries"
     assert told(again, 0.0).startswith("1,500 rows answered, 0 rows/s")
+
+
+def test_rows_that_are_shown_field_by_field_keep_long_texts_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = "localhost:8401/tutorial_db/data_schema/tutorial_repository/an_image_with_a_long_name:latest"
+    names = [ColumnType(name=one) for one in ("name", "comment", "repository_url")]
+    show(Result(columns=names, rows=[("one two", "three " * 30, url)]), "table")
+    shown = capsys.readouterr().out.splitlines()
+    assert f"repository_url: {url}" in shown
+    assert f"{'comment':>14}: {'three ' * 30}" in shown
