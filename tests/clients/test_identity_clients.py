@@ -458,8 +458,12 @@ async def test_a_browser_signs_in_talks_over_a_websocket_and_signs_out(
         await tab.wait("document.title == 'Sign in'")
         await tab.fill(user="ann", password=PASSWORD)
         await tab.wait("document.title == 'Access denied'")
+        await tab.evaluate("document.querySelector('main a').click()")
+        await tab.wait("document.title == 'Sign in'")
         await tab.open(f"http://{host}/sfc-endpoint/logout")
         await tab.wait("document.title == 'Signed out'")
+        await tab.evaluate("document.querySelector('main a').click()")
+        await tab.wait("document.title == 'Sign in'")
         await tab.open(f"http://{host}/")
         await tab.wait("document.title == 'Sign in'")
 

@@ -7,7 +7,6 @@ admitted by looking it up.
 import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
 import structlog
 
@@ -17,7 +16,7 @@ from snowcave.ingress.caller_tokens import CallerTokens
 from snowcave.ingress.headers import Header
 from snowcave.ingress.heads import Head
 from snowcave.ingress.home import Home
-from snowcave.ingress.login import LOGIN_PATH, OWN_PATHS, Login
+from snowcave.ingress.login import OWN_PATHS, Login, login_address
 from snowcave.ingress.pages import Answer, Refused, page
 from snowcave.ingress.policy import is_preflight, is_same_origin
 from snowcave.ingress.routes import Address, Route, Routes, host_name
@@ -138,7 +137,8 @@ class Gateway:
         if not may_open(self._identity, who, route):
             self._tell_of_refusal(who, route)
             text = f"{who.user_name} may not use this endpoint of the service."
-            raise Refused(page(403, "Access denied", text))
+            onward = ("Sign in as somebody else", login_address(head.target.decode("latin-1")))
+            raise Refused(page(403, "Access denied", text, onward=onward))
         if not is_published(self._identity, route):
             text = f"The owner of service {route.service_name} has no privilege {PUBLISHING} now."
             raise Refused(page(403, "Endpoint closed", text))
@@ -231,7 +231,7 @@ class Gateway:
     def _unknown(self, head: Head, text: str) -> Answer:
         """People are sent to the login page, programs are told."""
         if head.accepts_html and head.method in (b"GET", b"HEAD"):
-            where = f"{LOGIN_PATH}?next={quote(head.target.decode('latin-1'), safe='')}"
+            where = login_address(head.target.decode("latin-1"))
             return Answer(302, headers=[(b"Location", where.encode())])
         answer = page(401, "Not signed in", text)
         answer.headers.append((b"WWW-Authenticate", b'Snowflake realm="ingress"'))

@@ -5,7 +5,7 @@ import hmac
 import math
 import random
 from typing import Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import structlog
 
@@ -109,9 +109,15 @@ class Login:
                 # The cookie goes all the same; the token ends by its own time.
                 log.warning("sign_out_incomplete", host=visit.host)
         gone = set_cookie(COOKIE, "", f"{_RULES}; Max-Age=0", secure=visit.visitor.secure)
-        answer = page(200, "Signed out", "You have signed out here.")
+        onward = ("Sign in again", login_address("/"))
+        answer = page(200, "Signed out", "You have signed out here.", onward=onward)
         answer.headers.append(gone)
         return answer
+
+
+def login_address(target: str) -> str:
+    """Of the login page, from where one comes to the target."""
+    return f"{LOGIN_PATH}?next={quote(target, safe='')}"
 
 
 def _local(target: str) -> str:

@@ -54,9 +54,17 @@ _PAGES = web_pages.Pages(Path(__file__).parent / "templates")
 _HEADERS = [(name.encode(), value.encode()) for name, value in web_pages.HEADERS.items()]
 
 
-def page(status: int, title: str, text: str, *, close: bool = False, retry: int = 0) -> Answer:
-    """An error page. `retry` in seconds."""
-    body = _PAGES.render("error.html", title=title, text=text)
+def page(
+    status: int,
+    title: str,
+    text: str,
+    *,
+    close: bool = False,
+    retry: int = 0,
+    onward: tuple[str, str] = ("", ""),
+) -> Answer:
+    """An error page. `retry` in seconds; `onward`, for people: what they can do now, and where."""
+    body = _PAGES.render("error.html", title=title, text=text, onward=onward)
     headers = [(b"Retry-After", str(retry).encode())] if retry else []
     return Answer(status, body, headers=headers, close=close, says=(title, text))
 

@@ -2,7 +2,8 @@
 
 import json
 
-from snowcave.ingress.pages import Answer, login_page, page
+from snowcave.ingress.home import Shown
+from snowcave.ingress.pages import Answer, home_page, login_page, page
 
 
 def test_an_answer_says_its_length_and_that_it_is_not_kept():
@@ -40,9 +41,22 @@ def test_programs_get_errors_in_json_and_other_pages_as_they_are():
     assert form.for_programs() == form
 
 
+def test_a_page_says_where_people_go_on_from_it():
+    assert b"<a " not in page(404, "A", "B").body
+    answer = page(403, "A", "B", onward=("Sign in", '/login?next="'))
+    assert b'<a href="/login?next=&#34;">Sign in</a>' in answer.body
+    assert json.loads(answer.for_programs().body) == {"status": 403, "error": "A", "message": "B"}
+
+
 def test_the_login_form_and_its_cookie_hold_the_same_secret():
     answer = login_page("/", "abc", status=401)
     assert answer.status == 401
     assert b'name="csrf" value="abc"' in answer.body
     (cookie,) = [value for name, value in answer.headers if name == b"Set-Cookie"]
     assert cookie == b"snowcave-ingress-csrf=abc; HttpOnly; SameSite=Strict; Path=/sfc-endpoint"
+
+
+def test_names_of_services_break_after_their_dots_and_are_no_markup():
+    one = Shown("DB.S.<b>", "ui", "RUNNING", is_ready=True, url="http://x/")
+    shown = home_page(account="A-B", user="ANN", endpoints=[one], api="http://y/").body
+    assert b"<td>DB.<wbr>S.<wbr>&lt;b&gt;</td>" in shown
