@@ -142,7 +142,8 @@ def test_requests_sign_in_by_the_form(fleet: Fleet, page: str):
 @pytest.mark.documented
 async def test_a_browser_signs_in_and_uses_the_page(fleet: Fleet, page: str, tmp_path: Path):
     async with chromium(tmp_path) as tab:
-        await tab.open(f"http://{page}/ui")
+        # As the list of endpoints at the domain names it.
+        await tab.open(f"http://{page}/")
         await tab.wait("document.title == 'Sign in'")
         await tab.fill(user="ADMIN", password="not this")
         await tab.wait("document.body.innerText.includes('Incorrect username or password')")

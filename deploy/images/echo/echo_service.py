@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         path = urllib.parse.urlsplit(self.path).path
         if path == "/healthcheck":
             self.answer(200, "I'm ready!", "text/plain")
-        elif path == "/ui":
+        elif path in ("/", "/ui"):
             self.answer(200, PAGE.format(given="", answer=""), "text/html; charset=utf-8")
         elif path == "/whoami":
             self.answer(200, json.dumps(self.caller()), "application/json")
