@@ -228,6 +228,15 @@ async def test_a_service_acts_for_its_caller_in_their_default_role(house: House)
     assert (await house.called()).role == "PUBLIC"
 
 
+async def test_a_user_without_any_role_gets_no_token(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await house.bob()
+    monkeypatch.setattr(house.identity, "role_named", lambda _name: None)
+    with pytest.raises(NotAuthorized):
+        house.tokens.default_role(bob.user)
+
+
 async def test_a_callers_token_is_for_one_service_for_a_while(house: House) -> None:
     token = await house.tokens.for_service(await house.bob(), house.uids["CALLING"])
     for wrong in (("PLAIN", token), ("CALLING", "x"), ("CALLING", f"{token}.{token}")):

@@ -62,13 +62,18 @@ class EndpointTokens:
         return token
 
     def default_role(self, user: int) -> int:
-        """uid of the user's default role where they have it, else of PUBLIC."""
+        """uid of the user's default role where they have it, else of PUBLIC.
+
+        Raises NotAuthorized where there is neither: a token without a role would count with all of them.
+        """
         found = self.objects.get("user", user) or state.Object()
         role = self.identity.role_named(found.user.default_role)
         if role is not None and role.uid in self.identity.access.all_roles_of(user):
             return role.uid
         public = self.identity.role_named(_PUBLIC)
-        return public.uid if public else 0
+        if public is None:
+            raise NotAuthorized("role")
+        return public.uid
 
     async def caller(self, token: str, service: int) -> state.SessionToken:
         """Of the token that the service was given with a request. Raises TokenInvalid, TokenExpired."""
