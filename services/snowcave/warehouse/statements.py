@@ -24,7 +24,7 @@ from snowcave.warehouse.tail import EventSource
 # Snowflake's statementTypeId.
 _SELECT = 0x1000
 # Seconds. What took no longer the last time is expected to be over at once.
-_QUICK = 0.002
+_QUICK = 0.005
 
 
 class Statements:
