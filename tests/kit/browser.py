@@ -26,6 +26,8 @@ OPTIONS = (
 )
 _START = 45.0
 _ANSWER = 30.0
+_RELOADED = 0.5
+_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 
 
 def artefacts() -> Path:
@@ -53,8 +55,16 @@ class Page:
         return answer["result"]
 
     async def open(self, url: str) -> None:
-        """Asked for; `wait` says when it is there."""
-        answer = await self._call("Page.navigate", url=url)
+        """Asked for; `wait` says when it is there.
+
+        Chromium gives up what it is loading whenever an interface of the machine comes or goes, as those of
+        other tests do. A window that somebody looks at asks again by itself; this one has to be told.
+        """
+        async with asyncio.timeout(_ANSWER):
+            while True:
+                answer = await self._call("Page.navigate", url=url)
+                if answer.get("errorText") != _NETWORK_CHANGED:
+                    break
         assert "errorText" not in answer, answer
 
     async def evaluate(self, script: str) -> Any:
@@ -76,6 +86,10 @@ class Page:
                     f"document.readyState == 'complete' && ({condition})"
                 ):
                     await asyncio.sleep(0.05)
+                    if await self.evaluate("location.protocol") == "chrome-error:":
+                        # See `open`; what a form sent is sent again. It gets time to be there.
+                        await self._call("Page.reload")
+                        await asyncio.sleep(_RELOADED)
         except TimeoutError:
             shown = await self.evaluate("location.href + '\\n' + document.body.innerText")
             raise AssertionError(f"never true: {condition}\n{shown}") from None
