@@ -16,9 +16,9 @@ from snowcave.statestore import server
 from snowcave.statestore.settings import StatestoreSettings
 from snowcave.statestore.state import open_state_file
 
-# The journal's thread needs the interpreter twice a commit; the usual 5 ms of patience would double
-# the time of each.
-_SWITCH_INTERVAL = 0.002
+# The journal's thread needs the interpreter twice a commit; the usual 5 ms of patience would be more than
+# the commit itself takes.
+_SWITCH_INTERVAL = 0.0003
 # What the store keeps has no cycles, and there is much of it: look for cycles less often.
 _COLLECTION = (20_000, 50, 100)
 
