@@ -6,6 +6,7 @@ the home that made it. A lane is a list of pytest runs, each with a time that it
 names is run by the lane that takes all others, so that a new folder of tests is never left out.
 """
 
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,11 @@ from dataclasses import dataclass
 
 # After an interrupt pytest takes down what its fixtures made.
 _CLEAN_UP = 120.0
+# Characters of one failed test in the summary: whoever sees no more than the last lines of a run on another
+# machine should learn which tests failed and of what.
+_SUMMARY_LINE = 240
+# As pytest names a test that failed; a captured log line says "ERROR" too, but no file of tests.
+_VERDICT = re.compile(r"(?:FAILED|ERROR) \S*test_\w+\.py")
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Lane(threading.Thread):
         self._current: subprocess.Popen[str] | None = None
         self._ended = False
         self.failed: list[str] = []
+        self.verdicts: list[str] = []
 
     def run(self) -> None:
         for run in self._runs:
@@ -76,7 +83,9 @@ class Lane(threading.Thread):
             try:
                 assert process.stdout is not None
                 for line in process.stdout:
-                    print(f"[{self.name}] {line}", end="", flush=True)
+                    print(f"[{self.name}] {line.rstrip()}", flush=True)
+                    if _VERDICT.match(line):
+                        self.verdicts.append(line.rstrip()[:_SUMMARY_LINE])
                 return process.wait()
             finally:
                 for bound in bounds:
@@ -103,9 +112,10 @@ def main() -> int:
         lane.start()
     for lane in lanes:
         lane.join()
-    failed = [f"[{lane.name}] {what}" for lane in lanes for what in lane.failed]
-    for what in failed:
-        print(f"FAILED {what}", flush=True)
+    failed = [f"FAILED [{lane.name}] {what}" for lane in lanes for what in lane.failed]
+    verdicts = [verdict for lane in lanes for verdict in lane.verdicts]
+    for what in (*failed, *verdicts):
+        print(what, flush=True)
     verdict = "failed" if failed else "passed"
     print(f"The tests {verdict} after {time.monotonic() - began:.0f} s", flush=True)
     return 1 if failed else 0

@@ -54,3 +54,5 @@ def test_a_failed_run_is_named_and_keeps_no_other_from_running(tmp_path: Path) -
     assert done.stdout.count("1 passed") == 2
     assert "FAILED [one] pytest test_bad.py" in done.stdout
     assert "FAILED [two]" not in done.stdout
+    # Named last, where somebody who sees only the end of a long output finds it.
+    assert done.stdout.splitlines()[-2].startswith("FAILED test_bad.py::test_it")
