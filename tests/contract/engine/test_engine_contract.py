@@ -1,6 +1,7 @@
 """What every container engine promises the agent."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,22 @@ async def test_usage_is_told_while_it_runs(bench: Bench):
     usage = await bench.engine.usage(made)
     assert usage.memory_bytes > 0
     assert usage.cpu_seconds >= 0
+
+
+async def test_a_container_that_ends_while_its_usage_is_asked_for_is_gone_at_worst(bench: Bench):
+    async def ask(made: ContainerId) -> None:
+        with suppress(ContainerGone):
+            while (await bench.engine.usage(made)).cpu_seconds >= 0:
+                await asyncio.sleep(0)
+
+    for turn in range(5):
+        made = await bench.run(f"brief{turn}")
+        asking = [asyncio.create_task(ask(made)) for _ in range(4)]
+        await bench.engine.signal(made, "SIGKILL")
+        await bench.engine.wait(made, timeout=10.0)
+        await bench.engine.remove(made)
+        async with asyncio.timeout(10.0):
+            await asyncio.gather(*asking)
 
 
 async def test_the_engine_tells_what_it_is(bench: Bench):

@@ -203,6 +203,9 @@ class DockerEngine:
             response = await self._request(f"containers/{container}/stats", "GET", params=params)
             async with response:
                 told = await response.json()
+        if not told:
+            # What the engine says, with status 200, of a container that ended while it looked.
+            raise ContainerGone(container)
         return Usage(
             cpu_seconds=told["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
             memory_bytes=_memory_in_use(told["memory_stats"]),
