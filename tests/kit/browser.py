@@ -28,6 +28,13 @@ _START = 45.0
 _ANSWER = 30.0
 _RELOADED = 0.5
 _NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+# What Chromium says of a question to a page that made way for the next one before it was answered.
+_LEFT = (
+    "Inspected target navigated or closed",
+    "Cannot find context with specified id",
+    "Cannot find default execution context",
+    "Execution context was destroyed.",
+)
 
 
 def artefacts() -> Path:
@@ -36,6 +43,10 @@ def artefacts() -> Path:
     folder = Path(named) if named else ROOT / "build" / "artefacts"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+class PageLeft(Exception):
+    """The page that was asked is shown no more: another is on its way."""
 
 
 class Page:
@@ -51,6 +62,8 @@ class Page:
         async with asyncio.timeout(_ANSWER):
             while (answer := await self._socket.receive_json()).get("id") != self._number:
                 pass
+        if answer.get("error", {}).get("message") in _LEFT:
+            raise PageLeft(method)
         assert "error" not in answer, answer
         return answer["result"]
 
@@ -82,17 +95,21 @@ class Page:
         """Until the script is true in the page that is shown then."""
         try:
             async with asyncio.timeout(seconds):
-                while not await self.evaluate(
-                    f"document.readyState == 'complete' && ({condition})"
-                ):
+                while not await self._shows(condition):
                     await asyncio.sleep(0.05)
-                    if await self.evaluate("location.protocol") == "chrome-error:":
-                        # See `open`; what a form sent is sent again. It gets time to be there.
-                        await self._call("Page.reload")
-                        await asyncio.sleep(_RELOADED)
         except TimeoutError:
             shown = await self.evaluate("location.href + '\\n' + document.body.innerText")
             raise AssertionError(f"never true: {condition}\n{shown}") from None
+
+    async def _shows(self, condition: str) -> bool:
+        try:
+            if await self.evaluate("location.protocol") == "chrome-error:":
+                # See `open`; what a form sent is sent again. It gets time to be there.
+                await self._call("Page.reload")
+                await asyncio.sleep(_RELOADED)
+            return bool(await self.evaluate(f"document.readyState == 'complete' && ({condition})"))
+        except PageLeft:
+            return False
 
     async def fill(self, **fields: str) -> None:
         """Input fields by name; then the form is sent."""
