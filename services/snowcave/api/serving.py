@@ -31,7 +31,7 @@ from snowcave.api.rest.sessions import Sessions
 from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.sessions.oauth import TokenExchange
 from snowcave.model.keys import Role
-from snowcave.runtime.grpc import connect, serve
+from snowcave.runtime.grpc import AddServicer, connect, serve
 from snowcave.runtime.listen import node_addresses
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import (
@@ -42,10 +42,52 @@ from snowcave.v1 import (
     stages_pb2_grpc,
 )
 
+Servicer = tuple[str, AddServicer]
+
+
+# Who may call what, by the names of the services. Operators may call everything.
+_CALLERS = {
+    SQL_SERVICE: {Role.ADMIN},
+    SERVICE_CATALOG: {Role.ADMIN},
+    NODE_SERVICE: {Role.ADMIN},
+    FUNCTION_SERVICE: {Role.ADMIN},
+    CATALOG_SERVICE: {Role.ADMIN, Role.INGRESS, Role.SCHEDULER, Role.AGENT},
+    IDENTITY_SERVICE: {Role.ADMIN, Role.INGRESS},
+    STAGE_SERVICE: {Role.ADMIN, Role.AGENT},
+}
+
 
 async def serve_grpc(ground: Ground, neighbours: Neighbours, answers: Answers) -> None:
+    mesh = ground.mesh
+    servicers = [
+        *_for_daemons(ground, neighbours, answers),
+        *_for_programs(ground, neighbours, answers),
+        (FUNCTION_SERVICE, await _functions(ground, answers)),
+    ]
+    addresses = [f"{host}:{mesh.grpc_port(Role.API)}" for host in node_addresses(mesh)]
+    server = serve(Role.API, addresses, mesh.folder("tls"), servicers, callers=_CALLERS)
+    await ground.parts.enter("grpc", server)
+
+
+def _for_daemons(ground: Ground, neighbours: Neighbours, answers: Answers) -> list[Servicer]:
+    catalog = Catalog(ground.store, ground.mirrors.catalog)
+    secrets = SecretReader(catalog, answers.tokens, ground.sealer)
+    backups = ground.backups()
+    errands = CatalogServicer(ground.store, answers.tokens, secrets, backups, ground.clock)
+    of_nodes = NodeStageServicer(catalog, answers.tokens, neighbours.stages)
+    people = IdentityServicer(answers.proof, answers.ends, ground.settings.sessions)
+    return [
+        (CATALOG_SERVICE, partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands)),
+        (STAGE_SERVICE, partial(stages_pb2_grpc.add_StageServiceServicer_to_server, of_nodes)),
+        (
+            IDENTITY_SERVICE,
+            partial(identity_pb2_grpc.add_IdentityServiceServicer_to_server, people),
+        ),
+    ]
+
+
+def _for_programs(ground: Ground, neighbours: Neighbours, answers: Answers) -> list[Servicer]:
     mirrors = ground.mirrors
-    catalog = Catalog(ground.store, mirrors.catalog)
     sql = SqlServicer(
         answers.login,
         answers.book,
@@ -55,56 +97,35 @@ async def serve_grpc(ground: Ground, neighbours: Neighbours, answers: Answers) -
         answers.results,
         neighbours.warehouse,
         ground.settings.queries,
-        catalog,
+        Catalog(ground.store, mirrors.catalog),
         Following(ground.mesh, mirrors.assignments, mirrors.nodes, mirrors.catalog.services),
     )
-    secrets = SecretReader(catalog, answers.tokens, ground.sealer)
-    backups = ground.backups()
-    errands = CatalogServicer(ground.store, answers.tokens, secrets, backups, ground.clock)
-    of_nodes = NodeStageServicer(catalog, answers.tokens, neighbours.stages)
-    people = IdentityServicer(answers.proof, answers.ends, ground.settings.sessions)
-    mesh = ground.mesh
-    add_people = partial(identity_pb2_grpc.add_IdentityServiceServicer_to_server, people)
-    add_sql = partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)
-    add_stages = partial(stages_pb2_grpc.add_StageServiceServicer_to_server, of_nodes)
-    add_errands = partial(sql_pb2_grpc.add_CatalogServiceServicer_to_server, errands)
-    looking = ground.settings.rest.read
-    shows = Shows(answers.book, answers.directory, answers.runner, looking)
-    add_services = partial(
-        catalog_pb2_grpc.add_ServiceCatalogServicer_to_server, ServiceCatalogServicer(shows)
-    )
-    add_nodes = partial(catalog_pb2_grpc.add_NodeServiceServicer_to_server, NodeServicer(shows))
-    functions_at = mesh.grpc_address(Role.FUNCTIONS)
+    shows = Shows(answers.book, answers.directory, answers.runner, ground.settings.rest.read)
+    services, nodes = ServiceCatalogServicer(shows), NodeServicer(shows)
+    return [
+        (SQL_SERVICE, partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)),
+        (
+            SERVICE_CATALOG,
+            partial(catalog_pb2_grpc.add_ServiceCatalogServicer_to_server, services),
+        ),
+        (NODE_SERVICE, partial(catalog_pb2_grpc.add_NodeServiceServicer_to_server, nodes)),
+    ]
+
+
+async def _functions(ground: Ground, answers: Answers) -> AddServicer:
+    address = ground.mesh.grpc_address(Role.FUNCTIONS)
     router = await ground.parts.enter(
         "functions",
-        connect(functions_at, mesh.folder("tls"), me=Role.API, to=Role.FUNCTIONS),
+        connect(address, ground.mesh.folder("tls"), me=Role.API, to=Role.FUNCTIONS),
     )
     proxy = FunctionProxy(
         answers.book,
         answers.directory,
         answers.runner,
         functions_pb2_grpc.FunctionServiceStub(router),
-        looking,
+        ground.settings.rest.read,
     )
-    add_functions = partial(functions_pb2_grpc.add_FunctionServiceServicer_to_server, proxy)
-    await ground.parts.enter(
-        "grpc",
-        serve(
-            Role.API,
-            [f"{host}:{mesh.grpc_port(Role.API)}" for host in node_addresses(mesh)],
-            mesh.folder("tls"),
-            [
-                (SQL_SERVICE, add_sql),
-                (CATALOG_SERVICE, add_errands),
-                (STAGE_SERVICE, add_stages),
-                (IDENTITY_SERVICE, add_people),
-                (SERVICE_CATALOG, add_services),
-                (NODE_SERVICE, add_nodes),
-                (FUNCTION_SERVICE, add_functions),
-            ],
-            callers=[Role.ADMIN, Role.INGRESS, Role.SCHEDULER, Role.AGENT],
-        ),
-    )
+    return partial(functions_pb2_grpc.add_FunctionServiceServicer_to_server, proxy)
 
 
 async def serve_http(ground: Ground, neighbours: Neighbours, answers: Answers) -> None:

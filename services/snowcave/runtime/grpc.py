@@ -8,6 +8,7 @@ from collections.abc import (
     Collection,
     Generator,
     Iterable,
+    Mapping,
     Sequence,
 )
 from contextlib import asynccontextmanager, contextmanager
@@ -67,15 +68,21 @@ async def serve(
     tls_folder: Path,
     services: Sequence[tuple[str, AddServicer]],
     *,
-    callers: Collection[Role],
+    callers: Collection[Role] | Mapping[str, Collection[Role]],
     grace: float = 5.0,
 ) -> AsyncGenerator[grpc.aio.Server]:
     """A server of the named services, open to the given roles; left when its calls have ended.
 
-    `services` pairs a full service name with a function that adds its servicer.
+    `services` pairs a full service name with a function that adds its servicer; `callers` are the same for
+    all of them, or said for each by its name.
     """
+    allowed = (
+        {name: frozenset(roles) for name, roles in callers.items()}
+        if isinstance(callers, Mapping)
+        else dict.fromkeys((name for name, _ in services), frozenset(callers))
+    )
     server = grpc.aio.server(
-        interceptors=[_Guard(frozenset(callers))], options=_OPTIONS, maximum_concurrent_rpcs=4096
+        interceptors=[_Guard(allowed)], options=_OPTIONS, maximum_concurrent_rpcs=4096
     )
     # The stubs do not know the asyncio servicer.
     checks = cast("Any", health).aio.HealthServicer()
@@ -149,7 +156,7 @@ class _Guard(
 ):
     """Refuses unknown roles and gives every SnowcaveError its status, code and text."""
 
-    def __init__(self, callers: frozenset[Role]) -> None:
+    def __init__(self, callers: Mapping[str, frozenset[Role]]) -> None:
         self._callers = callers
 
     async def intercept_service(
@@ -161,8 +168,11 @@ class _Guard(
         if handler is None:  # an unknown method
             return handler
         method = handler_call_details.method
-        open_to_all = method.startswith("/grpc.")
-        return _guarded(handler, method, None if open_to_all else self._callers)
+        service = method.split("/")[1]
+        open_to_all = service.startswith("grpc.")
+        return _guarded(
+            handler, method, None if open_to_all else self._callers.get(service, frozenset())
+        )
 
 
 def _guarded(handler: Any, method: str, callers: frozenset[Role] | None) -> Any:

@@ -18,6 +18,7 @@ from snowcave.model.errors import ObjectNotFound, RemoteError
 from snowcave.model.keys import Role
 from snowcave.runtime.grpc import connect, translated
 from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import identity_pb2, identity_pb2_grpc
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1 import sql_pb2_grpc as stubs
 from snowcave.v1 import state_pb2 as state
@@ -95,6 +96,21 @@ async def test_a_session_ends_with_its_logout(tmp_path: Path) -> None:
         await stub.Logout(v1.LogoutRequest(token=token), timeout=10)
         with pytest.raises(RemoteError), translated("api"):
             await rows(stub, token, "select 1")
+
+
+async def test_no_daemon_may_call_what_is_for_programs(tmp_path: Path) -> None:
+    async with running_front(tmp_path) as front:
+        for role in (Role.AGENT, Role.INGRESS, Role.SCHEDULER):
+            async with channel(front, role) as opened:
+                programs: Any = stubs.SqlServiceStub(opened)
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await programs.Login(v1.LoginRequest(user="ADMIN"), timeout=10)
+            assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        async with channel(front, Role.AGENT) as opened:
+            people: Any = identity_pb2_grpc.IdentityServiceStub(opened)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await people.SignOut(identity_pb2.SignOutRequest(), timeout=10)
+        assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def test_a_service_and_its_pool_are_woken_together_and_only_where_they_want_it(
