@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.bench_parts._child import output_of
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.state import open_state
@@ -18,6 +19,7 @@ from tests.kit.published_endpoint import endpoint_host, fill_catalog, fill_insta
 CONNECTIONS = 64
 BODY = 200
 LARGE = 1 << 30
+TOO_LONG = 60.0
 _LOOPBACK = "127.0.0.1"
 
 
@@ -39,15 +41,6 @@ class Side:
 
     def url(self, path: str) -> str:
         return f"http://{_LOOPBACK}:{self.port}{path}"
-
-
-async def output_of(command: list[str]) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    async with asyncio.timeout(60):
-        output, _ = await process.communicate()
-    return output.decode()
 
 
 @asynccontextmanager
@@ -79,9 +72,10 @@ async def all_sides(folder: Path) -> AsyncGenerator[dict[str, Side]]:
 
 
 async def _answering(side: Side) -> None:
-    asked = ["curl", "-s", "-m", "1", *side.headers(), side.url("/")]
+    asked = ("curl", "-s", "-m", "1", *side.headers(), side.url("/"))
     async with asyncio.timeout(30):
-        while len(await output_of(asked)) != BODY:  # another process
+        # Another process.
+        while len(await output_of(*asked, seconds=TOO_LONG, check=False)) != BODY:
             await asyncio.sleep(0.1)
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from scripts.bench_parts._child import output_of
 from snowcave.model import keys
 from snowcave.model.keys import KeySpace, M, Role
 from snowcave.runtime.daemon import Health, Parts
@@ -61,7 +62,8 @@ def name(number: int) -> str:
 
 async def _measure(port: int, questions: Path) -> float:
     options = ["-s", _LOOPBACK, "-p", str(port), "-d", str(questions)]
-    output = await _output(["dnsperf", *options, "-c", str(CLIENTS), "-l", str(SECONDS)])
+    command = ("dnsperf", *options, "-c", str(CLIENTS), "-l", str(SECONDS))
+    output = await output_of(*command, seconds=SECONDS + 30)
     lost = int(_figure(r"Queries lost:\s+(\d+)", output))
     if lost or "NOERROR" not in output or "NXDOMAIN" in output:
         raise RuntimeError(f"{lost} queries lost, or answered wrongly:\n{output}")
@@ -72,15 +74,6 @@ def _figure(pattern: str, text: str) -> float:
     if (found := re.search(pattern, text)) is None:
         raise RuntimeError(f"dnsperf said nothing like {pattern}:\n{text}")
     return float(found.group(1))
-
-
-async def _output(command: list[str]) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    async with asyncio.timeout(SECONDS + 30):
-        output, _ = await process.communicate()
-    return output.decode()
 
 
 @asynccontextmanager
@@ -158,9 +151,10 @@ async def _unbound(folder: Path) -> AsyncGenerator[int]:
 
 
 async def _answering(port: int) -> None:
-    probe = ["dig", f"@{_LOOPBACK}", "-p", str(port), "+short", "+tries=1", "+time=1", name(0)]
+    probe = ("dig", f"@{_LOOPBACK}", "-p", str(port), "+short", "+tries=1", "+time=1", name(0))
     async with asyncio.timeout(30):
-        while "10.245" not in await _output(probe):  # another process
+        # Another process.
+        while "10.245" not in await output_of(*probe, seconds=30.0, check=False):
             await asyncio.sleep(0.1)
 
 

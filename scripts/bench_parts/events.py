@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scripts.bench_parts import _events_rows
+from scripts.bench_parts._child import output_of
 from snowcave.agent.logs.ledger import Entry, Ledger
 from snowcave.agent.logs.shipper import LogSettings, open_shipper
 from snowcave.agent.peers import EventCollector
@@ -93,7 +94,8 @@ async def _ingest(home: Path) -> float:
         # Once for warmth.
         for name, batches in (("warm", BATCHES // 4), ("counts", BATCHES)):
             words = ("-m", "scripts.bench_parts._events_generator", str(home), str(batches))
-            rate = float(await _child(sys.executable, *words, str(AHEAD), name))
+            command = (sys.executable, *words, str(AHEAD), name)
+            rate = float(await output_of(*command, seconds=_TOO_LONG))
     shutil.rmtree(home)
     return rate
 
@@ -105,7 +107,8 @@ async def _queries(mesh: Mesh, password: str) -> list[float]:
     """Milliseconds of execute and fetchall, warm."""
     python = await asyncio.to_thread(python_with, V4)
     words = ("127.0.0.1", str(mesh.port("api")), DOCUMENTED + "#10", str(QUERIES + 3))
-    output = await _child(str(python), str(_FOLDER / "_sql_connector.py"), *words, given=password)
+    command = (str(python), str(_FOLDER / "_sql_connector.py"), *words)
+    output = await output_of(*command, given=password + "\n", seconds=_TOO_LONG)
     return [seconds * 1000 for seconds in json.loads(output)[3:]]
 
 
@@ -125,9 +128,8 @@ async def _seen(mesh: Mesh, password: str) -> list[float]:
         ),
     ):
         words = ("127.0.0.1", str(mesh.port("api")), str(path), str(PRINTED))
-        return json.loads(
-            await _child(str(python), str(_FOLDER / "_events_seen.py"), *words, given=password)
-        )
+        command = (str(python), str(_FOLDER / "_events_seen.py"), *words)
+        return json.loads(await output_of(*command, given=password + "\n", seconds=_TOO_LONG))
 
 
 def _nobody(*_: object) -> v1.Resource:
@@ -144,26 +146,6 @@ async def _daemons(home: Path, *, fill: int) -> AsyncGenerator[tuple[Mesh, str]]
         for daemon in ("statestore", "events", "warehouse", "api"):
             await stack.enter_async_context(running(mesh, daemon))
         yield mesh, (home / "admin.password").read_text().strip()
-
-
-async def _child(python: str, *words: str, given: str = "") -> str:
-    process = await asyncio.create_subprocess_exec(
-        python,
-        *words,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_TOO_LONG):
-            output, errors = await process.communicate(given.encode() + b"\n")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise RuntimeError(errors.decode()[-2000:])
-    return output.decode()
 
 
 def _mesh(home: Path) -> Mesh:

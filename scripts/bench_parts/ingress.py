@@ -9,7 +9,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from scripts.bench_parts._ingress_sides import CONNECTIONS, LARGE, Side, all_sides, output_of
+from scripts.bench_parts._child import output_of
+from scripts.bench_parts._ingress_sides import CONNECTIONS, LARGE, TOO_LONG, Side, all_sides
 
 SECONDS = 2
 PEERS = {"caddy": 2.0, "nginx": 0.5}
@@ -71,7 +72,7 @@ def _row(
 
 async def _load(side: Side, *more: str) -> float:
     options = ["-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", *side.headers(), *more]
-    output = await output_of(["wrk", *options, side.url("/")])
+    output = await output_of("wrk", *options, side.url("/"), seconds=TOO_LONG)
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"not every request was answered well:\n{output}")
     if not more:
@@ -88,7 +89,8 @@ def _milliseconds(output: str) -> float:
 
 async def _download(side: Side) -> float:
     wanted = ["-o", "/dev/null", "-w", "%{http_code} %{size_download} %{speed_download}"]
-    output = await output_of(["curl", "-s", *wanted, *side.headers(), side.url("/large")])
+    command = ("curl", "-s", *wanted, *side.headers(), side.url("/large"))
+    output = await output_of(*command, seconds=TOO_LONG)
     status, size, speed = output.split()
     if status != "200" or int(size) != LARGE:
         raise RuntimeError(f"the download failed: {output}")

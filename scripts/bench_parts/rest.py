@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from scripts.bench_parts._child import output_of
 from scripts.bench_parts._three_daemons import make_services, three_daemons
 from tests.kit.mesh import ROOT, clean_environment
 
@@ -104,22 +105,8 @@ def _measure(port: int, password: str, rounds: int) -> dict[str, list[float]]:
 async def _core(port: int, password: str) -> dict[str, list[float]]:
     """In the environment of clients that scripts/bench makes."""
     python = ROOT / ".venvs/connector5/bin/python"
-    process = await asyncio.create_subprocess_exec(
-        str(python),
-        str(Path(__file__).parent / "_rest_core.py"),
-        str(port),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=clean_environment(),
+    command = (str(python), str(Path(__file__).parent / "_rest_core.py"), str(port))
+    output = await output_of(
+        *command, given=password + "\n", environment=clean_environment(), seconds=_TOO_LONG
     )
-    try:
-        async with asyncio.timeout(_TOO_LONG):
-            output, errors = await process.communicate(password.encode() + b"\n")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise RuntimeError(errors.decode()[-2000:])
     return json.loads(output)

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+from scripts.bench_parts._child import output_of
 from scripts.bench_parts._three_daemons import make_services, three_daemons
 from snowcave.api.sql.parser import parse
 from tests.kit.connectors import V4, python_with
@@ -106,14 +107,17 @@ async def _load(
 ) -> float:
     """Statements a second. No seconds: each statement once."""
     words = ("127.0.0.1", str(port), str(sessions), str(seconds), *statements)
-    return float(await _child(sys.executable, "_sql_load.py", password, *words))
+    command = (sys.executable, str(_FOLDER / "_sql_load.py"), *words)
+    return float(await output_of(*command, given=password + "\n", seconds=_TOO_LONG))
 
 
 async def _connector(port: int, password: str, what: str, times: int) -> list[float]:
     """Milliseconds of execute and fetchall, each."""
     python = await asyncio.to_thread(python_with, V4)
     words = ("127.0.0.1", str(port), what, str(times))
-    return [s * 1000 for s in await _child(str(python), "_sql_connector.py", password, *words)]
+    command = (str(python), str(_FOLDER / "_sql_connector.py"), *words)
+    output = await output_of(*command, given=password + "\n", seconds=_TOO_LONG)
+    return [seconds * 1000 for seconds in json.loads(output)]
 
 
 def _parses() -> list[float]:
@@ -127,27 +131,6 @@ def _parses() -> list[float]:
             times.append(time.perf_counter() - began)
         found.append(statistics.median(times) * 1e6)
     return found
-
-
-async def _child(python: str, script: str, password: str, *words: str) -> list[float]:
-    process = await asyncio.create_subprocess_exec(
-        python,
-        str(_FOLDER / script),
-        *words,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_TOO_LONG):
-            output, errors = await process.communicate(password.encode() + b"\n")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise RuntimeError(errors.decode()[-2000:])
-    return json.loads(output)
 
 
 # ---------------------------------------------------------------- servers

@@ -3,15 +3,14 @@
 Both stores run throughout on the same disk and take turns; the client is a process of its own.
 """
 
-import asyncio
 import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from scripts.bench_parts._child import output_of
 from tests.kit.store_processes import embedded, etcd, running
 
 TARGET_PUTS = 0.5
@@ -66,13 +65,6 @@ def _lag(figures: dict[str, list[float]]) -> dict[str, object]:
 
 
 async def _measure(what: str, address: str) -> float:
-    command: Sequence[str] = (sys.executable, str(_CHILD), what, address, str(SECONDS))
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    try:
-        async with asyncio.timeout(SECONDS + 60):
-            output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    command = (sys.executable, str(_CHILD), what, address, str(SECONDS))
+    output = await output_of(*command, seconds=SECONDS + 60)
     return float(json.loads(output))
