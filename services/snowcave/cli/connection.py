@@ -6,7 +6,7 @@ import click
 
 from snowcave.cli import connections
 from snowcave.cli.options import home_option, read_home
-from snowcave.cli.sql import password_of
+from snowcave.cli.session import context_options, password_of, user_options
 from snowcave.runtime import settings
 
 
@@ -18,14 +18,8 @@ def connection() -> None:
 @connection.command()
 @home_option
 @click.option("--name", default="snowcave", show_default=True, help="What to call it.")
-@click.option("--user", default="ADMIN", show_default=True)
-@click.option(
-    "--password", envvar="SNOWCAVE_PASSWORD", help="Default: <home>/admin.password for ADMIN."
-)
-@click.option("--database", default="")
-@click.option("--schema", default="")
-@click.option("--role", default="")
-@click.option("--warehouse", default="")
+@user_options
+@context_options
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -50,7 +44,7 @@ def add(
     mine = connections.owner(environ)
     place = folder or connections.folder(environ, mine)
     wanted = {
-        **connections.entry(mesh, user, password or password_of(mesh, user)),
+        **connections.entry(mesh, user, password_of(mesh, user, password)),
         **{key: value for key, value in context.items() if value},
     }
     try:

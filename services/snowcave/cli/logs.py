@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 
 from snowcave.cli.options import home_option, read_home
-from snowcave.cli.session import open_session
-from snowcave.cli.sql import describe, password_of
+from snowcave.cli.session import describe, open_session, password_of, user_options
 from snowcave.model.errors import SnowcaveError
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import sql_pb2 as v1
@@ -30,8 +29,7 @@ _PAUSE = 0.25
 @click.option("--container", default="", help="Default: the service's first container.")
 @click.option("-n", "--lines", default=100, show_default=True, type=click.IntRange(1, 1000))
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
-@click.option("--user", default="ADMIN", show_default=True)
-@click.option("--password", envvar="SNOWCAVE_PASSWORD")
+@user_options
 def logs(
     home: Path | None,
     service: str | None,
@@ -58,7 +56,7 @@ def logs(
             for text in daemon_growth(path, size):
                 _show(text)
         return
-    login = v1.LoginRequest(user=user, password=password or password_of(mesh, user))
+    login = v1.LoginRequest(user=user, password=password_of(mesh, user, password))
     try:
         if follow:
             wanted = v1.FollowLogsRequest(

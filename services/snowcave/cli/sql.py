@@ -19,7 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from snowcave.cli.options import home_option, read_home
-from snowcave.cli.session import open_session
+from snowcave.cli.session import (
+    context_options,
+    describe,
+    open_session,
+    password_of,
+    user_options,
+)
 from snowcave.client import Result, Session
 from snowcave.model.errors import SnowcaveError
 from snowcave.runtime.mesh import Mesh
@@ -36,14 +42,8 @@ _FEW_COLUMNS = 2
 @click.option("-q", "--query", help="Run these statements and leave.")
 @click.option("-f", "--file", type=click.File(), help="Run the statements of a file and leave.")
 @click.option("--format", "style", type=click.Choice(["table", "json", "csv"]), default="table")
-@click.option("--user", default="ADMIN", show_default=True)
-@click.option(
-    "--password", envvar="SNOWCAVE_PASSWORD", help="Default: <home>/admin.password for ADMIN."
-)
-@click.option("--database", default="")
-@click.option("--schema", default="")
-@click.option("--role", default="")
-@click.option("--warehouse", default="")
+@user_options
+@context_options
 def sql(
     home: Path | None,
     query: str | None,
@@ -55,7 +55,7 @@ def sql(
 ) -> None:
     """Run SQL: interactively, from -q, from a file or from standard input."""
     mesh = read_home(home)
-    login = v1.LoginRequest(user=user, password=password or password_of(mesh, user), **context)
+    login = v1.LoginRequest(user=user, password=password_of(mesh, user, password), **context)
     text = query if query is not None else file.read() if file else None
     if text is None and not sys.stdin.isatty():
         text = sys.stdin.read()
@@ -66,23 +66,6 @@ def sql(
             asyncio.run(_run_all(mesh, login, text, style))
     except SnowcaveError as error:
         raise click.ClickException(describe(error)) from error
-
-
-def password_of(mesh: Mesh, user: str) -> str:
-    """The administrator's from the home; anybody else is asked."""
-    path = mesh.home / "admin.password"
-    if user.upper() == "ADMIN" and path.exists():
-        return path.read_text().strip()
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"Give the password of {user} with --password or SNOWCAVE_PASSWORD."
-        )
-    return click.prompt(f"Password of {user}", hide_input=True, err=True)
-
-
-def describe(error: SnowcaveError) -> str:
-    """As the connectors print it: number, SQLSTATE, text."""
-    return f"{error.code:06d} ({error.sqlstate}): {error.message}"
 
 
 async def _run_all(mesh: Mesh, login: v1.LoginRequest, text: str, style: str) -> None:
