@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.v1.functions_pb2 import InvokeProgress
 from snowcave.warehouse import failures
 from snowcave.warehouse.dispatch import Dispatch
 from snowcave.warehouse.engine import Context
@@ -61,6 +62,7 @@ class _Product:
         self._owner = owner
         self._factor = factor
         self._answers: list[str | None] = []
+        self.progress = InvokeProgress()
 
     async def __aenter__(self) -> "_Product":
         return self

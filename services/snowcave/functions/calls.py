@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ class Call:
     context: Mapping[str, str]
     # Its first batch's number, where another replica has answered some.
     first_batch: int = 0
+    # The store's, of the function's last change that the caller knows of.
+    revision: int = 0
 
 
 class Caller:
@@ -54,6 +57,7 @@ class Caller:
         Raises SnowcaveError as soon as any batch has failed; what is under way is ended then, as it is when
         the generator is closed.
         """
+        await self._catch_up(call)
         rules = self._targets.rules(call.function)
 
         async def work(batch: Batch, turn: Turn) -> pa.Array:
@@ -71,6 +75,15 @@ class Caller:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
                 await under_way.end()
+
+    async def _catch_up(self, call: Call) -> None:
+        """Until what the caller knows of the function is known here, too: it may just have been altered.
+
+        Without the store, what was known last has to do.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.catching_up):
+                await self._targets.known(call.revision)
 
     async def _feed(
         self,

@@ -1,14 +1,15 @@
 """FunctionService over gRPC."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, suppress
 from typing import Any
 
 import pyarrow as pa
 
 from snowcave.functions.batches import Progress
 from snowcave.functions.calls import Call, Caller
+from snowcave.kit.silence import or_silence
 from snowcave.model.errors import SnowcaveError, ValueInvalid
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc
@@ -37,19 +38,14 @@ class FunctionServicer(functions_pb2_grpc.FunctionServiceServicer):
             header.call,
             context_values(header),
             header.first_batch,
+            header.revision,
         )
-        progress, loop = Progress(taken=header.first_batch), asyncio.get_running_loop()
+        progress = Progress(taken=header.first_batch)
         answers = self._caller.run(call, _arguments(request_iterator), progress)
-        told = loop.time()
         try:
-            async for part in answers:
-                for piece, is_last in _pieces(part):
-                    yield pb.InvokeReply(
-                        arrow_stream=_stream(piece), is_whole=is_last, batches=progress.taken
-                    )
-                if loop.time() - told >= _TELLING:
-                    told = loop.time()
-                    yield _told(progress)
+            async with aclosing(_replies(answers, progress)) as replies:
+                async for reply in replies:
+                    yield reply
         except SnowcaveError:
             await answers.aclose()
             await _hear_out(request_iterator)
@@ -57,6 +53,23 @@ class FunctionServicer(functions_pb2_grpc.FunctionServiceServicer):
         finally:
             await answers.aclose()
         yield _told(progress)
+
+
+async def _replies(
+    answers: AsyncIterator[pa.Array], progress: Progress
+) -> AsyncGenerator[pb.InvokeReply]:
+    """Answers, and now and then how far the call has come, also while none of them can be given."""
+    loop = asyncio.get_running_loop()
+    told, before = loop.time(), _told(progress)
+    async with aclosing(or_silence(answers, _TELLING)) as parts:
+        async for part in parts:
+            for piece, is_last in _pieces(part) if part is not None else ():
+                yield pb.InvokeReply(
+                    arrow_stream=_stream(piece), is_whole=is_last, batches=progress.taken
+                )
+            if loop.time() - told >= _TELLING and (now := _told(progress)) != before:
+                told, before = loop.time(), now
+                yield now
 
 
 def _told(progress: Progress) -> pb.InvokeReply:

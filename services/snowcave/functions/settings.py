@@ -24,6 +24,8 @@ class BatchSettings:
     # Batches of a function that an instance is given at once to begin with.
     first_window: int = 16
     response_bytes: int = 10 << 20
+    # Seconds that a call waits for the store's word of a function that was changed just now.
+    catching_up: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,10 @@ class Rules:
 
 
 class Targets(Protocol):
+    async def known(self, revision: int) -> None:
+        """Once the functions are known as of this revision of the store; may be never."""
+        ...
+
     def rules(self, function: int) -> Rules:
         """Raises ObjectNotFound."""
         ...
@@ -61,6 +65,9 @@ class MirroredTargets:
     _known: dict[int, tuple[int, int, list[Instance]]] = field(
         default_factory=dict[int, tuple[int, int, list[Instance]]]
     )
+
+    async def known(self, revision: int) -> None:
+        await self.functions.wait(lambda functions: functions.revision >= revision)
 
     def rules(self, function: int) -> Rules:
         found = self.functions.get(function)

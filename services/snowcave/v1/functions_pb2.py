@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsnowcave/v1/functions.proto\x12\x0bsnowcave.v1\"_\n\rInvokeRequest\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.snowcave.v1.InvokeHeaderH\x00\x12\x16\n\x0c\x61rrow_stream\x18\x02 \x01(\x0cH\x00\x42\t\n\x07message\"\x88\x02\n\x0cInvokeHeader\x12\x10\n\x08\x66unction\x18\x01 \x01(\x03\x12\x10\n\x08query_id\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12\x37\n\x07\x63ontext\x18\x06 \x03(\x0b\x32&.snowcave.v1.InvokeHeader.ContextEntry\x12\x0c\n\x04\x63\x61ll\x18\x07 \x01(\x05\x12\x13\n\x0b\x66irst_batch\x18\x08 \x01(\x03\x12\r\n\x05token\x18\t \x01(\t\x12\x0c\n\x04name\x18\n \x01(\t\x1a.\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x84\x01\n\x0bInvokeReply\x12\x16\n\x0c\x61rrow_stream\x18\x01 \x01(\x0cH\x00\x12/\n\x08progress\x18\x02 \x01(\x0b\x32\x1b.snowcave.v1.InvokeProgressH\x00\x12\x10\n\x08is_whole\x18\x03 \x01(\x08\x12\x0f\n\x07\x62\x61tches\x18\x04 \x01(\x03\x42\t\n\x07message\"@\n\x0eInvokeProgress\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x03\x12\x0f\n\x07retries\x18\x03 \x01(\x03\x32U\n\x0f\x46unctionService\x12\x42\n\x06Invoke\x12\x1a.snowcave.v1.InvokeRequest\x1a\x18.snowcave.v1.InvokeReply(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsnowcave/v1/functions.proto\x12\x0bsnowcave.v1\"_\n\rInvokeRequest\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.snowcave.v1.InvokeHeaderH\x00\x12\x16\n\x0c\x61rrow_stream\x18\x02 \x01(\x0cH\x00\x42\t\n\x07message\"\x9a\x02\n\x0cInvokeHeader\x12\x10\n\x08\x66unction\x18\x01 \x01(\x03\x12\x10\n\x08query_id\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12\x37\n\x07\x63ontext\x18\x06 \x03(\x0b\x32&.snowcave.v1.InvokeHeader.ContextEntry\x12\x0c\n\x04\x63\x61ll\x18\x07 \x01(\x05\x12\x13\n\x0b\x66irst_batch\x18\x08 \x01(\x03\x12\r\n\x05token\x18\t \x01(\t\x12\x0c\n\x04name\x18\n \x01(\t\x12\x10\n\x08revision\x18\x0b \x01(\x03\x1a.\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x84\x01\n\x0bInvokeReply\x12\x16\n\x0c\x61rrow_stream\x18\x01 \x01(\x0cH\x00\x12/\n\x08progress\x18\x02 \x01(\x0b\x32\x1b.snowcave.v1.InvokeProgressH\x00\x12\x10\n\x08is_whole\x18\x03 \x01(\x08\x12\x0f\n\x07\x62\x61tches\x18\x04 \x01(\x03\x42\t\n\x07message\"@\n\x0eInvokeProgress\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x03\x12\x0f\n\x07retries\x18\x03 \x01(\x03\x32U\n\x0f\x46unctionService\x12\x42\n\x06Invoke\x12\x1a.snowcave.v1.InvokeRequest\x1a\x18.snowcave.v1.InvokeReply(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVOKEREQUEST']._serialized_start=44
   _globals['_INVOKEREQUEST']._serialized_end=139
   _globals['_INVOKEHEADER']._serialized_start=142
-  _globals['_INVOKEHEADER']._serialized_end=406
-  _globals['_INVOKEHEADER_CONTEXTENTRY']._serialized_start=360
-  _globals['_INVOKEHEADER_CONTEXTENTRY']._serialized_end=406
-  _globals['_INVOKEREPLY']._serialized_start=409
-  _globals['_INVOKEREPLY']._serialized_end=541
-  _globals['_INVOKEPROGRESS']._serialized_start=543
-  _globals['_INVOKEPROGRESS']._serialized_end=607
-  _globals['_FUNCTIONSERVICE']._serialized_start=609
-  _globals['_FUNCTIONSERVICE']._serialized_end=694
+  _globals['_INVOKEHEADER']._serialized_end=424
+  _globals['_INVOKEHEADER_CONTEXTENTRY']._serialized_start=378
+  _globals['_INVOKEHEADER_CONTEXTENTRY']._serialized_end=424
+  _globals['_INVOKEREPLY']._serialized_start=427
+  _globals['_INVOKEREPLY']._serialized_end=559
+  _globals['_INVOKEPROGRESS']._serialized_start=561
+  _globals['_INVOKEPROGRESS']._serialized_end=625
+  _globals['_FUNCTIONSERVICE']._serialized_start=627
+  _globals['_FUNCTIONSERVICE']._serialized_end=712
 # @@protoc_insertion_point(module_scope)

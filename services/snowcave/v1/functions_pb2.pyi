@@ -15,7 +15,7 @@ class InvokeRequest(_message.Message):
     def __init__(self, header: _Optional[_Union[InvokeHeader, _Mapping]] = ..., arrow_stream: _Optional[bytes] = ...) -> None: ...
 
 class InvokeHeader(_message.Message):
-    __slots__ = ("function", "query_id", "user", "role", "account", "context", "call", "first_batch", "token", "name")
+    __slots__ = ("function", "query_id", "user", "role", "account", "context", "call", "first_batch", "token", "name", "revision")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class InvokeHeader(_message.Message):
     FIRST_BATCH_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     function: int
     query_id: str
     user: str
@@ -43,7 +44,8 @@ class InvokeHeader(_message.Message):
     first_batch: int
     token: str
     name: str
-    def __init__(self, function: _Optional[int] = ..., query_id: _Optional[str] = ..., user: _Optional[str] = ..., role: _Optional[str] = ..., account: _Optional[str] = ..., context: _Optional[_Mapping[str, str]] = ..., call: _Optional[int] = ..., first_batch: _Optional[int] = ..., token: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    revision: int
+    def __init__(self, function: _Optional[int] = ..., query_id: _Optional[str] = ..., user: _Optional[str] = ..., role: _Optional[str] = ..., account: _Optional[str] = ..., context: _Optional[_Mapping[str, str]] = ..., call: _Optional[int] = ..., first_batch: _Optional[int] = ..., token: _Optional[str] = ..., name: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class InvokeReply(_message.Message):
     __slots__ = ("arrow_stream", "progress", "is_whole", "batches")

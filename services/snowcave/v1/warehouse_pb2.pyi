@@ -132,7 +132,7 @@ class BoundValue(_message.Message):
     def __init__(self, is_null: _Optional[bool] = ..., value: _Optional[str] = ...) -> None: ...
 
 class FunctionBinding(_message.Message):
-    __slots__ = ("function", "database", "schema", "name", "argument_types", "returns", "spellings", "strict", "immutable")
+    __slots__ = ("function", "database", "schema", "name", "argument_types", "returns", "spellings", "strict", "immutable", "revision")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +142,7 @@ class FunctionBinding(_message.Message):
     SPELLINGS_FIELD_NUMBER: _ClassVar[int]
     STRICT_FIELD_NUMBER: _ClassVar[int]
     IMMUTABLE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     function: int
     database: str
     schema: str
@@ -151,7 +152,8 @@ class FunctionBinding(_message.Message):
     spellings: _containers.RepeatedScalarFieldContainer[str]
     strict: bool
     immutable: bool
-    def __init__(self, function: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., name: _Optional[str] = ..., argument_types: _Optional[_Iterable[str]] = ..., returns: _Optional[str] = ..., spellings: _Optional[_Iterable[str]] = ..., strict: _Optional[bool] = ..., immutable: _Optional[bool] = ...) -> None: ...
+    revision: int
+    def __init__(self, function: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., name: _Optional[str] = ..., argument_types: _Optional[_Iterable[str]] = ..., returns: _Optional[str] = ..., spellings: _Optional[_Iterable[str]] = ..., strict: _Optional[bool] = ..., immutable: _Optional[bool] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class ColumnType(_message.Message):
     __slots__ = ("name", "type", "nullable", "length", "byte_length", "precision", "scale")

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from snowcave.model.errors import QueryCancelled, SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse.engine import ArrowFunction, Context
 from snowcave.warehouse.invoke import Invoker
+from snowcave.warehouse.tally import Tally
 
 _Row = tuple[str | None, ...]
 # What an entry takes besides its texts, about.
@@ -27,12 +28,14 @@ class Callbacks:
         context: Context,
         query_id: str,
         numbers: "itertools.count[int]",
+        tally: Tally,
         remembered: int,
     ) -> None:
         self._invoker = invoker
         self._context = context
         self._query_id = query_id
         self._numbers = numbers
+        self._tally = tally
         self._remembered = remembered
         self._loop = asyncio.get_running_loop()
         self._waiting: set[Future[pa.Array]] = set()
@@ -68,11 +71,15 @@ class Callbacks:
         )
         future = asyncio.run_coroutine_threadsafe(asked, self._loop)
         self._waiting.add(future)
+        if self._cancelled:  # between the look at it and now
+            future.cancel()
         try:
             return future.result()
         except SnowcaveError as error:
             self.error = self.error or error
             raise
+        except CancelledError as error:
+            raise QueryCancelled from error
         finally:
             self._waiting.discard(future)
 
@@ -97,8 +104,9 @@ class Callbacks:
         async with self._invoker.open(
             binding, self._context, self._query_id, number
         ) as invocation:
-            await invocation.send(sent, rows)
-            answers = await invocation.finish()
+            with self._tally.counting(invocation):
+                await invocation.send(sent, rows)
+                answers = await invocation.finish()
         return pa.table(answers).column(0).combine_chunks()
 
 

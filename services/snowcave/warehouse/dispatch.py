@@ -18,6 +18,7 @@ from snowcave.warehouse.routes import Route
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import CallSettings
 from snowcave.warehouse.taking import Taken
+from snowcave.warehouse.tally import Tally
 
 
 @dataclass
@@ -53,6 +54,8 @@ class Dispatch:
         Raises SnowcaveError.
         """
         numbers = itertools.count(1)
+        run = session.running.get(query_id)
+        tally = run.tally if run else Tally()
         held = list(relations)
         found = calls.find(statement, functions)
         calls.refuse_definitions(statement, found)
@@ -60,14 +63,14 @@ class Dispatch:
         while found and route is Route.AHEAD:
             taken = taking.take(statement, found)
             relation, columns = await self._call_all(
-                session, taken, query_id, context, held, numbers
+                session, taken, query_id, context, held, numbers, tally
             )
             statement = taking.rebuild(taken, columns)
             held = [*(r for r in held if r.name != taking.RELATION), relation]
             found = calls.find(statement, functions)
             route = routes.decide(statement, found)
         remembered = self._settings.remembered
-        callbacks = Callbacks(self._invoker, context, query_id, numbers, remembered)
+        callbacks = Callbacks(self._invoker, context, query_id, numbers, tally, remembered)
         made: dict[int, ArrowFunction] = {}
         while found:
             function = found[0].function
@@ -87,6 +90,7 @@ class Dispatch:
         context: Context,
         relations: Sequence[Relation],
         numbers: "itertools.count[int]",
+        tally: Tally,
     ) -> tuple[Relation, list[str]]:
         """All calls of one select list at once, fed from one pass over its rows."""
         reader = await self._sessions.thread(
@@ -108,8 +112,8 @@ class Dispatch:
                     )
                     for function, _ in taken.calls
                 ]
-                if (run := session.running.get(query_id)) is not None:
-                    run.calls += invocations
+                for invocation in invocations:
+                    stack.enter_context(tally.counting(invocation))
                 while (batch := await self._sessions.blocking(session, reader.read)) is not None:
                     await self._send(batch, taken, invocations)
                     if carried:

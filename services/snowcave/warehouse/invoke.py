@@ -1,25 +1,25 @@
 """The warehouse's side of FunctionService.Invoke."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import grpc.aio
 import pyarrow as pa
 import structlog
 
 from snowcave.kit.clock import Clock
+from snowcave.kit.unanswered import Waiting
 from snowcave.model.errors import Kind, RemoteError, Unavailable
 from snowcave.runtime.grpc import translated
+from snowcave.runtime.replicas import Replicas
 from snowcave.v1 import functions_pb2 as pb
-from snowcave.v1 import functions_pb2_grpc, warehouse_pb2
+from snowcave.v1 import warehouse_pb2
 from snowcave.warehouse import columns, context_values, wire
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.keeping import Keeper, Kept, Rows
 from snowcave.warehouse.settings import CallSettings
-from snowcave.warehouse.unanswered import Waiting
+from snowcave.warehouse.tally import plus
 
 log = structlog.get_logger()
 
@@ -33,14 +33,9 @@ class Invoker:
     """Calls go to the replicas of the functions daemon in turn."""
 
     def __init__(
-        self,
-        channels: Sequence[grpc.aio.Channel],
-        settings: CallSettings,
-        keeper: Keeper,
-        clock: Clock,
+        self, replicas: Replicas, settings: CallSettings, keeper: Keeper, clock: Clock
     ) -> None:
-        stubs: list[Any] = [functions_pb2_grpc.FunctionServiceStub(one) for one in channels]
-        self._stubs = itertools.cycle(stubs)
+        self._replicas = replicas
         self._settings = settings
         self._keeper = keeper
         self._clock = clock
@@ -55,7 +50,7 @@ class Invoker:
         head = header(function, context, query_id, call, self._clock.now())
         kept = self._keeper.keep(_ANSWERS)
         return Invocation(
-            lambda: next(self._stubs), head, argument_schema(function), self._settings, kept
+            self._replicas.next, head, argument_schema(function), self._settings, kept
         )
 
 
@@ -79,7 +74,7 @@ class Invocation:
         self._settings = settings
         self._answers = answers
         self._sent = 0
-        self._waiting = Waiting(settings.window)
+        self._waiting = Waiting(settings.window, settings.window_bytes)
         self._collecting: asyncio.Task[None] | None = None
         self.progress = pb.InvokeProgress()
 
@@ -149,12 +144,17 @@ class Invocation:
 
     async def _ask(self, stub: Any) -> None:
         """One replica, from the first unanswered message on."""
-        said = self.progress
+        # What another one said beyond the answers that came is lost with it.
+        said = pb.InvokeProgress(
+            rows=self._answers.rows,
+            batches=self._header.first_batch,
+            retries=self.progress.retries,
+        )
         pieces: list[pa.RecordBatch] = []
         with translated(_PEER), self._waiting.stream() as messages:
             async for reply in stub.Invoke(self._requests(messages)):
                 if reply.WhichOneof("message") == "progress":
-                    self.progress = _sum(said, reply.progress)
+                    self.progress = plus(said, reply.progress)
                     continue
                 table = columns.from_stream(reply.arrow_stream)
                 pieces += [
@@ -174,14 +174,6 @@ class Invocation:
         yield pb.InvokeRequest(header=head)
         async for message in messages:
             yield pb.InvokeRequest(arrow_stream=message)
-
-
-def _sum(one: pb.InvokeProgress, other: pb.InvokeProgress) -> pb.InvokeProgress:
-    return pb.InvokeProgress(
-        rows=one.rows + other.rows,
-        batches=one.batches + other.batches,
-        retries=one.retries + other.retries,
-    )
 
 
 def _fitting(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -219,6 +211,7 @@ def header(
 ) -> pb.InvokeHeader:
     return pb.InvokeHeader(
         function=function.function,
+        revision=function.revision,
         query_id=query_id,
         user=context.user,
         role=context.role,

@@ -14,7 +14,8 @@ from snowcave.kit.tasks import background
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.grpc import connect, serve
-from snowcave.v1 import stages_pb2_grpc, warehouse_pb2_grpc
+from snowcave.runtime.replicas import connect_all
+from snowcave.v1 import functions_pb2_grpc, stages_pb2_grpc, warehouse_pb2_grpc
 from snowcave.warehouse.dispatch import Dispatch
 from snowcave.warehouse.duck import DuckEngine
 from snowcave.warehouse.invoke import Invoker
@@ -55,14 +56,16 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
     sessions = await parts.enter("sessions", Sessions(engine, settings))
     SESSIONS.set_function(lambda: sessions.count)
     tail = EventTail(events, mesh.folder("events") / "parquet", settings.tail_timeout)
-    addresses = settings.functions_address or mesh.grpc_address(Role.FUNCTIONS)
-    functions = [
-        await parts.enter(
-            "functions channel",
-            connect(address.strip(), tls, me=Role.WAREHOUSE, to=Role.FUNCTIONS),
-        )
-        for address in addresses.split(",")
-    ]
+    functions = await parts.enter(
+        "functions channels",
+        connect_all(
+            settings.functions_address or mesh.grpc_address(Role.FUNCTIONS),
+            tls,
+            functions_pb2_grpc.FunctionServiceStub,
+            me=Role.WAREHOUSE,
+            to=Role.FUNCTIONS,
+        ),
+    )
     keeper = Keeper(mesh.folder("warehouse"), settings.calls.kept_bytes)
     invoker = Invoker(functions, settings.calls, keeper, clock)
     dispatch = Dispatch(sessions, invoker, keeper, settings.calls)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -16,22 +16,16 @@ from snowcave.model.errors import (
     RemoteError,
     StatementTimeout,
 )
-from snowcave.v1 import functions_pb2
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import failures
 from snowcave.warehouse.engine import EngineSession, SqlEngine
 from snowcave.warehouse.lane import Lane
 from snowcave.warehouse.settings import WarehouseSettings
+from snowcave.warehouse.tally import Tally
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
-
-
-class Progressing(Protocol):
-    """A call of a service function."""
-
-    progress: functions_pb2.InvokeProgress
 
 
 class Run:
@@ -40,8 +34,8 @@ class Run:
     def __init__(self, task: asyncio.Task[Any] | None) -> None:
         self._task = task
         self.is_cancelled = False
-        # Its calls of service functions, also those that have ended.
-        self.calls: list[Progressing] = []
+        # Of its calls of service functions.
+        self.tally = Tally()
 
     def cancel(self) -> None:
         if self._task is not None and not self.is_cancelled:
@@ -124,15 +118,13 @@ class Sessions:
                 await self.thread(session.engine.close)
 
     def progress(self, number: int, query_id: str) -> pb.ProgressReply:
-        """Of the service functions of a statement; zero where it does not run."""
+        """Of the service functions of a statement, see `Tally`; zero where it does not run."""
         session = self._open.get(number)
         run = session.running.get(query_id) if session else None
-        said = [call.progress for call in run.calls] if run else []
-        return pb.ProgressReply(
-            rows=sum(one.rows for one in said),
-            batches=sum(one.batches for one in said),
-            retries=sum(one.retries for one in said),
-        )
+        if run is None:
+            return pb.ProgressReply()
+        said = run.tally.total()
+        return pb.ProgressReply(rows=said.rows, batches=said.batches, retries=said.retries)
 
     def cancel(self, number: int, query_id: str) -> bool:
         """Whether it ran."""

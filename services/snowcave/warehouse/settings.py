@@ -52,8 +52,9 @@ class CallSettings:
     # Argument rows in one message to the router, and their bytes: whichever comes first.
     batch_rows: int = 16_384
     batch_bytes: int = 1 << 20
-    # Argument messages that may be unanswered.
+    # Argument messages that may be unanswered, and their bytes.
     window: int = 24
+    window_bytes: int = 32 << 20
     # Seconds without any answer after which a call is given up whose replica has gone, and the pause before
     # each attempt at another one.
     patience: float = 20.0

@@ -64,7 +64,7 @@ def _binding(
     found: state.Object, spellings: list[str], work: Work
 ) -> warehouse_pb2.FunctionBinding:
     schema, database = work.catalog.place(found.parent)
-    body = found.function
+    body, entry = found.function, work.catalog.entry("function", found.uid)
     return warehouse_pb2.FunctionBinding(
         function=found.uid,
         database=database,
@@ -75,6 +75,7 @@ def _binding(
         spellings=spellings,
         strict=body.strict,
         immutable=body.immutable,
+        revision=entry.mod_revision if entry else 0,
     )
 
 

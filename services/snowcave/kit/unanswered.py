@@ -7,8 +7,12 @@ from contextlib import contextmanager
 
 
 class Waiting:
-    def __init__(self, most: int) -> None:
+    """`most` messages wait at the most, of `most_bytes` together; a single one may be larger."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._messages: deque[bytes] = deque()
         self._is_finished = False
         self._stream = 0
@@ -18,12 +22,13 @@ class Waiting:
         self.answered = 0
 
     async def room(self) -> None:
-        while len(self._messages) >= self._most:
+        while len(self._messages) >= self._most or self._bytes >= self._most_bytes:
             self._room.clear()
             await self._room.wait()
 
     def add(self, message: bytes) -> None:
         self._messages.append(message)
+        self._bytes += len(message)
         self._news.set()
 
     def finish(self) -> None:
@@ -33,7 +38,7 @@ class Waiting:
 
     def answer(self) -> None:
         """The first one has been."""
-        self._messages.popleft()
+        self._bytes -= len(self._messages.popleft())
         self.answered += 1
         self._room.set()
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from snowcave.warehouse.unanswered import Waiting
+from snowcave.kit.unanswered import Waiting
 
 pytestmark = pytest.mark.looptime
 
@@ -14,7 +14,7 @@ async def read(messages, count):
 
 
 async def test_a_new_stream_begins_with_what_is_unanswered():
-    waiting = Waiting(10)
+    waiting = Waiting(10, 1000)
     for message in (b"a", b"b", b"c"):
         waiting.add(message)
     with waiting.stream() as first:
@@ -28,7 +28,7 @@ async def test_a_new_stream_begins_with_what_is_unanswered():
 
 
 async def test_answers_that_come_while_messages_go_out_skip_none():
-    waiting, sent = Waiting(3), []
+    waiting, sent = Waiting(3, 1000), []
 
     async def feed():
         for number in range(50):
@@ -48,7 +48,7 @@ async def test_answers_that_come_while_messages_go_out_skip_none():
 
 
 async def test_what_is_unanswered_has_a_bound():
-    waiting = Waiting(2)
+    waiting = Waiting(2, 1000)
     waiting.add(b"a")
     waiting.add(b"b")
     with pytest.raises(TimeoutError):
@@ -58,8 +58,20 @@ async def test_what_is_unanswered_has_a_bound():
     await waiting.room()
 
 
+async def test_what_is_unanswered_has_a_bound_in_bytes():
+    waiting = Waiting(10, 4)
+    waiting.add(b"larger than all of it")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(5):
+            await waiting.room()
+    waiting.answer()
+    await waiting.room()
+    waiting.add(b"abc")
+    await waiting.room()
+
+
 async def test_a_stream_that_waits_ends_when_another_one_begins():
-    waiting = Waiting(2)
+    waiting = Waiting(2, 1000)
     with waiting.stream() as first:
         reading = asyncio.ensure_future(anext(first, None))
         await asyncio.sleep(1)
