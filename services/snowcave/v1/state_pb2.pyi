@@ -811,7 +811,7 @@ class Transfer(_message.Message):
     def __init__(self, stage: _Optional[int] = ..., prefix: _Optional[str] = ..., upload: _Optional[bool] = ..., overwrite: _Optional[bool] = ...) -> None: ...
 
 class Query(_message.Message):
-    __slots__ = ("id", "session", "sql_text", "state", "error_code", "sqlstate", "error_message", "has_result", "rows", "statement_type", "started_on", "ended_on", "request_id", "runner", "user", "chunk_secret", "user_name", "cancel_requested")
+    __slots__ = ("id", "session", "sql_text", "state", "error_code", "sqlstate", "error_message", "has_result", "rows", "statement_type", "started_on", "ended_on", "request_id", "runner", "user", "chunk_secret", "user_name", "cancel_requested", "error_kind")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Query.State]
@@ -842,6 +842,7 @@ class Query(_message.Message):
     CHUNK_SECRET_FIELD_NUMBER: _ClassVar[int]
     USER_NAME_FIELD_NUMBER: _ClassVar[int]
     CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_KIND_FIELD_NUMBER: _ClassVar[int]
     id: str
     session: int
     sql_text: str
@@ -860,7 +861,8 @@ class Query(_message.Message):
     chunk_secret: str
     user_name: str
     cancel_requested: bool
-    def __init__(self, id: _Optional[str] = ..., session: _Optional[int] = ..., sql_text: _Optional[str] = ..., state: _Optional[_Union[Query.State, str]] = ..., error_code: _Optional[int] = ..., sqlstate: _Optional[str] = ..., error_message: _Optional[str] = ..., has_result: _Optional[bool] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., runner: _Optional[str] = ..., user: _Optional[int] = ..., chunk_secret: _Optional[str] = ..., user_name: _Optional[str] = ..., cancel_requested: _Optional[bool] = ...) -> None: ...
+    error_kind: str
+    def __init__(self, id: _Optional[str] = ..., session: _Optional[int] = ..., sql_text: _Optional[str] = ..., state: _Optional[_Union[Query.State, str]] = ..., error_code: _Optional[int] = ..., sqlstate: _Optional[str] = ..., error_message: _Optional[str] = ..., has_result: _Optional[bool] = ..., rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., started_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., runner: _Optional[str] = ..., user: _Optional[int] = ..., chunk_secret: _Optional[str] = ..., user_name: _Optional[str] = ..., cancel_requested: _Optional[bool] = ..., error_kind: _Optional[str] = ...) -> None: ...
 
 class PoolStatus(_message.Message):
     __slots__ = ("state", "active_nodes", "idle_nodes", "target_nodes", "services", "jobs", "error_code", "message", "idle_since")

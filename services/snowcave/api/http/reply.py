@@ -23,10 +23,25 @@ Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 _FEW = 500
 # The paths of the session protocol: their errors travel inside HTTP 200.
 _PROTOCOL = ("/session", "/queries/", "/monitoring/", "/telemetry/")
+_REST = "/api/v2/"
+REQUEST_ID = "X-Snowflake-Request-ID"
 
 
 def json(shown: Any, *, status: int = 200) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(shown), content_type="application/json")
+
+
+def failed(error: SnowcaveError, request_id: str, *, status: int = 0) -> web.Response:
+    """In the form of the REST API, with the status of the error's kind, or another."""
+    code = wire.code_text(error)
+    return refused(status or error.kind.value.http, code, error.message, request_id)
+
+
+def refused(status: int, code: str, message: str, request_id: str) -> web.Response:
+    body = {"message": message, "code": code, "error_code": code, "request_id": request_id}
+    shown = json(body, status=status)
+    shown.headers[REQUEST_ID] = request_id
+    return shown
 
 
 async def large(show: Callable[[], Any], cells: int) -> web.Response:
@@ -54,8 +69,7 @@ def admission(most: int) -> Middleware:
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         nonlocal inside
         if inside >= most:
-            busy = Exhausted("The server is busy. Try again later.")
-            return json(wire.failure(busy), status=503)
+            return _failure(request, Exhausted("The server is busy. Try again later."), 503)
         inside += 1
         try:
             return await handler(request)
@@ -72,15 +86,30 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except SnowcaveError as error:
-        status = 200 if in_protocol else error.kind.value.http
-        return json(wire.failure(error), status=status)
+        return _failure(request, error, 200 if in_protocol else error.kind.value.http)
     except web.HTTPException as error:
-        # Outside our paths and methods HTTP speaks for itself, but still in JSON.
-        shown = {"success": False, "code": str(error.status), "message": error.reason}
-        return json({"data": None, **shown}, status=error.status)
+        return _of_http(request, error)
     except ConnectionResetError:
         raise
     except Exception:
         log.exception("request_failed_unexpectedly", path=request.path)
         internal = Internal(ids.token(ids.system_random(), 64))
-        return json(wire.failure(internal), status=200 if in_protocol else 500)
+        return _failure(request, internal, 200 if in_protocol else 500)
+
+
+def _failure(request: web.Request, error: SnowcaveError, status: int) -> web.Response:
+    if request.path.startswith(_REST):
+        return failed(error, _request_id(), status=status)
+    return json(wire.failure(error), status=status)
+
+
+def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
+    """Outside our paths and methods HTTP speaks for itself, but still in JSON."""
+    if request.path.startswith(_REST):
+        return refused(error.status, f"390{error.status}", error.reason, _request_id())
+    shown = {"success": False, "code": str(error.status), "message": error.reason}
+    return json({"data": None, **shown}, status=error.status)
+
+
+def _request_id() -> str:
+    return ids.query_id(ids.system_random())

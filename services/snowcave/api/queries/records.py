@@ -124,6 +124,7 @@ class Records:
         record.has_result = ending.has_result
         record.chunk_secret = ending.chunk_secret
         if ending.error:
+            record.error_kind = ending.error.kind.name
             record.error_code = ending.error.code
             record.sqlstate = ending.error.sqlstate
             record.error_message = ending.error.message[:_TEXT]

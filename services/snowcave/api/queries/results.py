@@ -138,4 +138,6 @@ class StoredResults:
 
 
 def _error(record: state.Query) -> SnowcaveError:
-    return RemoteError(Kind.INTERNAL, record.error_code, record.sqlstate, record.error_message)
+    # Records of before kinds were written down have none.
+    kind = Kind.__members__.get(record.error_kind, Kind.INTERNAL)
+    return RemoteError(kind, record.error_code, record.sqlstate, record.error_message)

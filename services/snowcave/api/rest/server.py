@@ -57,7 +57,7 @@ class RestApi:
     async def _handle(self, request: web.Request) -> web.Response:
         request_id = ids.query_id(ids.system_random())
         answer = await self._answered(request, request_id)
-        answer.headers["X-Snowflake-Request-ID"] = request_id
+        answer.headers[reply.REQUEST_ID] = request_id
         return answer
 
     async def _answered(self, request: web.Request, request_id: str) -> web.Response:
@@ -67,14 +67,14 @@ class RestApi:
         except StillRunning as running:
             return accepted(running.query)
         except SnowcaveError as error:
-            return failed(error, request_id)
+            return _failed(error, request_id)
         except TimeoutError:
-            return failed(DeadlinePassed("The request took too long."), request_id)
+            return _failed(DeadlinePassed("The request took too long."), request_id)
         except (ConnectionResetError, web.HTTPException):
             raise
         except Exception:
             log.exception("rest_request_failed_unexpectedly", path=request.path, id=request_id)
-            return failed(Internal(ids.token(ids.system_random(), 64)), request_id)
+            return _failed(Internal(ids.token(ids.system_random(), 64)), request_id)
 
     async def _answer(self, request: web.Request, request_id: str) -> web.Response:
         raw, _, query = request.raw_path.partition("?")
@@ -179,19 +179,13 @@ def accepted(query: str) -> web.Response:
     return shown
 
 
-def failed(error: SnowcaveError, request_id: str) -> web.Response:
-    status = 501 if isinstance(error, Meaningless) else error.kind.value.http
-    return _error(status, f"{error.code:06d}", error.message, request_id)
+def _failed(error: SnowcaveError, request_id: str) -> web.Response:
+    return reply.failed(error, request_id, status=501 if isinstance(error, Meaningless) else 0)
 
 
 def _nowhere(methods: Sequence[str], request_id: str) -> web.Response:
     if not methods:
-        return _error(404, _NO_SUCH_PATH, "There is no such resource.", request_id)
-    shown = _error(405, _NO_SUCH_METHOD, "The resource has no such method.", request_id)
+        return reply.refused(404, _NO_SUCH_PATH, "There is no such resource.", request_id)
+    shown = reply.refused(405, _NO_SUCH_METHOD, "The resource has no such method.", request_id)
     shown.headers["Allow"] = ", ".join(methods)
     return shown
-
-
-def _error(status: int, code: str, message: str, request_id: str) -> web.Response:
-    body = {"message": message, "code": code, "error_code": code, "request_id": request_id}
-    return reply.json(body, status=status)
