@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from snowcave.model.keys import Role
 from snowcave.runtime.mesh import Mesh
 
-PUBLIC = ("api", "registry", "ingress", "api-tls", "dns")
+PUBLIC = ("api", "registry", "ingress", "grpc", "api-tls", "grpc-tls", "dns")
 NO_PORT_HERE = (Role.ADMIN, Role.AGENT)
 
 # Each is sent whole, and the connection then left open for the other side to decide.

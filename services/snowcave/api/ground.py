@@ -14,6 +14,7 @@ from snowcave.api.queries.variables import SessionVariables
 from snowcave.api.rendering.render import RenderSettings
 from snowcave.api.secrets.sealing import Sealer
 from snowcave.api.sessions.book import SessionBook
+from snowcave.api.sessions.callers import Callers
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
 from snowcave.api.sessions.endpoint_tokens import EndpointTokens
@@ -110,6 +111,7 @@ class Answers:
     ends: EndpointTokens
     proof: Proof
     login: Login
+    callers: Callers
     ending: SessionEnding
     runner: StatementRunner
 

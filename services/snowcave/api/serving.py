@@ -6,6 +6,7 @@ from functools import partial
 from snowcave.api.catalog.catalog import Catalog
 from snowcave.api.following import Following
 from snowcave.api.ground import Answers, Ground, Neighbours
+from snowcave.api.grpc.callers import GrpcCallers
 from snowcave.api.grpc.catalog import CATALOG_SERVICE, CatalogServicer
 from snowcave.api.grpc.functions import FUNCTION_SERVICE, FunctionProxy
 from snowcave.api.grpc.identity import IDENTITY_SERVICE, IdentityServicer
@@ -31,7 +32,7 @@ from snowcave.api.rest.sessions import Sessions
 from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.sessions.oauth import TokenExchange
 from snowcave.model.keys import Role
-from snowcave.runtime.grpc import AddServicer, connect, serve
+from snowcave.runtime.grpc import AddServicer, connect, serve, serve_public
 from snowcave.runtime.listen import node_addresses
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import (
@@ -59,14 +60,29 @@ _CALLERS = {
 
 async def serve_grpc(ground: Ground, neighbours: Neighbours, answers: Answers) -> None:
     mesh = ground.mesh
-    servicers = [
-        *_for_daemons(ground, neighbours, answers),
-        *_for_programs(ground, neighbours, answers),
-        (FUNCTION_SERVICE, await _functions(ground, answers)),
+    callers = GrpcCallers(answers.book, answers.directory, answers.callers)
+    public = [
+        *_for_programs(ground, neighbours, answers, callers),
+        (FUNCTION_SERVICE, await _functions(ground, answers, callers)),
     ]
-    addresses = [f"{host}:{mesh.grpc_port(Role.API)}" for host in node_addresses(mesh)]
-    server = serve(Role.API, addresses, mesh.folder("tls"), servicers, callers=_CALLERS)
+    servicers = [*_for_daemons(ground, neighbours, answers), *public]
+    inside = [f"{host}:{mesh.grpc_port(Role.API)}" for host in node_addresses(mesh)]
+    server = serve(Role.API, inside, mesh.folder("tls"), servicers, callers=_CALLERS)
     await ground.parts.enter("grpc", server)
+    plain, encrypted = addresses(mesh, "grpc", "grpc-tls")
+    for_all = serve_public(
+        Role.API,
+        public,
+        plain=_texts(plain),
+        encrypted=_texts(encrypted),
+        tls_folder=mesh.folder("tls"),
+        bounds=ground.settings.grpc,
+    )
+    await ground.parts.enter("public grpc", for_all)
+
+
+def _texts(found: list[tuple[str, int]]) -> list[str]:
+    return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in found]
 
 
 def _for_daemons(ground: Ground, neighbours: Neighbours, answers: Answers) -> list[Servicer]:
@@ -86,13 +102,14 @@ def _for_daemons(ground: Ground, neighbours: Neighbours, answers: Answers) -> li
     ]
 
 
-def _for_programs(ground: Ground, neighbours: Neighbours, answers: Answers) -> list[Servicer]:
+def _for_programs(
+    ground: Ground, neighbours: Neighbours, answers: Answers, callers: GrpcCallers
+) -> list[Servicer]:
     mirrors = ground.mirrors
     sql = SqlServicer(
         answers.login,
-        answers.book,
+        callers,
         answers.ending,
-        answers.directory,
         answers.queries,
         answers.results,
         neighbours.warehouse,
@@ -100,7 +117,7 @@ def _for_programs(ground: Ground, neighbours: Neighbours, answers: Answers) -> l
         Catalog(ground.store, mirrors.catalog),
         Following(ground.mesh, mirrors.assignments, mirrors.nodes, mirrors.catalog.services),
     )
-    shows = Shows(answers.book, answers.directory, answers.runner, ground.settings.rest.read)
+    shows = Shows(callers, answers.runner, ground.settings.rest.read)
     services, nodes = ServiceCatalogServicer(shows), NodeServicer(shows)
     return [
         (SQL_SERVICE, partial(sql_pb2_grpc.add_SqlServiceServicer_to_server, sql)),
@@ -112,15 +129,14 @@ def _for_programs(ground: Ground, neighbours: Neighbours, answers: Answers) -> l
     ]
 
 
-async def _functions(ground: Ground, answers: Answers) -> AddServicer:
+async def _functions(ground: Ground, answers: Answers, callers: GrpcCallers) -> AddServicer:
     address = ground.mesh.grpc_address(Role.FUNCTIONS)
     router = await ground.parts.enter(
         "functions",
         connect(address, ground.mesh.folder("tls"), me=Role.API, to=Role.FUNCTIONS),
     )
     proxy = FunctionProxy(
-        answers.book,
-        answers.directory,
+        callers,
         answers.runner,
         functions_pb2_grpc.FunctionServiceStub(router),
         ground.settings.rest.read,
@@ -143,7 +159,7 @@ async def serve_http(ground: Ground, neighbours: Neighbours, answers: Answers) -
     exchange = TokenExchange(answers.proof, answers.ends, settings.sessions.endpoint_token)
     oauth = OAuth(exchange, settings.http)
     rest = _rest(ground, neighbours, answers)
-    plain, encrypted = addresses(mesh)
+    plain, encrypted = addresses(mesh, "api", "api-tls")
     tls = mesh.folder("tls")
     await ground.parts.enter(
         "http",
@@ -165,9 +181,8 @@ async def serve_http(ground: Ground, neighbours: Neighbours, answers: Answers) -
 
 def _rest(ground: Ground, neighbours: Neighbours, answers: Answers) -> RestApi:
     settings = ground.settings
-    most = settings.rest.sessions
     return RestApi(
-        sessions=Sessions(answers.book, answers.directory, answers.login, most),
+        sessions=Sessions(answers.callers, answers.directory),
         runner=answers.runner,
         queries=answers.queries,
         results=RestResults(answers.results, neighbours.warehouse, settings.rest),
@@ -177,9 +192,11 @@ def _rest(ground: Ground, neighbours: Neighbours, answers: Answers) -> RestApi:
     )
 
 
-def addresses(mesh: Mesh) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+def addresses(
+    mesh: Mesh, plain_port: str, tls_port: str
+) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
     """Where to listen in the clear, and where with TLS: only loopback is ever served in the clear."""
     loopback = ipaddress.ip_address(mesh.listen).is_loopback
-    plain = [(mesh.listen if loopback else "127.0.0.1", mesh.port("api"))]
+    plain = [(mesh.listen if loopback else "127.0.0.1", mesh.port(plain_port))]
     hosts = node_addresses(mesh, mesh.listen)
-    return plain, [(host, mesh.port("api-tls")) for host in hosts]
+    return plain, [(host, mesh.port(tls_port)) for host in hosts]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from snowcave.api.rendering.render import RenderSettings
 from snowcave.api.rest.settings import RestSettings
+from snowcave.runtime.grpc import Bounds
 from snowcave.runtime.mesh import Mesh
 
 
@@ -57,6 +58,8 @@ class SessionSettings:
     caller_token: float = 600.0
     # How often expired sessions and old query records are removed.
     sweep: float = 60.0
+    # Sessions kept for callers over REST and gRPC who come with a token that is no session's.
+    shared: int = 1024
     # Tokens remembered by this replica.
     remembered: int = 4096
     # The store's answer is waited for so long; then what it said last is taken.
@@ -153,3 +156,4 @@ class ApiSettings:
     calls: CallSettings = field(default_factory=CallSettings)
     templates: RenderSettings = field(default_factory=RenderSettings)
     statements: StatementSettings = field(default_factory=StatementSettings)
+    grpc: Bounds = field(default_factory=Bounds)

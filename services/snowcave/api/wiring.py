@@ -23,6 +23,7 @@ from snowcave.api.retention import JobRetention
 from snowcave.api.secrets.sealing import Sealer, read_key
 from snowcave.api.serving import serve_grpc, serve_http
 from snowcave.api.sessions.book import SessionBook
+from snowcave.api.sessions.callers import Callers
 from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
 from snowcave.api.sessions.endpoint_tokens import EndpointTokens
@@ -125,6 +126,7 @@ async def _open_answers(
         store, catalog.objects, ground.identity, clock, ground.rng, settings.sessions
     )
     proof = Proof(ground.identity, store, clock, settings.login)
+    login = Login(directory, proof, tokens, ends, book)
     return Answers(
         book=book,
         queries=queries,
@@ -133,7 +135,8 @@ async def _open_answers(
         tokens=tokens,
         ends=ends,
         proof=proof,
-        login=Login(directory, proof, tokens, ends, book),
+        login=login,
+        callers=Callers(book, login, settings.sessions.shared),
         ending=SessionEnding(book, queries, warehouse),
         runner=runner,
     )

@@ -1,9 +1,11 @@
 """Where an instance answers over gRPC, and what shows that one may call it."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from grpc.aio import Channel
 
 from snowcave.client.session import LOGIN, Session
 from snowcave.model.keys import Role
@@ -18,15 +20,24 @@ from snowcave.v1 import sql_pb2_grpc
 class Target:
     """An instance, as its clients see it."""
 
-    # host:port of api's gRPC server.
+    # host:port of api's gRPC: of the port for all, or of the one for holders of certificates.
     address: str
-    # Holds ca.pem, and admin.pem with admin.key: the certificate that calls are made with.
-    certificates: Path
+    # For the latter: the folder with ca.pem, admin.pem and admin.key.
+    certificates: Path | None = None
+    # For the former with TLS: the authority, ca.pem. Neither: without TLS, as it is on loopback.
+    authority: Path | None = None
 
     @classmethod
     def of_home(cls, home: Path | None = None) -> "Target":
         """The instance of a home on this machine; none: the usual one. Raises SettingsInvalid."""
         return cls.of_mesh(read_mesh(home, {}))
+
+    def channel(self) -> AbstractAsyncContextManager[Channel]:
+        """Connects on first use."""
+        if self.certificates is None:
+            authority = self.authority.read_bytes() if self.authority else None
+            return grpc.connect_public(self.address, authority)
+        return grpc.connect(self.address, self.certificates, me=Role.ADMIN, to=Role.API)
 
     @classmethod
     def of_mesh(cls, mesh: Mesh) -> "Target":
@@ -36,18 +47,26 @@ class Target:
 @asynccontextmanager
 async def connect(
     target: Target,
-    user: str,
-    password: str,
+    user: str = "",
+    password: str = "",
     *,
+    authenticator: str = "",
+    token: str = "",
     database: str = "",
     schema: str = "",
     role: str = "",
     warehouse: str = "",
 ) -> AsyncGenerator[Session]:
-    """A session, which ends when left. Raises RemoteError where the login fails, Unavailable."""
+    """A session, which ends when left. Raises RemoteError where the login fails, Unavailable.
+
+    In place of user and password: a token, and SNOWFLAKE_JWT, OAUTH or PROGRAMMATIC_ACCESS_TOKEN as the
+    authenticator.
+    """
     login = v1.LoginRequest(
         user=user,
         password=password,
+        authenticator=authenticator,
+        token=token,
         database=database,
         schema=schema,
         role=role,
@@ -60,9 +79,7 @@ async def connect(
 @asynccontextmanager
 async def open_session(target: Target, login: v1.LoginRequest) -> AsyncGenerator[Session]:
     """As `connect`, with a login as it stands in the protos."""
-    async with grpc.connect(
-        target.address, target.certificates, me=Role.ADMIN, to=Role.API
-    ) as channel:
+    async with target.channel() as channel:
         stub = sql_pb2_grpc.SqlServiceStub(channel)
         with grpc.translated("The api"):
             reply = await stub.Login(login, timeout=LOGIN, wait_for_ready=False)

@@ -12,6 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -84,6 +85,61 @@ async def serve(
     server = grpc.aio.server(
         interceptors=[_Guard(allowed)], options=_OPTIONS, maximum_concurrent_rpcs=4096
     )
+    credentials = tls.server_credentials(tls_folder, role)
+    for address in addresses:
+        server.add_secure_port(address, credentials)
+    async with _serving(server, services, grace):
+        yield server
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of a server that anybody may connect to."""
+
+    # Calls at one time; further ones are told to come again.
+    calls: int = 1024
+    # Of one connection.
+    streams: int = 128
+    # Bytes of one message.
+    message: int = 16 << 20
+
+
+@asynccontextmanager
+async def serve_public(
+    role: Role,
+    services: Sequence[tuple[str, AddServicer]],
+    *,
+    plain: Sequence[str],
+    encrypted: Sequence[str],
+    tls_folder: Path,
+    bounds: Bounds,
+    grace: float = 5.0,
+) -> AsyncGenerator[grpc.aio.Server]:
+    """As `serve`, for callers without certificates: the servicers themselves look at who calls.
+
+    `plain` are addresses without TLS.
+    """
+    options = [
+        *(one for one in _OPTIONS if one[0] != "grpc.max_receive_message_length"),
+        ("grpc.max_receive_message_length", bounds.message),
+        ("grpc.max_concurrent_streams", bounds.streams),
+    ]
+    server = grpc.aio.server(
+        interceptors=[_Guard(None)], options=options, maximum_concurrent_rpcs=bounds.calls
+    )
+    for address in plain:
+        server.add_insecure_port(address)
+    credentials = tls.public_credentials(tls_folder, role)
+    for address in encrypted:
+        server.add_secure_port(address, credentials)
+    async with _serving(server, services, grace):
+        yield server
+
+
+@asynccontextmanager
+async def _serving(
+    server: grpc.aio.Server, services: Sequence[tuple[str, AddServicer]], grace: float
+) -> AsyncGenerator[None]:
     # The stubs do not know the asyncio servicer.
     checks = cast("Any", health).aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
@@ -92,13 +148,10 @@ async def serve(
         add(server)
         names.append(name)
     reflection.enable_server_reflection(names, server)
-    credentials = tls.server_credentials(tls_folder, role)
-    for address in addresses:
-        server.add_secure_port(address, credentials)
     await server.start()
     await checks.set("", health_pb2.HealthCheckResponse.SERVING)
     try:
-        yield server
+        yield
     finally:
         await checks.enter_graceful_shutdown()
         await server.stop(grace)
@@ -114,6 +167,21 @@ async def connect(
         tls.channel_credentials(tls_folder, me),
         options=[*_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name(to))],
     )
+    try:
+        yield channel
+    finally:
+        await channel.close(grace=1.0)
+
+
+@asynccontextmanager
+async def connect_public(address: str, authority: bytes | None) -> AsyncGenerator[grpc.aio.Channel]:
+    """As `connect`, to a server of `serve_public`. `authority`: PEM; None: without TLS."""
+    name = ("grpc.ssl_target_name_override", tls.server_name(Role.API))
+    if authority is None:
+        channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+    else:
+        trusted = grpc.ssl_channel_credentials(authority)
+        channel = grpc.aio.secure_channel(address, trusted, options=[*_OPTIONS, name])
     try:
         yield channel
     finally:
@@ -154,9 +222,12 @@ def caller(context: Any) -> Role | None:
 class _Guard(
     grpc.aio.ServerInterceptor[Any, Any] if TYPE_CHECKING else grpc.aio.ServerInterceptor
 ):
-    """Refuses unknown roles and gives every SnowcaveError its status, code and text."""
+    """Refuses unknown roles and gives every SnowcaveError its status, code and text.
 
-    def __init__(self, callers: Mapping[str, frozenset[Role]]) -> None:
+    `callers`: None where no certificate is asked for.
+    """
+
+    def __init__(self, callers: Mapping[str, frozenset[Role]] | None) -> None:
         self._callers = callers
 
     async def intercept_service(
@@ -169,10 +240,9 @@ class _Guard(
             return handler
         method = handler_call_details.method
         service = method.split("/")[1]
-        open_to_all = service.startswith("grpc.")
-        return _guarded(
-            handler, method, None if open_to_all else self._callers.get(service, frozenset())
-        )
+        if self._callers is None or service.startswith("grpc."):
+            return _guarded(handler, method, None)
+        return _guarded(handler, method, self._callers.get(service, frozenset()))
 
 
 def _guarded(handler: Any, method: str, callers: frozenset[Role] | None) -> Any:

@@ -16,7 +16,15 @@ DEFAULT_HOME = Path("/var/lib/snowcave")
 DEFAULT_PORT_BASE = 8400
 
 # Offsets from the port base. docs/ports.md is generated from these tables.
-_PUBLIC = {"api": 0, "registry": 1, "ingress": 2, "api-tls": 43, "dns": 53}
+_PUBLIC = {
+    "api": 0,
+    "registry": 1,
+    "ingress": 2,
+    "grpc": 3,
+    "api-tls": 43,
+    "grpc-tls": 44,
+    "dns": 53,
+}
 _GRPC = {
     Role.WAREHOUSE: 10,
     Role.REGISTRY: 11,
@@ -121,7 +129,7 @@ class Mesh:
         return hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:4]
 
     def port(self, name: str) -> int:
-        """A public port: api, api-tls, registry, ingress, dns."""
+        """A public port: api, api-tls, registry, ingress, grpc, grpc-tls, dns."""
         return self.port_base + _PUBLIC[name]
 
     def grpc_port(self, role: Role) -> int:

@@ -46,6 +46,12 @@ def server_credentials(folder: Path, role: Role) -> grpc.ServerCredentials:
     )
 
 
+def public_credentials(folder: Path, role: Role) -> grpc.ServerCredentials:
+    """Asks no caller for a certificate."""
+    pair = ((folder / f"{role}.key").read_bytes(), (folder / f"{role}.pem").read_bytes())
+    return grpc.ssl_server_credentials([pair])
+
+
 def channel_credentials(folder: Path, role: Role) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(
         root_certificates=(folder / "ca.pem").read_bytes(),

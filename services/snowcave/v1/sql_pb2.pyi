@@ -8,20 +8,24 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LoginRequest(_message.Message):
-    __slots__ = ("user", "password", "database", "schema", "role", "warehouse")
+    __slots__ = ("user", "password", "database", "schema", "role", "warehouse", "authenticator", "token")
     USER_FIELD_NUMBER: _ClassVar[int]
     PASSWORD_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     WAREHOUSE_FIELD_NUMBER: _ClassVar[int]
+    AUTHENTICATOR_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     user: str
     password: str
     database: str
     schema: str
     role: str
     warehouse: str
-    def __init__(self, user: _Optional[str] = ..., password: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ...) -> None: ...
+    authenticator: str
+    token: str
+    def __init__(self, user: _Optional[str] = ..., password: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., authenticator: _Optional[str] = ..., token: _Optional[str] = ...) -> None: ...
 
 class LoginReply(_message.Message):
     __slots__ = ("token",)

@@ -12,8 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from snowcave.model import keys, public_keys
+from snowcave.model.keys import Role
+from snowcave.runtime.identity import token_key
 from snowcave.v1 import state_pb2 as state
-from tests.kit.rest import Rest
+from tests.kit.memory_store import MemoryStore
+from tests.kit.rest import SPEC, Rest
 
 pytestmark = [pytest.mark.documented, pytest.mark.asyncio(loop_scope="module")]
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -117,6 +120,27 @@ async def test_tokens_that_are_none_are_401(bob: Bob):
         assert answer.body["error_code"].startswith("39")
     odd = await bob.rest("GET", "/databases", headers={**bob.signed(), TYPE: "SOMETHING"})
     assert odd.status == 400
+
+
+async def test_a_container_s_token_is_its_service_until_that_is_gone(rest: Rest, bob: Bob):
+    await rest.place()
+    made = await rest.sql(
+        f"CREATE SERVICE d.s.svc IN COMPUTE POOL p FROM SPECIFICATION $$ {SPEC} $$"
+    )
+    assert made["success"], made
+    kind = state.SessionToken.Kind.SERVICE
+    entry = state.SessionToken(kind=kind, user=rest.uid("service", "SVC"))
+    entry.expires_on.FromDatetime(datetime.now(UTC) + timedelta(minutes=5))
+    key = keys.SESSION_TOKENS.key(token_key("of-the-container"))
+    await MemoryStore(Role.API, rest.backend).put(key, entry.SerializeToString())
+    headers = {"Authorization": "Bearer of-the-container", TYPE: "OAUTH"}
+    answer = await rest("GET", "/databases/d/schemas/s/services/svc", headers=headers)
+    assert (answer.status, answer.body["name"]) == (200, "SVC")
+    before = rest.backend.listing(keys.SESSIONS.prefix).items
+    assert (await rest("GET", "/databases", headers=headers)).status == 200
+    assert len(rest.backend.listing(keys.SESSIONS.prefix).items) == len(before)
+    await rest.sql("DROP SERVICE d.s.svc")
+    assert (await rest("GET", "/databases", headers=headers)).status == 401
 
 
 async def test_a_token_that_was_taken_away_opens_nothing_any_more(bob: Bob):

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from snowcave.api.contract import SessionContext
-from snowcave.api.grpc.catalog import peer_host
+from snowcave.api.grpc.callers import peer_host
 from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.secrets.sealing import Sealer, read_key
 from snowcave.api.sessions.book import SessionBook

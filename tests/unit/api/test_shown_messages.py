@@ -28,7 +28,9 @@ class Looks:
         self.account = account
         self.rows: list[Mapping[str, Cell]] = []
 
-    async def look(self, token: str, statement: tree.Statement) -> list[Mapping[str, Cell]]:
+    async def look(
+        self, token: str, call: object, statement: tree.Statement
+    ) -> list[Mapping[str, Cell]]:
         assert token == "t"
         runner, context = self.account.runner, self.account.context
         done = await runner.perform(statement, context.copy(), QueryHandle("q"))

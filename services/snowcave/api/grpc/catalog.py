@@ -1,12 +1,12 @@
 """CatalogService: what the system's own parts ask of api, because api alone writes the catalog."""
 
 from typing import Any
-from urllib.parse import unquote
 
 import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.api.catalog.backups import Backups
+from snowcave.api.grpc.callers import peer_host
 from snowcave.api.idle import Idle
 from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.sessions.service_tokens import ServiceTokens
@@ -164,11 +164,6 @@ def _not_for_agents(context: Any) -> None:
     """They run what users bring along: the less they may ask for, the better."""
     if rpc.caller(context) is Role.AGENT:
         raise NotAuthorized("catalog")
-
-
-def peer_host(peer: str) -> str:
-    """Of what gRPC calls its peer: `ipv4:10.0.0.1:4711`, `ipv6:[::1]:4711`."""
-    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
 
 
 def _is_about(kept: KeyValue, uid: int) -> bool:

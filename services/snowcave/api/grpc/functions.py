@@ -6,8 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 from snowcave.api.contract import QueryHandle, SessionContext, StatementRunner, ToWarehouse
-from snowcave.api.sessions.book import SessionBook
-from snowcave.api.sessions.directory import Directory
+from snowcave.api.grpc.callers import GrpcCallers
 from snowcave.api.sql.cursor import Cursor, parse_name
 from snowcave.api.sql.functions import argument_types
 from snowcave.kit import ids
@@ -26,14 +25,12 @@ _PEER = "The functions daemon"
 class FunctionProxy(stubs.FunctionServiceServicer):
     def __init__(
         self,
-        book: SessionBook,
-        directory: Directory,
+        callers: GrpcCallers,
         runner: StatementRunner,
         router: Any,
         limit: float,
     ) -> None:
-        self._book = book
-        self._directory = directory
+        self._callers = callers
         self._runner = runner
         self._router = router
         # Seconds for the checks; the call itself lasts as long as its batches may.
@@ -45,7 +42,7 @@ class FunctionProxy(stubs.FunctionServiceServicer):
         """Raises SnowcaveError. Initial metadata say what the function returns."""
         head = await self._head(request_iterator)
         async with asyncio.timeout(self._limit):
-            session = await self._directory.context((await self._book.find(head.token)).state)
+            session = await self._callers.context(head.token, context)
             function = await self._function(head.name, session)
         await context.send_initial_metadata(((RETURNS, function.returns),))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snowcave.api.catalog.catalog import Catalog
-from snowcave.api.grpc.catalog import peer_host
+from snowcave.api.grpc.callers import peer_host
 from snowcave.api.sessions.service_tokens import ServiceTokens
 from snowcave.api.stages import Stages
 from snowcave.model import stage_callers

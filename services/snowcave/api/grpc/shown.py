@@ -13,8 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from snowcave.api.contract import Cell, QueryHandle, StatementRunner
-from snowcave.api.sessions.book import SessionBook
-from snowcave.api.sessions.directory import Directory
+from snowcave.api.grpc.callers import GrpcCallers
 from snowcave.api.sql import tree
 from snowcave.api.sql.cursor import parse_name
 from snowcave.kit import ids
@@ -32,19 +31,15 @@ Row = Mapping[str, Cell]
 class Shows:
     """Statements that only look, in the name of a session."""
 
-    def __init__(
-        self, book: SessionBook, directory: Directory, runner: StatementRunner, limit: float
-    ) -> None:
-        self._book = book
-        self._directory = directory
+    def __init__(self, callers: GrpcCallers, runner: StatementRunner, limit: float) -> None:
+        self._callers = callers
         self._runner = runner
         # Seconds.
         self._limit = limit
 
-    async def look(self, token: str, statement: tree.Statement) -> list[Row]:
-        """Raises SnowcaveError, TimeoutError."""
-        found = await self._book.find(token)
-        context = await self._directory.context(found.state)
+    async def look(self, token: str, call: Any, statement: tree.Statement) -> list[Row]:
+        """`call`: gRPC's context. Raises SnowcaveError, TimeoutError."""
+        context = await self._callers.context(token, call)
         handle = QueryHandle(ids.query_id(ids.system_random()), self._limit)
         async with asyncio.timeout(self._limit):
             done = await self._runner.perform(statement, context, handle)
@@ -66,38 +61,38 @@ class ServiceCatalogServicer(stubs.ServiceCatalogServicer):
             limit=request.limit or None,
             from_name=request.after or None,
         )
-        rows = await self._shows.look(request.token, show)
+        rows = await self._shows.look(request.token, context, show)
         return v1.ListServicesReply(services=messages(v1.ServiceInfo, rows))
 
     async def GetService(self, request: v1.ServiceRequest, context: Any) -> v1.ServiceInfo:  # noqa: N802
         statement = tree.Describe("service", named(request.service))
-        (row,) = await self._shows.look(request.token, statement)
+        (row,) = await self._shows.look(request.token, context, statement)
         return message(v1.ServiceInfo, row)
 
     async def ListEndpoints(  # noqa: N802
         self, request: v1.ServiceRequest, context: Any
     ) -> v1.ListEndpointsReply:
-        rows = await self._parts("ENDPOINTS", request)
+        rows = await self._parts("ENDPOINTS", request, context)
         return v1.ListEndpointsReply(endpoints=messages(v1.EndpointInfo, rows))
 
     async def ListInstances(  # noqa: N802
         self, request: v1.ServiceRequest, context: Any
     ) -> v1.ListInstancesReply:
-        rows = await self._parts("SERVICE INSTANCES", request)
+        rows = await self._parts("SERVICE INSTANCES", request, context)
         found = (row for row in rows if row["instance_id"] is not None)
         return v1.ListInstancesReply(instances=messages(v1.InstanceInfo, found))
 
     async def ListContainers(  # noqa: N802
         self, request: v1.ServiceRequest, context: Any
     ) -> v1.ListContainersReply:
-        rows = await self._parts("SERVICE CONTAINERS", request)
+        rows = await self._parts("SERVICE CONTAINERS", request, context)
         # A service without instances is shown as one row that names none.
         found = (row for row in rows if row["container_name"] is not None)
         return v1.ListContainersReply(containers=messages(v1.ContainerInfo, found))
 
-    async def _parts(self, kind: str, request: v1.ServiceRequest) -> list[Row]:
+    async def _parts(self, kind: str, request: v1.ServiceRequest, context: Any) -> list[Row]:
         scope = tree.Scope("service", named(request.service))
-        return await self._shows.look(request.token, tree.Show(kind, scope=scope))
+        return await self._shows.look(request.token, context, tree.Show(kind, scope=scope))
 
 
 class NodeServicer(stubs.NodeServiceServicer):
@@ -108,14 +103,14 @@ class NodeServicer(stubs.NodeServiceServicer):
         self, request: v1.ListComputePoolsRequest, context: Any
     ) -> v1.ListComputePoolsReply:
         show = tree.Show("COMPUTE POOLS", like=request.like or None)
-        rows = await self._shows.look(request.token, show)
+        rows = await self._shows.look(request.token, context, show)
         return v1.ListComputePoolsReply(compute_pools=messages(v1.ComputePoolInfo, rows))
 
     async def ListNodes(  # noqa: N802
         self, request: v1.ListNodesRequest, context: Any
     ) -> v1.ListNodesReply:
         scope = tree.Scope("compute_pool", named(request.compute_pool))
-        rows = await self._shows.look(request.token, tree.Show("NODES", scope=scope))
+        rows = await self._shows.look(request.token, context, tree.Show("NODES", scope=scope))
         return v1.ListNodesReply(nodes=messages(v1.NodeInfo, rows))
 
 

@@ -7,15 +7,13 @@ from typing import Any
 
 from snowcave.api.catalog.catalog import Catalog
 from snowcave.api.following import Following, Wanted
-from snowcave.api.grpc.catalog import peer_host
+from snowcave.api.grpc.callers import CLIENT, GrpcCallers, peer_host
 from snowcave.api.queries import encoding
 from snowcave.api.queries.answer import Answer, Failure, InProgress
 from snowcave.api.queries.life import Queries
 from snowcave.api.queries.records import query_id
 from snowcave.api.queries.results import StoredResults
 from snowcave.api.queries.statement import Running, Seen, Statement
-from snowcave.api.sessions.book import SessionBook
-from snowcave.api.sessions.directory import Directory
 from snowcave.api.sessions.ending import SessionEnding
 from snowcave.api.sessions.login import Login, Wish
 from snowcave.api.settings import QuerySettings
@@ -35,7 +33,6 @@ from snowcave.v1 import sql_pb2_grpc as stubs
 from snowcave.v1 import state_pb2 as state
 
 SQL_SERVICE = "snowcave.v1.SqlService"
-_CLIENT = "SnowcaveGrpc"
 _MOST_LINES = 1000
 
 
@@ -43,9 +40,8 @@ class SqlServicer(stubs.SqlServiceServicer):
     def __init__(
         self,
         login: Login,
-        book: SessionBook,
+        callers: GrpcCallers,
         ending: SessionEnding,
-        directory: Directory,
         queries: Queries,
         results: StoredResults,
         warehouse: Warehouse,
@@ -54,9 +50,8 @@ class SqlServicer(stubs.SqlServiceServicer):
         following: Following,
     ) -> None:
         self._login = login
-        self._book = book
+        self._callers = callers
         self._ending = ending
-        self._directory = directory
         self._queries = queries
         self._results = results
         self._warehouse = warehouse
@@ -68,25 +63,29 @@ class SqlServicer(stubs.SqlServiceServicer):
         wish = Wish(
             user=request.user,
             password=request.password,
+            method=request.authenticator,
+            token=request.token,
             database=request.database,
             schema=request.schema,
             role=request.role,
             warehouse=request.warehouse,
-            client_app=_CLIENT,
+            client_app=CLIENT,
             peer=peer_host(context.peer()),
         )
         tokens, _ = await self._login.open(wish)
         return v1.LoginReply(token=tokens.session)
 
     async def Logout(self, request: v1.LogoutRequest, context: Any) -> v1.LogoutReply:  # noqa: N802
-        await self._ending.close(await self._book.find(request.token))
+        caller = await self._callers.of(request.token, context)
+        # Who shows another token than a session's has opened none.
+        if not caller.shared:
+            await self._ending.close(caller.session)
         return v1.LogoutReply()
 
     async def Cancel(  # noqa: N802
         self, request: v1.SqlCancelRequest, context: Any
     ) -> v1.SqlCancelReply:
-        found = await self._book.find(request.token)
-        session = await self._directory.context(found.state)
+        session = await self._callers.context(request.token, context)
         if await self._results.progress(request.query_id, session) is None:
             raise StatementNotFound(request.query_id)
         await self._queries.cancel(request.query_id)
@@ -96,7 +95,7 @@ class SqlServicer(stubs.SqlServiceServicer):
         self, request: v1.FollowLogsRequest, context: Any
     ) -> AsyncGenerator[v1.FollowLogsReply]:
         """Needs MONITOR on the service, also while it goes on. Raises ValueInvalid on strange numbers."""
-        session = await self._directory.context((await self._book.find(request.token)).state)
+        session = await self._callers.context(request.token, context)
         if not 1 <= request.tail_lines <= _MOST_LINES:
             raise ValueInvalid(f"Between 1 and {_MOST_LINES} lines may be asked for.")
         name = parse_name(request.service)
@@ -128,8 +127,9 @@ class SqlServicer(stubs.SqlServiceServicer):
 
         A caller that goes away cancels it.
         """
-        found = await self._book.find(request.token)
-        session = await self._directory.context(found.state)
+        caller = await self._callers.of(request.token, context)
+        found = caller.session
+        session = await self._callers.directory.context(found.state)
         request_id = ids.token(ids.system_random())
         running = await self._queries.submit(
             Statement(
@@ -138,6 +138,7 @@ class SqlServicer(stubs.SqlServiceServicer):
                 context=session,
                 timeout=self._settings.statement_timeout,
                 request_id=request_id,
+                apart=caller.shared,
                 seen=Seen(found.state, found.mod_revision),
             )
         )

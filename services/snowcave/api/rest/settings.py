@@ -13,5 +13,3 @@ class RestSettings:
     page: int = 2000
     # Used where a statement changes something; as of any other statement.
     statement: float = 172800.0
-    # Sessions kept for callers who come with a token that is no session's.
-    sessions: int = 1024
