@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from snowcave.events import rows
+from snowcave.events import rows, sorting
 from snowcave.events.attributes import attributes
 from snowcave.events.parquet import ParquetFiles
 from snowcave.events.rows import STORED
@@ -76,7 +76,7 @@ def fill(folder: Path, total: int, now: datetime) -> None:
         end = min(hour + timedelta(hours=1), now)
         count = total // len(hours)
         table = _hour(rng, hour, end, count, known, services, words)
-        files.write(hour.strftime("%Y-%m-%dT%H"), Span(number, number), rows.in_order(table))
+        files.write(hour.strftime("%Y-%m-%dT%H"), Span(number, number), sorting.in_order(table))
 
 
 def _hour(

@@ -12,16 +12,15 @@ import prometheus_client
 import pyarrow as pa
 import structlog
 
-from snowcave.events import rows, selection
+from snowcave.events import once, selection
 from snowcave.events.compaction import Policy, merged
-from snowcave.events.rows import Frame, Marks
+from snowcave.events.intake import Incoming
 from snowcave.events.segments import Segment, Segments
 from snowcave.events.settings import EventsSettings
 from snowcave.events.store import Lane, Scan, Tail
 from snowcave.kit.clock import Clock
 from snowcave.kit.tasks import background
 from snowcave.model.errors import Exhausted, Unavailable
-from snowcave.v1 import events_pb2 as v1
 
 log = structlog.get_logger()
 
@@ -33,7 +32,7 @@ DOUBLED_ROWS = prometheus_client.Counter("snowcave_events_doubled_rows", "Rows s
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    request: v1.AppendRequest
+    rows: Incoming
     lane: Lane
     stored: asyncio.Future[None]
 
@@ -44,10 +43,12 @@ class DiskStore:
     def __init__(self, settings: EventsSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(settings.queued_appends)
+        # No longer than the service lets appends wait.
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._disk = ThreadPoolExecutor(1, "events-disk")
         self._segments: Segments | None = None
         self._roll = asyncio.Event()
+        self._rolled_one = asyncio.Event()
         self._policy = Policy(settings.compact_bytes, settings.compact_files)
 
     @property
@@ -55,13 +56,14 @@ class DiskStore:
         assert self._segments is not None, "the store is open"
         return self._segments
 
-    async def append(self, request: v1.AppendRequest, lane: Lane) -> None:
-        if rows.count(request) > self._settings.largest_append:
-            raise Exhausted(f"An append holds at most {self._settings.largest_append} rows.")
+    async def append(self, rows: Incoming, lane: Lane) -> None:
         stored = asyncio.get_running_loop().create_future()
         try:
+            if len(rows) > self._settings.largest_append:
+                raise Exhausted(f"An append holds at most {self._settings.largest_append} rows.")
+            # Without a pause before it: appends of a lane keep their order.
+            self._queue.put_nowait(_Waiting(rows, lane, stored))
             async with asyncio.timeout(self._settings.append_deadline):
-                await self._queue.put(_Waiting(request, lane, stored))
                 await stored
         except BaseException:
             lane.is_broken = True
@@ -97,8 +99,19 @@ class DiskStore:
             while not self._queue.empty():
                 waiting.append(self._queue.get_nowait())
             await self._write(waiting)
-            if self._files.open.rows >= self._settings.segment_rows:
+            begun = self._files.open
+            if (
+                begun.rows >= self._settings.segment_rows
+                or begun.size >= self._settings.segment_bytes
+            ):
                 await self._seal()
+                await self._rolls_keep_up()
+
+    async def _rolls_keep_up(self) -> None:
+        """Until memory has room for another segment. Appends that wait for it meet their deadlines."""
+        while sum(one.size for one in self._files.sealed) >= self._settings.unrolled_bytes:
+            self._rolled_one.clear()
+            await self._rolled_one.wait()
 
     async def _write(self, waiting: list[_Waiting]) -> None:
         for one in waiting:
@@ -115,30 +128,19 @@ class DiskStore:
                 one.lane.is_broken = True
                 _fail(one, failure)
             return
-        sent = sum(rows.count(one.request) for one in waiting)
         STORED_ROWS.inc(stored)
-        DOUBLED_ROWS.inc(sent - stored)
+        DOUBLED_ROWS.inc(sum(len(one.rows) for one in waiting) - stored)
         for one in waiting:
             if not one.stored.done():  # its sender may have gone away
                 one.stored.set_result(None)
 
     def _commit(self, waiting: list[_Waiting], today: int) -> int:
-        """In the disk's thread: what is new of them, with one fsync. Returns its rows."""
-        appended: list[Frame] = []
-        moved: Marks = {}
-        for one in waiting:
-            fresh = rows.select_new(one.request, self._marks_of(one.request, moved))
-            moved.update(fresh.marks)
-            if fresh.frame:
-                appended.append(fresh.frame)
-        if appended:
-            self._files.append(appended, moved, today)
-        return sum(frame.rows.num_rows for frame in appended)
-
-    def _marks_of(self, request: v1.AppendRequest, moved: Marks) -> Marks:
-        """Of the request's sources alone: there are many others."""
-        marks, sources = self._files.marks, [rows.source_of(one) for one in request.resources]
-        return {one: mark for one in sources if (mark := moved.get(one) or marks.get(one))}
+        """In the disk's thread: what is new of them, in one frame. Returns its rows."""
+        fresh = once.select_new([one.rows for one in waiting], self._files.marks)
+        if fresh.frame is None:
+            return 0
+        self._files.append(fresh.frame, fresh.marks, today)
+        return fresh.frame.rows.num_rows
 
     # ------------------------------------------------------------ files
 
@@ -166,6 +168,7 @@ class DiskStore:
         except OSError as error:
             log.warning("roll_failed", segment=segment.number, error=str(error))
             return False
+        self._rolled_one.set()
         log.info("segment_rolled", segment=segment.number, rows=segment.rows)
         return True
 

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,9 +19,7 @@ _Parts = tuple[bytes, bytes, bytes]
 
 
 def encode(frame: Frame) -> bytes:
-    parts = [
-        batch.serialize().to_pybytes() for batch in (frame.resources, frame.kinds, frame.rows)
-    ]
+    parts = [memoryview(batch.serialize()) for batch in (frame.resources, frame.kinds, frame.rows)]
     lengths = struct.pack("<III", *map(len, parts))
     return b"".join([MAGIC, lengths, struct.pack("<I", _crc(lengths, parts)), *parts])
 
@@ -52,7 +50,7 @@ def _payloads(file: BinaryIO) -> Iterator[_Parts]:
         yield parts[0], parts[1], parts[2]
 
 
-def _crc(lengths: bytes, parts: list[bytes]) -> int:
+def _crc(lengths: bytes, parts: Sequence[bytes | memoryview]) -> int:
     crc = zlib.crc32(lengths)
     for part in parts:
         crc = zlib.crc32(part, crc)

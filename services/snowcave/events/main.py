@@ -26,7 +26,7 @@ async def build(settings: EventsSettings, parts: Parts) -> None:
         store = Exported(store, await parts.enter("export", exporter))
     add = partial(
         events_pb2_grpc.add_EventServiceServicer_to_server,
-        EventService(store, settings.appends_ahead),
+        EventService(store, settings.appends_ahead, settings.waiting_bytes),
     )
     port = mesh.grpc_port(Role.EVENTS)
     await parts.enter(

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snowcave.events import durable, rows
+from snowcave.events import durable, rows, sorting
 from snowcave.events.compaction import Found, merged
 from snowcave.events.rows import STORED
 from snowcave.model import event_files
@@ -78,7 +78,7 @@ class ParquetFiles:
     def merge(self, hour: str, group: Sequence[Span]) -> int:
         """One file for several; returns its rows. They go on to count until `count`."""
         table = pa.concat_tables(_read(self._path(hour, span)) for span in group)
-        self.write(hour, merged(group), rows.in_order(table))
+        self.write(hour, merged(group), sorting.in_order(table))
         return table.num_rows
 
     def sweep(self, before: float) -> int:

@@ -9,7 +9,7 @@ Everything here blocks: the store calls it in its one thread.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 import structlog
 
-from snowcave.events import durable, frames, rows
+from snowcave.events import durable, frames, rows, sorting
 from snowcave.events.compaction import Policy, plan
 from snowcave.events.parquet import ParquetFiles
 from snowcave.events.rows import Frame, Marks
@@ -36,10 +36,13 @@ class Segment:
     opened: float
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     rows: int = 0
+    # Of memory.
+    size: int = 0
 
     def add(self, frame: Frame) -> None:
         self.batches.append(rows.stored(frame))
         self.rows += frame.rows.num_rows
+        self.size += frame.rows.nbytes
 
 
 class Segments:
@@ -65,11 +68,11 @@ class Segments:
 
     # ------------------------------------------------------------ writing
 
-    def append(self, appended: Sequence[Frame], moved: Marks, today: int = 0) -> None:
+    def append(self, frame: Frame, moved: Marks, today: int = 0) -> None:
         """On disk when it returns. Raises OSError (a full disk), after which nothing is kept of it."""
         position = self._file.tell()
         try:
-            left = memoryview(b"".join(frames.encode(frame) for frame in appended))
+            left = memoryview(frames.encode(frame))
             while left:
                 left = left[self._file.write(left) :]
             os.fdatasync(self._file.fileno())
@@ -77,8 +80,7 @@ class Segments:
             self._file.seek(position)
             self._file.truncate()
             raise
-        for frame in appended:
-            self.open.add(frame)
+        self.open.add(frame)
         self._move(moved, today)
 
     def seal(self, now: float) -> None:
@@ -94,7 +96,7 @@ class Segments:
     def roll(self, segment: Segment) -> None:
         """Parquet first, all of it durable. May run beside appends; `finish` may not."""
         span = Span(segment.number, segment.number)
-        for hour, table in rows.by_hour(rows.concat(segment.batches)).items():
+        for hour, table in sorting.by_hour(sorting.concat(segment.batches)).items():
             self.parquet.write(hour, span, table)
             segment_hours = self._rolled_hours.setdefault(segment.number, set())
             segment_hours.add(hour)

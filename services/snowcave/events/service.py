@@ -1,16 +1,16 @@
 """EventService over gRPC: appends from agents, rows for readers."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import Any
 
 import pyarrow as pa
 
-from snowcave.events import rows
+from snowcave.events import intake
 from snowcave.events.rows import STORED
 from snowcave.events.store import EventStore, Lane, Scan, Tail
+from snowcave.kit.room import Room
 from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import events_pb2_grpc
 
@@ -18,41 +18,45 @@ _MESSAGE_ROWS = 50_000
 
 
 class EventService(events_pb2_grpc.EventServiceServicer):
-    def __init__(self, store: EventStore, ahead: int) -> None:
+    """`ahead`: appends of one stream on their way at one time; `waiting_bytes`: of all streams together."""
+
+    def __init__(self, store: EventStore, ahead: int, waiting_bytes: int) -> None:
         self._store = store
         self._ahead = ahead
+        self._room = Room(waiting_bytes)
 
     async def Append(  # noqa: N802
         self, request_iterator: AsyncIterator[v1.AppendRequest], context: Any
     ) -> AsyncIterator[v1.AppendReply]:
         """Acknowledged in the order in which they came, several on their way to the disk at one time."""
-        lane = Lane()
-        under_way: deque[tuple[int, asyncio.Task[None]]] = deque()
-        taken: asyncio.Task[Any] | None = None
-        ended = False
+        under_way = _UnderWay(self._ahead)
+        taking = asyncio.ensure_future(self._take(request_iterator, under_way))
+        taking.add_done_callback(under_way.end)
         try:
-            while under_way or not ended:
-                if taken is None and not ended and len(under_way) < self._ahead:
-                    taken = asyncio.ensure_future(_next(request_iterator))
-                waited = {task for task in (taken, under_way[0][1] if under_way else None) if task}
-                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-                if taken is not None and taken.done():
-                    request, taken = taken.result(), None
-                    if request is None:
-                        ended = True
-                    else:
-                        rows.check(request)
-                        storing = asyncio.ensure_future(self._store.append(request, lane))
-                        under_way.append((request.sequence, storing))
-                while under_way and under_way[0][1].done():
-                    sequence, storing = under_way.popleft()
-                    await storing
-                    yield v1.AppendReply(sequence=sequence)
+            while (one := await under_way.oldest()) is not None:
+                sequence, storing = one
+                await storing
+                yield v1.AppendReply(sequence=sequence)
+                under_way.leave()
+            await taking
         finally:
-            left = [task for _, task in under_way] + ([taken] if taken else [])
+            left = [taking, *under_way.left()]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    async def _take(
+        self, requests: AsyncIterator[v1.AppendRequest], under_way: "_UnderWay"
+    ) -> None:
+        lane = Lane()
+        await under_way.enter()
+        async for request in requests:
+            found, size = intake.read(request), intake.size(request)
+            await self._room.take(size)
+            storing = asyncio.ensure_future(self._store.append(found, lane))
+            storing.add_done_callback(lambda _, size=size: self._room.give(size))
+            under_way.add(request.sequence, storing)
+            await under_way.enter()
 
     async def Scan(  # noqa: N802
         self, request: v1.ScanRequest, context: Any
@@ -72,10 +76,34 @@ class EventService(events_pb2_grpc.EventServiceServicer):
             yield v1.ScanReply(arrow_stream=_stream([]))
 
 
-async def _next(requests: AsyncIterator[v1.AppendRequest]) -> v1.AppendRequest | None:
-    async for request in requests:
-        return request
-    return None
+class _UnderWay:
+    """A stream's appends that are being stored, in order, so many at one time."""
+
+    def __init__(self, most: int) -> None:
+        self._slots = asyncio.Semaphore(most)
+        self._queue: asyncio.Queue[tuple[int, asyncio.Task[None]] | None] = asyncio.Queue()
+
+    async def enter(self) -> None:
+        """Once there is a place for another one, which `leave` gives back."""
+        await self._slots.acquire()
+
+    def leave(self) -> None:
+        self._slots.release()
+
+    def add(self, sequence: int, storing: asyncio.Task[None]) -> None:
+        self._queue.put_nowait((sequence, storing))
+
+    def end(self, _: object) -> None:
+        """No other will be added."""
+        self._queue.put_nowait(None)
+
+    async def oldest(self) -> tuple[int, asyncio.Task[None]] | None:
+        """With the sequence of its request; None after the last one."""
+        return await self._queue.get()
+
+    def left(self) -> list[asyncio.Task[None]]:
+        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        return [one[1] for one in waiting if one is not None]
 
 
 def _tail_replies(tail: Tail) -> list[v1.ScanReply]:

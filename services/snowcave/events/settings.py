@@ -1,6 +1,7 @@
 """Settings of the events daemon. Durations in seconds."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from snowcave.runtime.mesh import Mesh
 
@@ -19,15 +20,52 @@ class ExportSettings:
     retry_cap: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class ClickHouseSettings:
+    """Where `store` is `clickhouse`. Durations in seconds."""
+
+    # http://host:port or https://host:port of its HTTP interface.
+    url: str = ""
+    # Has to exist; the tables are made in it.
+    database: str = "default"
+    # Their names begin with it: meshes that share a database need different ones.
+    prefix: str = "snowcave_"
+    user: str = "default"
+    password: str = field(default="", repr=False)
+    # A file whose first line is the password, in place of `password`.
+    password_file: str = ""
+    # Certificates (PEM) that an https server's is checked against; empty: the machine's.
+    ca_file: str = ""
+    connect: float = 5.0
+    # Between two parts of an answer.
+    read: float = 30.0
+    # Scans that run at once; further ones wait.
+    scans: int = 4
+    # All of a scan, and waiting for others to end.
+    scan: float = 600.0
+    # Rows of one insert: so many appends are stored together.
+    insert_rows: int = 100_000
+    # From the beginning of one insert to that of the next: each makes a file that ClickHouse has to merge.
+    insert_every: float = 0.1
+    # Sources of which is remembered how far they are stored; others are asked for.
+    known_sources: int = 100_000
+
+
 @dataclass(frozen=True)
 class EventsSettings:
     mesh: Mesh = field(default_factory=Mesh)
+    # What keeps the table: this machine's disk, or a ClickHouse server (`clickhouse`).
+    store: Literal["disk", "clickhouse"] = "disk"
+    clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     # A segment of the write-ahead log becomes Parquet after this many rows …
     segment_rows: int = 50_000
-    # … or after this time, whichever comes first.
+    # … or so many bytes, or this time, whichever comes first.
+    segment_bytes: int = 64 << 20
     segment_age: float = 60.0
-    # Appends waiting for the disk, over all agents; more wait at the sender.
-    queued_appends: int = 256
+    # Segments that are not Parquet yet are held in memory, up to this in bytes; then senders wait.
+    unrolled_bytes: int = 256 << 20
+    # Appends on their way to the disk, over all senders, in bytes; more waits at the sender.
+    waiting_bytes: int = 64 << 20
     # Rows of one append.
     largest_append: int = 20_000
     # Appends of one stream that are on their way to the disk together.

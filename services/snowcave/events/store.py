@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from snowcave.v1 import events_pb2 as v1
+from snowcave.events.intake import Incoming
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,10 @@ class Lane:
 class EventStore(Protocol):
     """All rows have the columns of `rows.STORED`."""
 
-    async def append(self, request: v1.AppendRequest, lane: Lane) -> None:
-        """Returns once it is durable. Rows are left out whose key (source, generation, offset) is not past
-        what is stored of their source. The request was checked (`rows.check`).
+    async def append(self, rows: Incoming, lane: Lane) -> None:
+        """Returns once they are durable. Those are left out whose key (source, generation, offset) is not
+        past what is stored of their source (`once.select_new`). Appends of a lane are stored in the order in
+        which they were begun.
 
         Raises Exhausted on too many rows, Unavailable where it cannot be written now.
         """

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from snowcave.events import intake
 from snowcave.events.disk_store import open_disk_store
+from snowcave.events.intake import Incoming
 from snowcave.events.settings import EventsSettings
 from snowcave.events.store import EventStore, Lane, Scan
 from snowcave.kit.clock import LoopClock
@@ -31,13 +33,13 @@ async def store(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerato
         yield opened
 
 
-def append(source: str, *numbers: int, service: int = 7, kind: str = "LOG") -> v1.AppendRequest:
+def append(source: str, *numbers: int, service: int = 7, kind: str = "LOG") -> Incoming:
     """Rows whose number is their offset and their minute."""
     request = v1.AppendRequest(resources=[v1.Resource(service=service, source=source)])
     for number in numbers:
         row = request.rows.add(record_type=kind, value=f'"{number}"', offset=number)
         row.timestamp.FromDatetime(START + timedelta(minutes=number))
-    return request
+    return intake.read(request)
 
 
 async def values(store: EventStore, wish: Scan | None = None) -> list[str]:

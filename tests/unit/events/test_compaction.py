@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snowcave.events import rows
+from snowcave.events import intake, once
 from snowcave.events.compaction import Found, Policy, merged, plan
 from snowcave.events.segments import Segments
 from snowcave.model import event_files
@@ -73,9 +73,9 @@ def test_merged_files_hold_the_same_rows_sorted_and_the_old_ones_go_later(tmp_pa
         for offset in range(number * 3, number * 3 + 3):
             row = request.rows.add(record_type="LOG", value=f'"{offset}"', offset=offset)
             row.timestamp.FromSeconds(1_700_000_000 + offset)
-        fresh = rows.select_new(request, segments.marks)
+        fresh = once.select_new([intake.read(request)], segments.marks)
         assert fresh.frame is not None
-        segments.append([fresh.frame], fresh.marks)
+        segments.append(fresh.frame, fresh.marks)
         segments.seal(1.0)
         (sealed,) = segments.sealed
         segments.roll(sealed)
@@ -105,9 +105,9 @@ def test_files_of_a_segment_that_is_still_in_the_log_are_left_alone(tmp_path: Pa
     request = v1.AppendRequest(resources=[v1.Resource(source="s")])
     row = request.rows.add(record_type="LOG", value="1", offset=1)
     row.timestamp.FromSeconds(1_700_000_000)
-    fresh = rows.select_new(request, {})
+    fresh = once.select_new([intake.read(request)], {})
     assert fresh.frame is not None
-    segments.append([fresh.frame], fresh.marks)
+    segments.append(fresh.frame, fresh.marks)
     segments.seal(1.0)
     segments.roll(segments.sealed[0])
     segments.parquet.count(HOUR)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snowcave.events import frames, rows
+from snowcave.events import frames, intake, once, rows
 from snowcave.events.attributes import attributes
 from snowcave.events.segments import Segments
 from snowcave.model.errors import ValueInvalid
@@ -33,10 +33,11 @@ def append(run: str, first: int, count: int, hour: int = 0) -> v1.AppendRequest:
 
 
 def store(segments: Segments, request: v1.AppendRequest, today: int = 0) -> int:
-    fresh = rows.select_new(request, segments.marks)
+    incoming = intake.read(request)
+    fresh = once.select_new([incoming], segments.marks)
     if fresh.frame:
-        segments.append([fresh.frame], fresh.marks, today)
-    return rows.count(request) - fresh.doubled
+        segments.append(fresh.frame, fresh.marks, today)
+    return len(incoming) - fresh.doubled
 
 
 def roll(segments: Segments, index: int = 0) -> None:
@@ -92,7 +93,7 @@ def test_a_log_cut_or_zeroed_anywhere_keeps_the_whole_frames_before_it(data: st.
     encoded = []
     for run in ("a", "b", "c"):
         request = append(run, 0, 4)
-        frame = rows.select_new(request, {}).frame
+        frame = once.select_new([intake.read(request)], {}).frame
         assert frame is not None
         encoded.append(frames.encode(frame))
     whole = b"".join(encoded)
@@ -170,49 +171,49 @@ def test_marks_of_runs_that_ended_long_ago_are_forgotten_for_good(tmp_path: Path
 @pytest.mark.parametrize("second", [10**12, -1])
 def test_rows_of_no_day_are_refused(second: int):
     request = append("a", 0, 1)
-    rows.check(request)
+    intake.read(request)
     request.rows[0].timestamp.seconds = second
     with pytest.raises(ValueInvalid, match="calendar"):
-        rows.check(request)
+        intake.read(request)
     request = lines("a", 0, 1)
-    rows.check(request)
+    intake.read(request)
     request.lines.timestamp[0] = second * 10**6
     with pytest.raises(ValueInvalid, match="calendar"):
-        rows.check(request)
+        intake.read(request)
 
 
 def test_columns_that_do_not_fit_together_are_refused():
     request = lines("a", 0, 2)
     request.lines.offset.append(5)
     with pytest.raises(ValueInvalid, match="one length"):
-        rows.check(request)
+        intake.read(request)
     request = lines("a", 0, 2)
     request.lines.kind[1] = 1
     with pytest.raises(ValueInvalid, match="kind"):
-        rows.check(request)
+        intake.read(request)
     request = lines("a", 0, 2)
     request.lines.kinds[0].resource = 1
     with pytest.raises(ValueInvalid, match="resource"):
-        rows.check(request)
+        intake.read(request)
 
 
 def test_texts_that_are_none_are_refused():
     request = lines("a", 0, 2)
     request.lines.value = b"\xff" * len(request.lines.value)
     with pytest.raises(ValueInvalid, match="cannot be read"):
-        rows.check(request)
+        intake.read(request)
     request = lines("a", 0, 2)
     request.lines.value_length[1] += 1
     with pytest.raises(ValueInvalid, match="cannot be read"):
-        rows.check(request)
+        intake.read(request)
     request = lines("a", 0, 2)
     request.lines.value_length[0] = -5
     with pytest.raises(ValueInvalid, match="cannot be read"):
-        rows.check(request)
+        intake.read(request)
     request = append("a", 0, 1)
     request.resources[0].attributes = "{"
     with pytest.raises(ValueInvalid, match="cannot be read"):
-        rows.check(request)
+        intake.read(request)
 
 
 def test_columns_and_rows_become_the_same(tmp_path: Path):

@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as trace_grpc
 
 from snowcave.events.export.conversion import Outgoing, outgoing
+from snowcave.events.intake import Incoming
 from snowcave.events.settings import ExportSettings
 from snowcave.events.store import EventStore, Lane, Scan, Tail
 from snowcave.kit.clock import Clock, backoff
@@ -119,9 +120,9 @@ class Exported:
         self._store = store
         self._exporter = exporter
 
-    async def append(self, request: events.AppendRequest, lane: Lane) -> None:
-        await self._store.append(request, lane)
-        self._exporter.offer(request)
+    async def append(self, rows: Incoming, lane: Lane) -> None:
+        await self._store.append(rows, lane)
+        self._exporter.offer(rows.request)
 
     def scan(self, wish: Scan) -> AsyncIterator[pa.RecordBatch]:
         return self._store.scan(wish)
