@@ -104,3 +104,14 @@ async def running(
             process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):
             await process.wait()
+
+
+async def scraped(mesh: Mesh, role: Role) -> dict[str, float]:
+    """What `/metrics` of the daemon says, by name and labels."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", mesh.admin_port(role))
+    writer.write(b"GET /metrics HTTP/1.0\r\nHost: admin\r\n\r\n")
+    async with asyncio.timeout(20):
+        lines = (await reader.read()).decode().splitlines()
+    writer.close()
+    samples = [line.rpartition(" ") for line in lines if " " in line and not line.startswith("#")]
+    return {name: float(value) for name, _, value in samples if not value[:1].isalpha()}

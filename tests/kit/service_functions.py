@@ -26,6 +26,7 @@ from snowcave.kit.tasks import background
 from snowcave.model import keys
 from snowcave.model.keys import Role
 from snowcave.runtime.grpc import serve
+from snowcave.store.api import Store
 from snowcave.store.mirror import follow
 from snowcave.v1 import functions_pb2_grpc
 from snowcave.v1 import state_pb2 as state
@@ -93,9 +94,9 @@ async def a_service(behave: Answer = echo) -> AsyncGenerator[Service]:
 class Catalog:
     """Writes what api and scheduler would write."""
 
-    def __init__(self, backend: MemoryBackend) -> None:
-        self.api = MemoryStore(Role.API, backend)
-        self.scheduler = MemoryStore(Role.SCHEDULER, backend)
+    def __init__(self, api: Store, scheduler: Store) -> None:
+        self.api = api
+        self.scheduler = scheduler
 
     async def add_function(self, uid: int, **body: Any) -> None:
         known: dict[str, Any] = {
@@ -129,7 +130,7 @@ class Catalog:
         )
         await self._put(self.scheduler, keys.ENDPOINTS.key(SERVICE, number), endpoint)
 
-    async def _put(self, store: MemoryStore, key: str, message: Any) -> None:
+    async def _put(self, store: Store, key: str, message: Any) -> None:
         await store.put(key, message.SerializeToString())
 
 
@@ -174,7 +175,8 @@ async def a_router(
         uses = Uses(store, targets.services, LoopClock(), settings.use_interval)
         await enter(background(uses.run()))
         caller = Caller(runner, targets, lanes, settings.batch, uses)
-        yield Router(Catalog(backend), targets, lanes, caller)
+        catalog = Catalog(MemoryStore(Role.API, backend), MemoryStore(Role.SCHEDULER, backend))
+        yield Router(catalog, targets, lanes, caller)
 
 
 @asynccontextmanager

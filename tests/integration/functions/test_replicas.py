@@ -2,64 +2,26 @@
 
 import asyncio
 import socket
-import uuid
 from collections import Counter
 from contextlib import AsyncExitStack
 
-import pyarrow as pa
 import pytest
 from aiohttp import web
 
 from snowcave.functions.settings import FunctionsSettings, HttpSettings
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
-from snowcave.runtime.daemon import Health, Parts
-from snowcave.runtime.grpc import connect, translated
 from snowcave.runtime.mesh import Mesh
-from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.v1 import warehouse_pb2_grpc as stubs
-from snowcave.warehouse import main
-from snowcave.warehouse.settings import CallSettings, WarehouseSettings
+from tests.kit.called_warehouse import a_warehouse
 from tests.kit.service_functions import a_router, a_service, echo, served
 
 ROWS, BATCH = 30_000, 300
-ECHO = pb.FunctionBinding(
-    function=1,
-    database="D",
-    schema="S",
-    name="F",
-    argument_types=["VARCHAR"],
-    returns="VARCHAR",
-    spellings=["F"],
-)
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-class Warehouse:
-    def __init__(self, channel):
-        self._stub = stubs.WarehouseServiceStub(channel)
-
-    async def prepare(self):
-        await self._stub.ApplyDdl(pb.ApplyDdlRequest(create_database="D"))
-        name = pb.SchemaName(database="D", schema="S")
-        await self._stub.ApplyDdl(pb.ApplyDdlRequest(create_schema=name))
-
-    async def rows(self, sql, session=1):
-        request = pb.ExecuteRequest(
-            session=session,
-            query_id=str(uuid.uuid4()),
-            sql=sql,
-            context=pb.SessionContext(database="D", schema="S", role="R", user="U"),
-            functions=[ECHO],
-        )
-        with translated("warehouse"):
-            reply = await self._stub.Execute(request, timeout=60)
-        return pa.ipc.open_stream(reply.arrow_stream).read_all().to_pylist()
 
 
 @pytest.fixture
@@ -82,15 +44,7 @@ async def replicated(tmp_path):
             await own.enter_async_context(served(router, settings, grace=0.0))
             ends.append(own.aclose)
         addresses = ",".join(mesh.grpc_address(Role.FUNCTIONS) for mesh in meshes)
-        calls = CallSettings(batch_rows=2048, pause=0.01)
-        await main.build(
-            WarehouseSettings(mesh=meshes[0], functions_address=addresses, calls=calls),
-            Parts(stack, Health()),
-        )
-        address = meshes[0].grpc_address(Role.WAREHOUSE)
-        channel = await enter(connect(address, tmp_path / "tls", me=Role.API, to=Role.WAREHOUSE))
-        warehouse = Warehouse(channel)
-        await warehouse.prepare()
+        warehouse = await enter(a_warehouse(meshes[0], addresses))
         yield warehouse, service, ends
 
 
