@@ -32,9 +32,10 @@ from snowcave.api.rest.sessions import Sessions
 from snowcave.api.secrets.reading import SecretReader
 from snowcave.api.sessions.oauth import TokenExchange
 from snowcave.model.keys import Role
-from snowcave.runtime.grpc import AddServicer, connect, serve, serve_public
+from snowcave.runtime.grpc import AddServicer, serve, serve_public
 from snowcave.runtime.listen import node_addresses
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.replicas import connect_all
 from snowcave.v1 import (
     catalog_pb2_grpc,
     functions_pb2_grpc,
@@ -130,16 +131,23 @@ def _for_programs(
 
 
 async def _functions(ground: Ground, answers: Answers, callers: GrpcCallers) -> AddServicer:
-    address = ground.mesh.grpc_address(Role.FUNCTIONS)
-    router = await ground.parts.enter(
+    mesh, settings = ground.mesh, ground.settings
+    routers = await ground.parts.enter(
         "functions",
-        connect(address, ground.mesh.folder("tls"), me=Role.API, to=Role.FUNCTIONS),
+        connect_all(
+            settings.functions_address or mesh.grpc_address(Role.FUNCTIONS),
+            mesh.folder("tls"),
+            functions_pb2_grpc.FunctionServiceStub,
+            me=Role.API,
+            to=Role.FUNCTIONS,
+        ),
     )
     proxy = FunctionProxy(
         callers,
         answers.runner,
-        functions_pb2_grpc.FunctionServiceStub(router),
-        ground.settings.rest.read,
+        routers,
+        settings.rest.read,
+        settings.relay,
     )
     return partial(functions_pb2_grpc.add_FunctionServiceServicer_to_server, proxy)
 

@@ -142,6 +142,19 @@ class CallSettings:
 
 
 @dataclass(frozen=True)
+class RelaySettings:
+    """Service functions that programs call without SQL."""
+
+    # Messages of arguments that may be unanswered, and their bytes.
+    window: int = 24
+    window_bytes: int = 32 << 20
+    # Seconds without any answer after which a call is given up whose router has gone, and the pause before
+    # each attempt at another one.
+    patience: float = 20.0
+    pause: float = 0.2
+
+
+@dataclass(frozen=True)
 class ApiSettings:
     mesh: Mesh
     # For probes and scrapes; 0: as the mesh says.
@@ -154,6 +167,9 @@ class ApiSettings:
     queries: QuerySettings = field(default_factory=QuerySettings)
     jobs: JobSettings = field(default_factory=JobSettings)
     calls: CallSettings = field(default_factory=CallSettings)
+    relay: RelaySettings = field(default_factory=RelaySettings)
+    # Where the functions daemon answers, with commas between its replicas; empty: on this machine.
+    functions_address: str = ""
     templates: RenderSettings = field(default_factory=RenderSettings)
     statements: StatementSettings = field(default_factory=StatementSettings)
     grpc: Bounds = field(default_factory=Bounds)

@@ -1,25 +1,26 @@
 """FunctionService for clients: whose call it is, and whether they may, is settled here; rows pass through."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from snowcave.api.contract import QueryHandle, SessionContext, StatementRunner, ToWarehouse
 from snowcave.api.grpc.callers import GrpcCallers
+from snowcave.api.grpc.relay import Relay
+from snowcave.api.settings import RelaySettings
 from snowcave.api.sql.cursor import Cursor, parse_name
 from snowcave.api.sql.functions import argument_types
 from snowcave.kit import ids
 from snowcave.model.errors import ObjectNotFound, ValueInvalid
 from snowcave.model.names import ObjectName
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.replicas import Replicas
 from snowcave.v1 import functions_pb2 as v1
 from snowcave.v1 import functions_pb2_grpc as stubs
 from snowcave.v1 import warehouse_pb2
 
 FUNCTION_SERVICE = "snowcave.v1.FunctionService"
 RETURNS = "snowcave-returns"
-_PEER = "The functions daemon"
 
 
 class FunctionProxy(stubs.FunctionServiceServicer):
@@ -27,14 +28,16 @@ class FunctionProxy(stubs.FunctionServiceServicer):
         self,
         callers: GrpcCallers,
         runner: StatementRunner,
-        router: Any,
+        routers: Replicas,
         limit: float,
+        settings: RelaySettings,
     ) -> None:
         self._callers = callers
         self._runner = runner
-        self._router = router
+        self._routers = routers
         # Seconds for the checks; the call itself lasts as long as its batches may.
         self._limit = limit
+        self._settings = settings
 
     async def Invoke(  # noqa: N802
         self, request_iterator: AsyncIterator[v1.InvokeRequest], context: Any
@@ -46,15 +49,10 @@ class FunctionProxy(stubs.FunctionServiceServicer):
             function = await self._function(head.name, session)
         await context.send_initial_metadata(((RETURNS, function.returns),))
 
-        async def requests() -> AsyncIterator[v1.InvokeRequest]:
-            yield v1.InvokeRequest(header=_header(head, function, session))
-            async for request in request_iterator:
-                yield request
-
-        with translated(_PEER):
-            async with aclosing(_replies(self._router.Invoke(requests()))) as replies:
-                async for reply in replies:
-                    yield reply
+        relay = Relay(self._routers, _header(head, function, session), self._settings)
+        async with aclosing(relay.run(request_iterator)) as replies:
+            async for reply in replies:
+                yield reply
 
     async def _head(self, requests: AsyncIterator[v1.InvokeRequest]) -> v1.InvokeHeader:
         async for request in requests:
@@ -77,14 +75,6 @@ class FunctionProxy(stubs.FunctionServiceServicer):
         return fitting[0]
 
 
-async def _replies(call: Any) -> AsyncGenerator[v1.InvokeReply]:
-    try:
-        async for reply in call:
-            yield reply
-    finally:
-        call.cancel()
-
-
 def _read(text: str) -> tuple[ObjectName, Sequence[str] | None]:
     """`f`, or `f(NUMBER, VARCHAR)`. Raises SyntaxInvalid."""
     name, opened, types = text.partition("(")
@@ -104,6 +94,7 @@ def _header(
 ) -> v1.InvokeHeader:
     return v1.InvokeHeader(
         function=function.function,
+        revision=function.revision,
         query_id=head.query_id or ids.query_id(ids.system_random()),
         user=session.user_name,
         role=session.role,
