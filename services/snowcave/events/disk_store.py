@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-import prometheus_client
 import pyarrow as pa
 import structlog
 
 from snowcave.events import once, selection
+from snowcave.events.appends import DOUBLED_ROWS, STORED_ROWS, Appends, Waiting
 from snowcave.events.compaction import Policy, merged
 from snowcave.events.intake import Incoming
 from snowcave.events.segments import Segment, Segments
@@ -20,21 +19,11 @@ from snowcave.events.settings import EventsSettings
 from snowcave.events.store import Lane, Scan, Tail
 from snowcave.kit.clock import Clock
 from snowcave.kit.tasks import background
-from snowcave.model.errors import Exhausted, Unavailable
+from snowcave.model.errors import Unavailable
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
-
-STORED_ROWS = prometheus_client.Counter("snowcave_events_rows", "Rows on disk.")
-DOUBLED_ROWS = prometheus_client.Counter("snowcave_events_doubled_rows", "Rows sent again.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    rows: Incoming
-    lane: Lane
-    stored: asyncio.Future[None]
 
 
 class DiskStore:
@@ -43,8 +32,7 @@ class DiskStore:
     def __init__(self, settings: EventsSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        # No longer than the service lets appends wait.
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._appends = Appends(settings)
         self._disk = ThreadPoolExecutor(1, "events-disk")
         self._segments: Segments | None = None
         self._roll = asyncio.Event()
@@ -57,17 +45,7 @@ class DiskStore:
         return self._segments
 
     async def append(self, rows: Incoming, lane: Lane) -> None:
-        stored = asyncio.get_running_loop().create_future()
-        try:
-            if len(rows) > self._settings.largest_append:
-                raise Exhausted(f"An append holds at most {self._settings.largest_append} rows.")
-            # Without a pause before it: appends of a lane keep their order.
-            self._queue.put_nowait(_Waiting(rows, lane, stored))
-            async with asyncio.timeout(self._settings.append_deadline):
-                await stored
-        except BaseException:
-            lane.is_broken = True
-            raise
+        await self._appends.add(rows, lane)
 
     async def tail(self, known: Mapping[int, int]) -> Tail:
         """The table between two appends."""
@@ -95,10 +73,7 @@ class DiskStore:
 
     async def write_forever(self) -> None:
         while True:
-            waiting = [await self._queue.get()]
-            while not self._queue.empty():
-                waiting.append(self._queue.get_nowait())
-            await self._write(waiting)
+            await self._write(await self._appends.next())
             begun = self._files.open
             if (
                 begun.rows >= self._settings.segment_rows
@@ -113,11 +88,7 @@ class DiskStore:
             self._rolled_one.clear()
             await self._rolled_one.wait()
 
-    async def _write(self, waiting: list[_Waiting]) -> None:
-        for one in waiting:
-            if one.lane.is_broken:
-                _fail(one, Unavailable("An earlier append could not be stored."))
-        waiting = [one for one in waiting if not one.lane.is_broken]
+    async def _write(self, waiting: list[Waiting]) -> None:
         today = self._today()
         try:
             stored = await self._on_disk(lambda: self._commit(waiting, today))
@@ -125,16 +96,14 @@ class DiskStore:
             log.warning("append_failed", error=str(error))
             failure = Unavailable(f"The event table cannot be written: {error.strerror}.")
             for one in waiting:
-                one.lane.is_broken = True
-                _fail(one, failure)
+                one.fail(failure)
             return
         STORED_ROWS.inc(stored)
         DOUBLED_ROWS.inc(sum(len(one.rows) for one in waiting) - stored)
         for one in waiting:
-            if not one.stored.done():  # its sender may have gone away
-                one.stored.set_result(None)
+            one.succeed()
 
-    def _commit(self, waiting: list[_Waiting], today: int) -> int:
+    def _commit(self, waiting: list[Waiting], today: int) -> int:
         """In the disk's thread: what is new of them, in one frame. Returns its rows."""
         fresh = once.select_new([one.rows for one in waiting], self._files.marks)
         if fresh.frame is None:
@@ -226,11 +195,6 @@ class DiskStore:
 
     async def _on_disk(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
-
-
-def _fail(waiting: _Waiting, failure: Unavailable) -> None:
-    if not waiting.stored.done():  # its sender may have gone away
-        waiting.stored.set_exception(failure)
 
 
 def _hour(moment: datetime) -> str:

@@ -12,21 +12,34 @@ from snowcave.events.store import Scan, Tail
 
 
 def select(whole: Tail, folder: Path, wish: Scan) -> pa.Table:
-    """Hour by hour, so that a limit ends the search once no other hour could matter."""
+    """Hour by hour, so that a limit ends the search once no other hour could matter.
+
+    Rows of one moment stand in the order in which they came, or the other way round with the newest first.
+    """
     logged = [batch for piece in whole.pieces.values() for batch in piece]
-    found = [matching(pa.Table.from_batches(logged, schema=STORED), wish)]
+    latest = matching(pa.Table.from_batches(logged, schema=STORED), wish)
+    hours: list[list[pa.Table]] = []
     for hour, files in _hours(whole, wish):
-        for name in files:
-            read = parquet.read_of(folder / name, wish.service)
-            found.extend(matching(table, wish) for table in read)
-        if wish.limit and wish.newest_first and _beyond(found, hour) >= wish.limit:
-            break
+        read = [table for name in files for table in parquet.read_of(folder / name, wish.service)]
+        hours.append([matching(table, wish) for table in read])
+        if wish.limit and wish.newest_first:
+            so_far = [latest, *(table for tables in hours for table in tables)]
+            if _beyond(so_far, hour) >= wish.limit:
+                break
+    if wish.newest_first:
+        hours.reverse()
+    found = [*(table for tables in hours for table in tables), latest]
     table = pa.concat_tables(found).unify_dictionaries()
     if wish.newest_first:
-        table = table.take(
-            compute.sort_indices(table.column("timestamp"), sort_keys=[("", "descending")])
-        )
+        table = _newest_first(table)
     return table.slice(0, wish.limit) if wish.limit else table
+
+
+def _newest_first(table: pa.Table) -> pa.Table:
+    last_first = pa.array(range(table.num_rows - 1, -1, -1), pa.int64())
+    stamps = table.column("timestamp").take(last_first)
+    order = compute.sort_indices(stamps, sort_keys=[("", "descending")])
+    return table.take(last_first.take(order))
 
 
 def matching(table: pa.Table, wish: Scan) -> pa.Table:

@@ -1,35 +1,59 @@
-"""What whoever keeps the event table promises (`events.store.EventStore`); on disk always."""
+"""What whoever keeps the event table promises (`events.store.EventStore`): on disk, and on ClickHouse."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import json
+import uuid
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from snowcave.events import intake
+from snowcave.events.clickhouse.store import open_clickhouse_store
 from snowcave.events.disk_store import open_disk_store
 from snowcave.events.intake import Incoming
-from snowcave.events.settings import EventsSettings
+from snowcave.events.settings import ClickHouseSettings, EventsSettings
 from snowcave.events.store import EventStore, Lane, Scan
 from snowcave.kit.clock import LoopClock
 from snowcave.model.errors import Exhausted
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import events_pb2 as v1
+from tests.kit.clickhouse import reachable
 
 # Two hours, both over and young enough to be kept.
 START = datetime.now(UTC).replace(minute=30, second=0, microsecond=0) - timedelta(hours=3)
 
 
-@pytest_asyncio.fixture(params=["disk", "disk, rolled at once"])
-async def store(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerator[EventStore]:
+# Opens the same table, again and again.
+Opener = Callable[[], AbstractAsyncContextManager[EventStore]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ClickHouseSettings]:
+    with reachable(tmp_path_factory.mktemp("clickhouse")) as settings:
+        yield settings
+
+
+@pytest.fixture(params=["disk", "disk, rolled at once", "clickhouse"])
+def opener(tmp_path: Path, request: pytest.FixtureRequest) -> Opener:
     (tmp_path / "events").mkdir()
+    settings = EventsSettings(mesh=Mesh(home=tmp_path), compact_check=0.02, largest_append=50)
+    if request.param == "clickhouse":
+        server: ClickHouseSettings = request.getfixturevalue("server")
+        own = replace(server, prefix=f"contract_{uuid.uuid4().hex}_")
+        return partial(open_clickhouse_store, replace(settings, clickhouse=own), LoopClock())
     segment_rows = 1 if "rolled" in request.param else 50_000
-    settings = EventsSettings(
-        mesh=Mesh(home=tmp_path), segment_rows=segment_rows, compact_check=0.02, largest_append=50
-    )
-    async with open_disk_store(settings, LoopClock()) as opened:
+    return partial(open_disk_store, replace(settings, segment_rows=segment_rows), LoopClock())
+
+
+@pytest_asyncio.fixture
+async def store(opener: Opener) -> AsyncGenerator[EventStore]:
+    async with opener() as opened:
         yield opened
 
 
@@ -125,3 +149,81 @@ async def test_a_reader_that_follows_the_tail_has_every_row_once(store: EventSto
     assert len(seen) == len(set(seen))
     # What was rolled between two looks is in the files instead.
     assert files or sorted(seen) == [f'"{number}"' for number in range(5)]
+
+
+async def test_rows_sent_again_after_a_restart_are_stored_once(opener: Opener):
+    async with opener() as store:
+        await store.append(append("a", 1, 2), Lane())
+        await store.append(append("b", 1), Lane())
+    async with opener() as store:
+        await store.append(append("a", 1, 2, 3), Lane())
+        await store.append(append("b", 1), Lane())
+        assert sorted(await values(store)) == ["1", "1", "2", "3"]
+
+
+async def test_a_later_generation_begins_anew_and_an_earlier_one_is_over(opener: Opener):
+    def line(generation: int, offset: int) -> Incoming:
+        request = v1.AppendRequest(resources=[v1.Resource(service=7, container_run_id="run")])
+        row = request.rows.add(value=f'"{generation}.{offset}"', file_generation=generation)
+        row.offset = offset
+        row.timestamp.FromDatetime(START)
+        return intake.read(request)
+
+    async with opener() as store:
+        await store.append(line(1, 900), Lane())
+    async with opener() as store:
+        for generation, offset in ((2, 0), (1, 950), (2, 0), (2, 5)):
+            await store.append(line(generation, offset), Lane())
+        assert await values(store) == ["1.900", "2.0", "2.5"]
+
+
+async def test_a_row_comes_back_with_all_that_it_had(store: EventStore):
+    later = START + timedelta(seconds=1, microseconds=7)
+    request = v1.AppendRequest(
+        resources=[
+            v1.Resource(service=7, instance_id=2, source="a", service_name='It\'s \\ "ÄÖ"'),
+            v1.Resource(service=8, source="b", attributes='{"x": 1}'),
+        ]
+    )
+    full = request.rows.add(
+        resource=0, record_type="SPAN", record='{"name": "x"}', record_attributes="{}",
+        scope='{"name": "s"}', value='"läng\u2028 \\n\\u0000"', trace='{"trace_id": "1"}',
+        scope_attributes='{"a": 1}', exemplars="[]", offset=1,
+    )  # fmt: skip
+    bare = request.rows.add(resource=1, offset=1)
+    full.timestamp.FromDatetime(START)
+    full.start_timestamp.FromDatetime(START - timedelta(days=400))
+    full.observed_timestamp.FromDatetime(later)
+    # The last moment that an append may have.
+    bare.timestamp.FromDatetime(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    await store.append(intake.read(request), Lane())
+    first, second = [row async for b in store.scan(Scan()) for row in b.to_pylist()]
+    assert {name: value for name, value in first.items() if name != "resource_attributes"} == {
+        "timestamp": START.replace(tzinfo=None),
+        "service": 7,
+        "instance_id": 2,
+        "start_timestamp": (START - timedelta(days=400)).replace(tzinfo=None),
+        "observed_timestamp": later.replace(tzinfo=None),
+    } | {
+        name: getattr(full, name)
+        for name in (
+            "record_type", "record", "record_attributes", "scope", "value", "trace",
+            "scope_attributes", "exemplars",
+        )
+    }  # fmt: skip
+    assert json.loads(first["resource_attributes"])["snow.service.name"] == 'It\'s \\ "ÄÖ"'
+    assert json.loads(second["resource_attributes"])["x"] == 1
+    assert second["timestamp"] == datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001
+    assert {second[n] for n in ("record", "value", "trace", "start_timestamp")} == {None}
+
+
+async def test_rows_of_one_moment_keep_their_order(store: EventStore):
+    for first in range(0, 100, 20):
+        request = v1.AppendRequest(resources=[v1.Resource(service=7, source="a")])
+        for number in range(first, first + 20):
+            row = request.rows.add(value=f'"{number}"', offset=number)
+            row.timestamp.FromDatetime(START)
+        await store.append(intake.read(request), Lane())
+    numbers = [str(number) for number in range(100)]
+    assert await values(store) == numbers
+    assert await values(store, Scan(newest_first=True, limit=70)) == numbers[:29:-1]

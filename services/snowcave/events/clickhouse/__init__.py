@@ -1,0 +1,1 @@
+"""The event table on a ClickHouse server, by clickhouse-connect (the extra `clickhouse`)."""
