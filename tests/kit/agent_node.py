@@ -18,7 +18,7 @@ from snowcave.agent.instances.recipe import Ground
 from snowcave.agent.instances.steps import Volumes
 from snowcave.agent.logs import rows
 from snowcave.agent.logs.ledger import Ledger
-from snowcave.agent.logs.shipper import LogSettings, open_shipper
+from snowcave.agent.logs.shipper import Collector, LogSettings, open_shipper
 from snowcave.agent.probes import ProbeSettings
 from snowcave.agent.reports import ReportSettings, open_reports
 from snowcave.kit.clock import Clock, LoopClock
@@ -277,9 +277,12 @@ async def running_node(
     pace: node_part.Pace = PACE,
     ground: Ground = GROUND,
     collector: Events | None = None,
+    # In place of `collector`: an events daemon.
+    events_daemon: Collector | None = None,
     lease: float = 10.0,
     clock: Clock | None = None,
     log_idle: float = 0.05,
+    log_bytes_per_second: int = LogSettings.bytes_per_second,
     volumes: Volumes | None = None,
 ) -> AsyncGenerator[Node]:
     """Left as by SIGTERM: containers stay. Start it again with the same backend to restart the agent."""
@@ -295,9 +298,9 @@ async def running_node(
         follow(MemoryStore(Role.ADMIN, backend), keys.REPORTS, NODE) as told,
         open_shipper(
             Ledger(folder / "logs"),
-            sink,
+            events_daemon or sink,
             lambda want, container: rows.resource("SNOWCAVE", NODE, "CPU_X64_XS", want, container),
-            LogSettings(idle=log_idle),
+            LogSettings(idle=log_idle, bytes_per_second=log_bytes_per_second),
             clock,
             rng,
         ) as logs,

@@ -1,7 +1,6 @@
 """Floods, crashes, full disks and torn logs: acknowledged lines are stored, once each and in order (S8)."""
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from snowcave.agent.logs import rows
@@ -28,6 +26,7 @@ from snowcave.v1 import events_pb2_grpc
 from tests.kit.agent_node import assignment
 from tests.kit.daemons import a_mesh, running
 from tests.kit.log_containers import container
+from tests.kit.stored_events import dropped, stored, texts
 
 LINES = 20_000
 # As Docker's: so many lines a file, so many older files.
@@ -58,26 +57,6 @@ async def shipping(mesh: Mesh, **settings: Any) -> AsyncGenerator[Shipper]:
         ) as made,
     ):
         yield made
-
-
-async def stored(mesh: Mesh) -> list[dict[str, Any]]:
-    """All rows, by the order of their keys' arrival: files and the tail alike are asked through Scan."""
-    address = mesh.grpc_address(Role.EVENTS)
-    found: list[dict[str, Any]] = []
-    async with connect(address, mesh.folder("tls"), me=Role.API, to=Role.EVENTS) as channel:
-        stub: Any = events_pb2_grpc.EventServiceStub(channel)
-        async for reply in stub.Scan(v1.ScanRequest(), timeout=60, wait_for_ready=True):
-            found += pa.ipc.open_stream(reply.arrow_stream).read_all().to_pylist()
-    return sorted(found, key=lambda row: row["timestamp"])
-
-
-def texts(found: list[dict[str, Any]]) -> list[str]:
-    return [json.loads(row["value"]) for row in found if row["record"] == "{}"]
-
-
-def dropped(found: list[dict[str, Any]]) -> int:
-    told = [json.loads(row["record_attributes"]) for row in found]
-    return sum(one.get("snow.dropped.lines", 0) for one in told)
 
 
 def line(number: int, a_second: int) -> str:

@@ -1,0 +1,107 @@
+"""What real containers of a real engine write, counted in the table of a real events daemon (S8)."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from snowcave.agent.engine.docker import DockerEngine
+from snowcave.agent.peers import EventCollector
+from snowcave.model.keys import Role
+from snowcave.runtime import tls
+from snowcave.runtime.grpc import connect
+from snowcave.runtime.mesh import Mesh
+from tests.kit.agent_node import Node, assignment, running_node, spec
+from tests.kit.daemons import a_mesh, running
+from tests.kit.stored_events import dropped, stored, texts
+
+pytestmark = pytest.mark.docker
+
+# Three seconds of 50 MB/s, and three files of the engine's.
+FLOOD, WIDTH = 150_000, 1000
+_FLOOD = (
+    f'BEGIN {{ rest = sprintf("%{WIDTH - 8}s", ""); gsub(/ /, "x", rest); '
+    f'for (i = 0; i < {FLOOD}; i++) printf "%07d%s\\n", i, rest }}'
+)
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Mesh:
+    made = a_mesh(tmp_path)
+    tls.ensure(made.folder("tls"))
+    return made
+
+
+@asynccontextmanager
+async def node_of(mesh: Mesh, engine: DockerEngine, limit: int) -> AsyncGenerator[Node]:
+    address = mesh.grpc_address(Role.EVENTS)
+    async with (
+        connect(address, mesh.folder("tls"), me=Role.AGENT, to=Role.EVENTS) as channel,
+        running_node(
+            engine,
+            mesh.home,
+            events_daemon=EventCollector(channel),
+            log_bytes_per_second=limit,
+        ) as node,
+    ):
+        yield node
+
+
+async def run_to_its_end(node: Node, digest: str, *command: str) -> None:
+    """As a job, which is removed as soon as it has ended."""
+    want = assignment("7-0-1", spec("main", "web", digest, *command), is_job=True)
+    await node.assign(want)
+    await node.until("7-0-1", "SUCCEEDED", 60)
+    await node.withdraw(want)
+    await node.until("7-0-1", "GONE", 60)
+    await node.forget("7-0-1")
+
+
+async def all_acknowledged(mesh: Mesh) -> None:
+    """The agent has forgotten the container: its files were read to their end."""
+    async with asyncio.timeout(60):
+        while list((mesh.home / "logs").glob("*.json")):
+            await asyncio.sleep(0.1)
+
+
+async def test_the_last_words_of_a_container_that_exits_at_once_and_is_removed_are_all_there(
+    engine: DockerEngine, web_digest: str, mesh: Mesh
+):
+    async with running(mesh, "events"), node_of(mesh, engine, limit=0) as node:
+        await run_to_its_end(node, web_digest, "/bin/seq", "10000")
+        await all_acknowledged(mesh)
+        assert texts(await stored(mesh)) == [str(number) for number in range(1, 10_001)]
+
+
+async def test_of_a_flood_above_the_limit_stored_and_counted_make_up_what_was_written(
+    engine: DockerEngine, web_digest: str, mesh: Mesh
+):
+    async with running(mesh, "events"), node_of(mesh, engine, limit=1_000_000) as node:
+        await run_to_its_end(node, web_digest, "/bin/busybox", "awk", _FLOOD)
+        await all_acknowledged(mesh)
+        found = await stored(mesh)
+    numbers = [int(text[:7]) for text in texts(found)]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) + dropped(found) == FLOOD
+    assert dropped(found, "files") == 0
+
+
+async def test_of_a_flood_without_a_limit_all_is_stored_though_events_is_killed(
+    engine: DockerEngine, web_digest: str, mesh: Mesh
+):
+    async with node_of(mesh, engine, limit=0) as node:
+        async with running(mesh, "events") as daemon:
+            flooding = asyncio.create_task(
+                run_to_its_end(node, web_digest, "/bin/busybox", "awk", _FLOOD)
+            )
+            async with asyncio.timeout(60):
+                while not list(mesh.folder("events").glob("parquet/*/*.parquet")):
+                    await asyncio.sleep(0.05)
+            daemon.kill()
+        async with running(mesh, "events"):
+            await flooding
+            await all_acknowledged(mesh)
+            found = await stored(mesh)
+    assert [int(text[:7]) for text in texts(found)] == list(range(FLOOD))
