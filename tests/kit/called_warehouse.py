@@ -37,10 +37,10 @@ class Warehouse:
         name = pb.SchemaName(database="D", schema="S")
         await self.stub.ApplyDdl(pb.ApplyDdlRequest(create_schema=name))
 
-    async def rows(self, sql: str, session: int = 1) -> list[dict[str, Any]]:
+    async def rows(self, sql: str, session: int = 1, query_id: str = "") -> list[dict[str, Any]]:
         request = pb.ExecuteRequest(
             session=session,
-            query_id=str(uuid.uuid4()),
+            query_id=query_id or str(uuid.uuid4()),
             sql=sql,
             context=pb.SessionContext(database="D", schema="S", role="R", user="U"),
             functions=[ECHO],

@@ -55,9 +55,14 @@ class FakeWarehouse(stubs.WarehouseServiceServicer):
         self.closed: list[int] = []
         self.running: dict[str, asyncio.Event] = {}
         self.started = asyncio.Event()
+        # What it says of any running statement.
+        self.progress = v1.ProgressReply()
 
     async def OpenSession(self, request: Any, context: Any) -> v1.OpenWarehouseSessionReply:  # noqa: N802
         return v1.OpenWarehouseSessionReply()
+
+    async def Progress(self, request: Any, context: Any) -> v1.ProgressReply:  # noqa: N802
+        return self.progress if request.query_id in self.running else v1.ProgressReply()
 
     async def CloseSession(  # noqa: N802
         self, request: v1.CloseWarehouseSession, context: Any

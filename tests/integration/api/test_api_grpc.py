@@ -13,12 +13,13 @@ import structlog.testing
 
 from snowcave.api.queries.encoding import read_stream
 from snowcave.api.settings import ApiSettings, QuerySettings
+from snowcave.client import Session
 from snowcave.model import keys
 from snowcave.model.errors import ObjectNotFound, RemoteError
 from snowcave.model.keys import Role
 from snowcave.runtime.grpc import connect, translated
 from snowcave.runtime.mesh import Mesh
-from snowcave.v1 import identity_pb2, identity_pb2_grpc
+from snowcave.v1 import identity_pb2, identity_pb2_grpc, warehouse_pb2
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1 import sql_pb2_grpc as stubs
 from snowcave.v1 import state_pb2 as state
@@ -89,6 +90,32 @@ async def test_a_caller_that_goes_away_cancels_its_statement(tmp_path: Path) -> 
             while front.warehouse.running:
                 await asyncio.sleep(0.01)
         await asyncio.wait([reading])
+
+
+async def test_a_program_is_told_how_far_the_functions_of_its_statement_have_come(
+    tmp_path: Path,
+) -> None:
+    settings = ApiSettings(Mesh(), queries=QuerySettings(progress=0.01))
+    told: list[tuple[int, int]] = []
+    async with running_front(tmp_path, settings) as front, channel(front, Role.ADMIN) as opened:
+        stub: Any = stubs.SqlServiceStub(opened)
+        wish = v1.LoginRequest(user="ADMIN", password=front.password)
+        token = (await stub.Login(wish, timeout=10)).token
+
+        def on_progress(progress: v1.SqlProgress) -> None:
+            told.append((progress.rows, progress.retries))
+
+        running = asyncio.ensure_future(Session(opened, token).execute("sleep 60", on_progress))
+        async with asyncio.timeout(60):
+            await front.warehouse.started.wait()
+            for rows, retries in ((5, 0), (9, 1)):
+                front.warehouse.progress = warehouse_pb2.ProgressReply(rows=rows, retries=retries)
+                while (rows, retries) not in told:
+                    await asyncio.sleep(0.01)
+            running.cancel()
+            await asyncio.wait([running])
+    # Only what is new, and nothing of a statement that has called nothing yet.
+    assert told == [(5, 0), (9, 1)]
 
 
 async def test_a_session_ends_with_its_logout(tmp_path: Path) -> None:

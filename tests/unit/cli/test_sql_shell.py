@@ -1,7 +1,11 @@
 """`snowcave sql` between its prompt and the session."""
 
 import asyncio
+import os
+import pty
+import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -74,6 +78,41 @@ def test_progress_says_rows_their_rate_and_retries():
     again = v1.SqlProgress(rows=1500, batches=3, retries=2)
     assert told(again, 1.0) == "1,500 rows answered, 1,500 rows/s, 2 retries"
     assert told(again, 0.0).startswith("1,500 rows answered, 0 rows/s")
+
+
+class Slow:
+    """Its statement tells of its progress twice."""
+
+    async def execute(
+        self, sql: str, on_progress: Callable[[v1.SqlProgress], None] | None = None
+    ) -> Result:
+        assert on_progress is not None
+        on_progress(v1.SqlProgress(rows=10))
+        on_progress(v1.SqlProgress(rows=2500, retries=3))
+        return Result(columns=[ColumnType(name="DONE")], rows=[("yes",)])
+
+
+def test_a_terminal_shows_progress_on_one_line_that_is_gone_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown, terminal = pty.openpty()
+    with asyncio.Runner() as runner, open(terminal, "w") as stderr:
+        monkeypatch.setattr("sys.stderr", stderr)
+        run_each(runner, cast(Session, Slow()), "select slow()", "csv")
+        monkeypatch.undo()
+        wipe = "\r\x1b[K"
+        before, first, second, after = os.read(shown, 4096).decode().split(wipe)
+    os.close(shown)
+    assert first.startswith("10 rows answered, ")
+    assert re.fullmatch(r"2,500 rows answered, [\d,]+ rows/s, 3 retries", second)
+    assert (before, after) == ("", "")
+    assert capsys.readouterr().out.split() == ["DONE", "yes"]
+
+
+def test_nothing_is_told_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    with asyncio.Runner() as runner:
+        run_each(runner, cast(Session, Slow()), "select slow()", "csv")
+    assert capsys.readouterr().err == ""
 
 
 def test_rows_that_are_shown_field_by_field_keep_long_texts_whole(
