@@ -132,8 +132,8 @@ async def test_a_table_belongs_to_the_role_that_made_it(account: Account) -> Non
         shown = await account.admin.query("SHOW GRANTS ON TABLE d.s.t")
         assert [(row[1], row[3], row[5]) for row in shown["data"]["rowset"]] == [
             ("OWNERSHIP", "D.S.T", "WRITER"),
-            ("INSERT", "D.S.T", "READER"),
             ("SELECT", "D.S.T", "READER"),
+            ("INSERT", "D.S.T", "READER"),
         ]
         moved = await account.admin.query(
             "GRANT OWNERSHIP ON TABLE d.s.t TO ROLE reader REVOKE CURRENT GRANTS"

@@ -9,7 +9,7 @@ from snowcave.api.statements.existing import EXECUTED
 from snowcave.api.statements.filters import columns
 from snowcave.api.statements.grants import OWNERSHIP, grantee, hold, new_grant
 from snowcave.api.statements.securables import Target, container, full_name, targets
-from snowcave.api.statements.show_grants import warehouse_names
+from snowcave.api.statements.show_grants import oldest_first, warehouse_names
 from snowcave.api.statements.work import Work, moment
 from snowcave.model.errors import NotAuthorized, Unsupported, ValueInvalid
 from snowcave.model.privileges import CALLER, INHERITED_CALLER, PRIVILEGES, is_caller_grant
@@ -91,7 +91,7 @@ async def show_caller_grants(statement: ShowCallerGrants, work: Work) -> Rows:
         role = grantee(statement.grantee or Grantee("role", work.context.role), work)
         grants = [one for one in grants if one.grantee == role.uid]
     names = await warehouse_names(grants, 0, work)
-    ordered = sorted(grants, key=lambda one: (one.created_on.seconds, one.domain, one.privilege))
+    ordered = sorted(grants, key=oldest_first)
     shown = [_shown(one, names, work) for one in ordered]
     return Rows(_SHAPE, [row for row in shown if row is not None])
 

@@ -236,16 +236,17 @@ def _future_place(grant: state.Grant, work: Work) -> str:
 def _grants(work: Work) -> list[state.Grant]:
     grants = work.catalog.mirrors.grants.values()
     found = [one for one in grants if not one.future_in and not is_caller_grant(one.privilege)]
-    return sorted(found, key=_order)
+    return sorted(found, key=oldest_first)
 
 
 def _future_grants(work: Work) -> list[state.Grant]:
     found = [one for one in work.catalog.mirrors.grants.values() if one.future_in]
-    return sorted(found, key=_order)
+    return sorted(found, key=oldest_first)
 
 
-def _order(grant: state.Grant) -> tuple[int, str, str]:
-    return grant.created_on.seconds, grant.domain, grant.privilege
+def oldest_first(grant: state.Grant) -> tuple[int, str, str]:
+    """Of those that one statement made: by what they are on, then by what they allow."""
+    return grant.created_on.ToNanoseconds(), grant.domain, grant.privilege
 
 
 def _row(grant: state.Grant, name: str, work: Work) -> Row:
