@@ -76,7 +76,7 @@ async def udp(port: int, *questions: bytes) -> list[bytes]:
         await loop.sock_connect(sock, (LOOPBACK, port))
         for question in questions:
             await loop.sock_sendall(sock, question)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return [await loop.sock_recv(sock, 4096) for _ in questions]
 
 
@@ -132,7 +132,7 @@ async def test_a_silent_tcp_client_is_hung_up_on_and_a_crowd_is_turned_away():
         first = await asyncio.open_connection(LOOPBACK, port)
         second = await asyncio.open_connection(LOOPBACK, port)
         third = await asyncio.open_connection(LOOPBACK, port)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             for reader, writer in (third, first, second):
                 assert await reader.read() == b""
                 writer.close()
@@ -142,7 +142,7 @@ async def test_a_question_of_64_kilobytes_is_hung_up_on():
     async with serving(names()) as port:
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
         writer.write(b"\xff\xff" + b"x" * 100)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await reader.read() == b""
         writer.close()
 

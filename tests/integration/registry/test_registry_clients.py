@@ -87,7 +87,7 @@ async def test_a_right_that_is_taken_away_is_gone_at_once(
     status, said = await push(registry, tmp_path / "layout", f"writer:{PASSWORD}")
     assert status == 0, said
     await registry.api.delete(keys.GRANTS.key("role", 12, "image_repository", 3, "WRITE"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await push(registry, tmp_path / "layout", f"writer:{PASSWORD}", tag="v2"))[0] == 0:
             pass
     options = ["--tls-verify=false", "--creds", f"reader:{PASSWORD}"]

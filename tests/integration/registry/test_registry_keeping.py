@@ -75,7 +75,7 @@ async def forget(registry: Registry, uid: int) -> None:
     """The catalog drops a repository for good, and the registry has heard of it."""
     await registry.api.delete(keys.CATALOG.key("image_repository", uid))
     path = "tutorial_db/data_schema/" + {3: "tutorial_repository", 4: "other_repository"}[uid]
-    async with asyncio.timeout(5), ClientSession(registry.url) as http:
+    async with asyncio.timeout(60), ClientSession(registry.url) as http:
         while await status(http, f"{path}/echo/tags/list") != 404:
             pass
 
@@ -111,7 +111,7 @@ async def test_tags_that_a_crash_kept_from_the_store_are_written_at_start(
         backend = first.store.backend
         await first.store.delete(keys.IMAGES.key(REPOSITORY, "echo", "v1"))
         await first.store.put(keys.IMAGES.key(REPOSITORY, "echo", "never"), b"")
-    async with running_registry(settings, backend) as second, asyncio.timeout(5):
+    async with running_registry(settings, backend) as second, asyncio.timeout(60):
         while second.tag("echo", "v1") is None or second.tag("echo", "never") is not None:
             await asyncio.sleep(0)
         kept = second.tag("echo", "v1")
@@ -176,11 +176,11 @@ async def test_the_images_of_a_dropped_repository_go_but_not_those_that_services
     await forget(registry, OTHER)
     await collect(registry)
     assert stored(settings) == {digest_of(b) for b in (run.config, run.manifest, *run.layers)}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while registry.tag("echo", "run", OTHER) is not None:
             await asyncio.sleep(0)
     await registry.api.delete(keys.CATALOG.key("service", 99))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while stored(settings):
             await collect(registry)
 
@@ -189,7 +189,7 @@ async def test_a_repository_made_again_starts_empty(registry: Registry, http: Cl
     await push(http, picture(10), "v1")
     await registry.api.delete(keys.CATALOG.key("image_repository", REPOSITORY))
     await put_object(registry.api, "image_repository", repository(77, "TUTORIAL_REPOSITORY"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await status(http, f"{PATH}/echo/manifests/v1") == 200:
             pass
     assert await status(http, f"{PATH}/echo/manifests/v1") == 404
