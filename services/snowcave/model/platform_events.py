@@ -13,13 +13,15 @@ from typing import Literal
 from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import state_pb2 as state
 
-Severity = Literal["INFO", "ERROR"]
+Severity = Literal["INFO", "WARN", "ERROR"]
 
 SCOPE = json.dumps({"name": "snow.spcs.platform"})
 SERVICE_STATUS = "SERVICE.STATUS_CHANGE"
 SERVICE_PROPERTY = "SERVICE.PROPERTY_CHANGE"
 INSTANCE_STATUS = "SERVICE_INSTANCE.STATUS_CHANGE"
 CONTAINER_STATUS = "CONTAINER.STATUS_CHANGE"
+# Ours: what takes the place of events that were not told.
+DROPPED = "SERVICE.DROPPED_EVENTS"
 
 # LOG_EVENT_LEVEL, and what LOG_LEVEL on a service means to those who still set that.
 INFO, ERROR, OFF = "INFO", "ERROR", "OFF"
@@ -76,9 +78,11 @@ class PlatformEvent:
     message: str
     # Empty where no state has changed.
     status: str = ""
+    # How many events it stands for.
+    dropped: int = 0
 
     def is_wanted(self, level: str) -> bool:
-        return level == INFO or (level == ERROR and self.severity == "ERROR")
+        return level == INFO or (level == ERROR and self.severity != "INFO")
 
 
 def of_service(status: str, *, is_job: bool) -> PlatformEvent | None:
@@ -114,6 +118,11 @@ def of_restore(snapshot: str, volume: str, instances: Iterable[int]) -> Platform
         f"Service is restoring snapshot {snapshot} on volume {volume} for instances [{listed}]",
         "RESTORING_SNAPSHOT",
     )
+
+
+def of_dropped(count: int) -> PlatformEvent:
+    message = f"Not told: {count} platform events, more than could wait for the event table."
+    return PlatformEvent(DROPPED, "WARN", message, dropped=count)
 
 
 def level(
@@ -163,6 +172,8 @@ def row(event: PlatformEvent, resource: int, at: datetime) -> events.EventRow:
         scope=SCOPE,
         value=json.dumps(value, ensure_ascii=False),
     )
+    if event.dropped:
+        made.record_attributes = json.dumps({"snow.dropped.events": event.dropped})
     made.timestamp.FromDatetime(at)
     return made
 

@@ -29,10 +29,10 @@ log = structlog.get_logger()
 
 Append = Callable[[events.AppendRequest], Awaitable[None]]
 
-# Entries that may wait: those who write them stop telling where there are more.
+# Entries that may wait: those who write them count from there on what they do not tell.
 MOST_WAITING = 5000
-# Rows of one entry; revisions and the numbers of rows make up the keys.
-MOST_ROWS = 1000
+# Rows of one transaction; revisions and the numbers of rows make up the keys.
+MOST_ROWS = 2000
 # Entries and rows of one append.
 _BATCH = 50
 _BATCH_ROWS = 5000
@@ -44,6 +44,10 @@ class _Waiting:
     parts: tuple[str, ...]
     request: events.AppendRequest
     revision: int
+
+    def order(self) -> tuple[int, int]:
+        """Entries of one transaction have one revision; their rows say which comes first."""
+        return self.revision, self.request.rows[0].offset if self.request.rows else 0
 
 
 class Outbox:
@@ -100,7 +104,7 @@ class Outbox:
         ]
         chosen: list[_Waiting] = []
         rows = 0
-        for one in sorted(waiting, key=lambda one: one.revision)[:_BATCH]:
+        for one in sorted(waiting, key=_Waiting.order)[:_BATCH]:
             rows += len(one.request.rows)
             if chosen and rows > _BATCH_ROWS:
                 break
@@ -129,16 +133,21 @@ class Outbox:
 def merged(
     source: str, waiting: Sequence[tuple[events.AppendRequest, int]]
 ) -> events.AppendRequest:
-    """One append of several entries, in order; each row has its key. Pure."""
+    """One append of several entries, in order; each row has its key. Pure.
+
+    Where a transaction has several entries, `offset` numbers the rows of all of them.
+    """
     made = events.AppendRequest(sequence=1)
     for request, revision in waiting:
         first = len(made.resources)
         made.resources.extend(request.resources)
-        for number, row in enumerate(request.rows[:MOST_ROWS]):
+        for number, row in enumerate(request.rows):
             added = made.rows.add()
             added.CopyFrom(row)
             added.resource += first
-            added.offset = revision * MOST_ROWS + number
+            added.offset += revision * MOST_ROWS
+            if not row.offset:
+                added.offset += number
     for resource in made.resources:
         resource.source = source
     return made

@@ -23,6 +23,9 @@ STEPS = prometheus_client.Histogram(
     "One decision with its write",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 5.0),
 )
+UNTOLD_EVENTS = prometheus_client.Counter(
+    "snowcave_scheduler_untold_events", "Platform events for which there was no room."
+)
 
 
 class Catalog(Protocol):
@@ -67,6 +70,7 @@ class Placing:
                 step = self._decide(target, book)
                 if step.writes:
                     await self._ledger.commit(step.writes, book)
+                    UNTOLD_EVENTS.inc(step.untold)
             if step.writes:
                 log.debug(
                     "step_written", target=f"{target.kind}/{target.uid}", writes=len(step.writes)

@@ -1,6 +1,6 @@
 """What a change of `status/service/<uid>` tells: platform events, written in the same transaction. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from snowcave.model import keys, platform_events
@@ -14,6 +14,7 @@ from snowcave.v1 import state_pb2 as state
 # Rows of one key, so that a transaction stays far below what a store takes, and keys of one step.
 _ROWS = 400
 _MOST_KEYS = 4
+MOST_TOLD = _ROWS * _MOST_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,42 @@ class Told:
     container: state.ContainerStatus | None = None
 
 
-def event_writes(
-    view: ServiceView, told: state.ServiceStatus, book: state.SchedulerLedger
-) -> list[Write]:
-    """None where nobody wants events of this service. `book` is advanced by the keys' numbers."""
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is told in one step, and how many events are not: a later one tells of these."""
+
+    told: Sequence[Told] = ()
+    untold: int = 0
+    # Of `untold` those that happened in this step.
+    dropped: int = 0
+
+
+def telling(view: ServiceView, told: state.ServiceStatus) -> Telling:
+    """Nothing where nobody wants events of this service."""
     if view.event_level == platform_events.OFF or view.service is None or view.identity is None:
-        return []
+        return Telling()
     is_job = view.service.service.is_job
     told_now = changes(view.before, told, is_job=is_job)
     wanted = [one for one in told_now if one.event.is_wanted(view.event_level)]
+    before = view.before.untold_events
+    if view.events_are_full:
+        return Telling(untold=before + len(wanted), dropped=len(wanted))
+    if before:
+        wanted.insert(0, Told(platform_events.of_dropped(before)))
+    dropped = len(wanted[MOST_TOLD:])
+    return Telling(wanted[:MOST_TOLD], dropped, dropped)
+
+
+def event_writes(
+    view: ServiceView, told: Sequence[Told], book: state.SchedulerLedger
+) -> list[Write]:
+    """`book` is advanced by the keys' numbers."""
     writes: list[Write] = []
-    for start in range(0, len(wanted), _ROWS)[:_MOST_KEYS]:
+    for start in range(0, len(told), _ROWS):
         book.last_event += 1
         key = keys.SCHEDULER_EVENTS.key(book.last_event)
-        writes.append(Put(key, _request(view, wanted[start : start + _ROWS]).SerializeToString()))
+        request = _request(view, told[start : start + _ROWS], start)
+        writes.append(Put(key, request.SerializeToString()))
     return writes
 
 
@@ -91,11 +114,14 @@ def _is_another(known: state.InstanceStatus | None, row: state.InstanceStatus) -
     return known.created_on != row.created_on
 
 
-def _request(view: ServiceView, wanted: list[Told]) -> events.AppendRequest:
+def _request(view: ServiceView, told: Sequence[Told], first: int) -> events.AppendRequest:
+    """`first`: the number of its first event in the transaction."""
     made = events.AppendRequest()
-    for number, one in enumerate(wanted):
+    for number, one in enumerate(told):
         made.resources.append(_resource(view, one))
-        made.rows.append(platform_events.row(one.event, number, view.now))
+        row = platform_events.row(one.event, number, view.now)
+        row.offset = first + number
+        made.rows.append(row)
     return made
 
 

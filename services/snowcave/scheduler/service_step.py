@@ -7,7 +7,7 @@ from snowcave.model import keys
 from snowcave.scheduler import addresses, rollout, status
 from snowcave.scheduler.endpoints import endpoints
 from snowcave.scheduler.placement import PROVISIONING, Placed, place_all, place_at_home
-from snowcave.scheduler.service_events import event_writes
+from snowcave.scheduler.service_events import event_writes, telling
 from snowcave.scheduler.service_status import status_of
 from snowcave.scheduler.service_view import (
     ServiceView,
@@ -44,11 +44,13 @@ def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
     writes += [_delete_assignment(one) for one in view.assignments if one.instance in forget]
     changed = _endpoint_writes(view, after, told.service_address)
     writes += changed[:MOST_AT_ONCE]
+    events = telling(view, told)
+    told.untold_events = events.untold
     if view.service is None and not after:
         writes += [Delete(keys.SERVICE_STATUS.key(view.uid))] if view.before.status else []
     elif told != view.before:
         writes.append(Put(keys.SERVICE_STATUS.key(view.uid), told.SerializeToString()))
-        writes += event_writes(view, told, book)
+        writes += event_writes(view, events.told, book)
     forgotten = view.service is not None and told.status == status.DELETED
     rest = until_suspended(view, told)
     return Step(
@@ -56,6 +58,7 @@ def next_step(view: ServiceView, book: state.SchedulerLedger) -> Step:
         forget=forgotten,
         suspend=rest == 0.0,
         more=bool(writes),
+        untold=events.dropped,
         again_in=soonest(until_clear(view) or None, rest or None),
     )
 

@@ -49,6 +49,8 @@ class ServiceView:
     homes: Mapping[int, str]
     # Which platform events are wanted: INFO, ERROR or OFF.
     event_level: str
+    # So many events wait for the event table that no others are written.
+    events_are_full: bool
     account: str
     # A node's instance family.
     family_of: Callable[[str], str]

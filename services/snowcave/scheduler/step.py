@@ -14,6 +14,8 @@ class Step:
     suspend: bool = False
     # There is more to do as soon as these writes are done.
     more: bool = False
+    # Platform events that happened with these writes and are not among them.
+    untold: int = 0
     # Seconds after which time alone may change the decision.
     again_in: float | None = None
 

@@ -71,13 +71,13 @@ class Views:
             called_on=self._called_on(uid),
             homes=world.homes_of(uid),
             event_level=self._event_level(service),
+            events_are_full=len(mirrors.events) >= MOST_WAITING,
             account=self.account,
             family_of=self._family_of,
         )
 
     def _event_level(self, service: state.Object | None) -> str:
-        """Where events wait in great numbers, what happens now is not told."""
-        if service is None or len(self.world.mirrors.events) >= MOST_WAITING:
+        if service is None:
             return platform_events.OFF
         mirrors = self.world.mirrors
         schema = mirrors.schemas.get(service.parent)

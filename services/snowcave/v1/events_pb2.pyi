@@ -28,7 +28,7 @@ class AppendReply(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class Resource(_message.Message):
-    __slots__ = ("account_name", "compute_pool", "compute_pool_name", "node", "instance_family", "database", "database_name", "schema", "schema_name", "service", "service_name", "service_type", "instance_id", "container_name", "container_run_id", "query_id", "endpoint_name", "attributes", "source", "has_instance")
+    __slots__ = ("account_name", "compute_pool", "compute_pool_name", "node", "instance_family", "database", "database_name", "schema", "schema_name", "service", "service_name", "service_type", "instance_id", "container_name", "container_run_id", "query_id", "endpoint_name", "attributes", "source", "has_instance", "event_table")
     ACCOUNT_NAME_FIELD_NUMBER: _ClassVar[int]
     COMPUTE_POOL_FIELD_NUMBER: _ClassVar[int]
     COMPUTE_POOL_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class Resource(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     HAS_INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TABLE_FIELD_NUMBER: _ClassVar[int]
     account_name: str
     compute_pool: int
     compute_pool_name: str
@@ -69,7 +70,8 @@ class Resource(_message.Message):
     attributes: str
     source: str
     has_instance: bool
-    def __init__(self, account_name: _Optional[str] = ..., compute_pool: _Optional[int] = ..., compute_pool_name: _Optional[str] = ..., node: _Optional[str] = ..., instance_family: _Optional[str] = ..., database: _Optional[int] = ..., database_name: _Optional[str] = ..., schema: _Optional[int] = ..., schema_name: _Optional[str] = ..., service: _Optional[int] = ..., service_name: _Optional[str] = ..., service_type: _Optional[str] = ..., instance_id: _Optional[int] = ..., container_name: _Optional[str] = ..., container_run_id: _Optional[str] = ..., query_id: _Optional[str] = ..., endpoint_name: _Optional[str] = ..., attributes: _Optional[str] = ..., source: _Optional[str] = ..., has_instance: _Optional[bool] = ...) -> None: ...
+    event_table: int
+    def __init__(self, account_name: _Optional[str] = ..., compute_pool: _Optional[int] = ..., compute_pool_name: _Optional[str] = ..., node: _Optional[str] = ..., instance_family: _Optional[str] = ..., database: _Optional[int] = ..., database_name: _Optional[str] = ..., schema: _Optional[int] = ..., schema_name: _Optional[str] = ..., service: _Optional[int] = ..., service_name: _Optional[str] = ..., service_type: _Optional[str] = ..., instance_id: _Optional[int] = ..., container_name: _Optional[str] = ..., container_run_id: _Optional[str] = ..., query_id: _Optional[str] = ..., endpoint_name: _Optional[str] = ..., attributes: _Optional[str] = ..., source: _Optional[str] = ..., has_instance: _Optional[bool] = ..., event_table: _Optional[int] = ...) -> None: ...
 
 class LogLines(_message.Message):
     __slots__ = ("kinds", "kind", "timestamp", "offset", "value", "value_length")

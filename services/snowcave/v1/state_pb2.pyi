@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Object(_message.Message):
-    __slots__ = ("uid", "name", "parent", "owner_role", "comment", "created_on", "updated_on", "dropped_on", "tags", "parameters", "database", "schema", "role", "user", "warehouse", "compute_pool", "image_repository", "service", "function", "stage", "snapshot", "secret", "network_rule", "integration", "tag", "account")
+    __slots__ = ("uid", "name", "parent", "owner_role", "comment", "created_on", "updated_on", "dropped_on", "tags", "parameters", "database", "schema", "role", "user", "warehouse", "compute_pool", "image_repository", "service", "function", "stage", "snapshot", "secret", "network_rule", "integration", "tag", "account", "event_table")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class Object(_message.Message):
     INTEGRATION_FIELD_NUMBER: _ClassVar[int]
     TAG_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TABLE_FIELD_NUMBER: _ClassVar[int]
     uid: int
     name: str
     parent: int
@@ -78,13 +79,16 @@ class Object(_message.Message):
     integration: Integration
     tag: Tag
     account: Account
-    def __init__(self, uid: _Optional[int] = ..., name: _Optional[str] = ..., parent: _Optional[int] = ..., owner_role: _Optional[int] = ..., comment: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropped_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tags: _Optional[_Mapping[int, str]] = ..., parameters: _Optional[_Mapping[str, str]] = ..., database: _Optional[_Union[Database, _Mapping]] = ..., schema: _Optional[_Union[Schema, _Mapping]] = ..., role: _Optional[_Union[Role, _Mapping]] = ..., user: _Optional[_Union[User, _Mapping]] = ..., warehouse: _Optional[_Union[Warehouse, _Mapping]] = ..., compute_pool: _Optional[_Union[ComputePool, _Mapping]] = ..., image_repository: _Optional[_Union[ImageRepository, _Mapping]] = ..., service: _Optional[_Union[Service, _Mapping]] = ..., function: _Optional[_Union[Function, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., secret: _Optional[_Union[Secret, _Mapping]] = ..., network_rule: _Optional[_Union[NetworkRule, _Mapping]] = ..., integration: _Optional[_Union[Integration, _Mapping]] = ..., tag: _Optional[_Union[Tag, _Mapping]] = ..., account: _Optional[_Union[Account, _Mapping]] = ...) -> None: ...
+    event_table: EventTable
+    def __init__(self, uid: _Optional[int] = ..., name: _Optional[str] = ..., parent: _Optional[int] = ..., owner_role: _Optional[int] = ..., comment: _Optional[str] = ..., created_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropped_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tags: _Optional[_Mapping[int, str]] = ..., parameters: _Optional[_Mapping[str, str]] = ..., database: _Optional[_Union[Database, _Mapping]] = ..., schema: _Optional[_Union[Schema, _Mapping]] = ..., role: _Optional[_Union[Role, _Mapping]] = ..., user: _Optional[_Union[User, _Mapping]] = ..., warehouse: _Optional[_Union[Warehouse, _Mapping]] = ..., compute_pool: _Optional[_Union[ComputePool, _Mapping]] = ..., image_repository: _Optional[_Union[ImageRepository, _Mapping]] = ..., service: _Optional[_Union[Service, _Mapping]] = ..., function: _Optional[_Union[Function, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., secret: _Optional[_Union[Secret, _Mapping]] = ..., network_rule: _Optional[_Union[NetworkRule, _Mapping]] = ..., integration: _Optional[_Union[Integration, _Mapping]] = ..., tag: _Optional[_Union[Tag, _Mapping]] = ..., account: _Optional[_Union[Account, _Mapping]] = ..., event_table: _Optional[_Union[EventTable, _Mapping]] = ...) -> None: ...
 
 class Database(_message.Message):
-    __slots__ = ("transient",)
+    __slots__ = ("transient", "event_table")
     TRANSIENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TABLE_FIELD_NUMBER: _ClassVar[int]
     transient: bool
-    def __init__(self, transient: _Optional[bool] = ...) -> None: ...
+    event_table: int
+    def __init__(self, transient: _Optional[bool] = ..., event_table: _Optional[int] = ...) -> None: ...
 
 class Schema(_message.Message):
     __slots__ = ("dns_hash", "managed_access")
@@ -309,8 +313,22 @@ class Tag(_message.Message):
     def __init__(self, allowed_values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Account(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("event_table",)
+    EVENT_TABLE_FIELD_NUMBER: _ClassVar[int]
+    event_table: int
+    def __init__(self, event_table: _Optional[int] = ...) -> None: ...
+
+class EventTable(_message.Message):
+    __slots__ = ("number", "cluster_by", "change_tracking", "default_ddl_collation")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_BY_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_TRACKING_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_DDL_COLLATION_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    cluster_by: str
+    change_tracking: bool
+    default_ddl_collation: str
+    def __init__(self, number: _Optional[int] = ..., cluster_by: _Optional[str] = ..., change_tracking: _Optional[bool] = ..., default_ddl_collation: _Optional[str] = ...) -> None: ...
 
 class Snapshot(_message.Message):
     __slots__ = ("service", "service_name", "volume", "instance_id", "size_bytes", "encryption", "expires_on")
@@ -887,7 +905,7 @@ class PoolStatus(_message.Message):
     def __init__(self, state: _Optional[str] = ..., active_nodes: _Optional[int] = ..., idle_nodes: _Optional[int] = ..., target_nodes: _Optional[int] = ..., services: _Optional[int] = ..., jobs: _Optional[int] = ..., error_code: _Optional[str] = ..., message: _Optional[str] = ..., idle_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("status", "service_address", "current_instances", "target_instances", "ready_instances", "is_upgrading", "instances", "ended_on", "scaled_instances", "scaled_on", "running_since")
+    __slots__ = ("status", "service_address", "current_instances", "target_instances", "ready_instances", "is_upgrading", "instances", "ended_on", "scaled_instances", "scaled_on", "running_since", "untold_events")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SERVICE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     CURRENT_INSTANCES_FIELD_NUMBER: _ClassVar[int]
@@ -899,6 +917,7 @@ class ServiceStatus(_message.Message):
     SCALED_INSTANCES_FIELD_NUMBER: _ClassVar[int]
     SCALED_ON_FIELD_NUMBER: _ClassVar[int]
     RUNNING_SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTOLD_EVENTS_FIELD_NUMBER: _ClassVar[int]
     status: str
     service_address: str
     current_instances: int
@@ -910,7 +929,8 @@ class ServiceStatus(_message.Message):
     scaled_instances: int
     scaled_on: _timestamp_pb2.Timestamp
     running_since: _timestamp_pb2.Timestamp
-    def __init__(self, status: _Optional[str] = ..., service_address: _Optional[str] = ..., current_instances: _Optional[int] = ..., target_instances: _Optional[int] = ..., ready_instances: _Optional[int] = ..., is_upgrading: _Optional[bool] = ..., instances: _Optional[_Iterable[_Union[InstanceStatus, _Mapping]]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scaled_instances: _Optional[int] = ..., scaled_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    untold_events: int
+    def __init__(self, status: _Optional[str] = ..., service_address: _Optional[str] = ..., current_instances: _Optional[int] = ..., target_instances: _Optional[int] = ..., ready_instances: _Optional[int] = ..., is_upgrading: _Optional[bool] = ..., instances: _Optional[_Iterable[_Union[InstanceStatus, _Mapping]]] = ..., ended_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scaled_instances: _Optional[int] = ..., scaled_on: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., untold_events: _Optional[int] = ...) -> None: ...
 
 class InstanceStatus(_message.Message):
     __slots__ = ("instance_id", "node", "address", "status", "spec_digest", "created_on", "started_on", "containers", "message")

@@ -2,15 +2,18 @@
 
 import json
 import random
+import re
 from dataclasses import dataclass, field
 
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys, platform_events
 from snowcave.model.errors import Unavailable
 from snowcave.runtime.outbox import open_outbox
+from snowcave.scheduler import service_events, views
 from snowcave.v1 import events_pb2 as events
 from tests.kit.simulated_ground import POOL, SERVICE, Ground, scenario
 from tests.kit.simulated_scheduler import Scheduler, until
@@ -70,7 +73,12 @@ def waiting(world: Ground) -> int:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_every_change_is_told_once_though_sending_fails(seed: int):
+def test_every_change_is_told_once_though_sending_fails(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+):
+    # Of one step's events several keys, as where there are many.
+    monkeypatch.setattr(service_events, "_ROWS", 400 if seed % 2 else 1)
+
     async def life(world: Ground, scheduler: Scheduler) -> None:
         table = Table(world.rng)
         await world.catalog.level(platform_events.INFO)
@@ -130,5 +138,64 @@ def test_nothing_is_written_for_services_whose_level_is_off():
         await world.catalog.service(SERVICE, POOL, 1)
         await until(lambda: world.is_running(1))
         assert waiting(world) == 0
+
+    scenario(1, life)
+
+
+def dropped(table: Table) -> int:
+    """How many events others tell of that they were not told."""
+    told = (
+        re.match(r"Not told: (\d+) ", message) for message in table.told(platform_events.DROPPED)
+    )
+    return sum(int(found[1]) for found in told if found)
+
+
+def untold() -> float:
+    return REGISTRY.get_sample_value("snowcave_scheduler_untold_events_total") or 0.0
+
+
+def test_changes_beyond_what_one_step_tells_are_counted_and_that_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(service_events, "MOST_TOLD", 3)
+    before = untold()
+
+    async def life(world: Ground, scheduler: Scheduler) -> None:
+        table = Table(world.rng)
+        await world.catalog.level(platform_events.INFO)
+        async with telling(world, scheduler, table):
+            await world.catalog.pool(POOL, 1, 3)
+            await world.catalog.service(SERVICE, POOL, 6)
+            await until(lambda: world.is_running(6))
+            await until(lambda: not world.status().untold_events and not waiting(world))
+        # The service, and two of its six instances, are told of.
+        assert table.told("SERVICE")[0] == "Service is pending"
+        assert dropped(table) > 0
+        assert untold() > before
+
+    scenario(1, life)
+
+
+def test_changes_while_too_many_events_wait_are_counted_and_told_once_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(views, "MOST_WAITING", 1)
+    before = untold()
+
+    async def life(world: Ground, scheduler: Scheduler) -> None:
+        table = Table(world.rng, away=True)
+        await world.catalog.level(platform_events.INFO)
+        async with telling(world, scheduler, table):
+            await world.catalog.pool(POOL, 1, 1)
+            await world.catalog.service(SERVICE, POOL, 1)
+            await until(lambda: world.is_running(1))
+            assert waiting(world) == 1
+            missed = world.status().untold_events
+            assert missed > 0
+            assert untold() > before
+            table.away = False
+            await until(lambda: not world.status().untold_events and not waiting(world))
+        assert table.told("SERVICE") == ["Service is pending"]
+        assert dropped(table) == missed
 
     scenario(1, life)
