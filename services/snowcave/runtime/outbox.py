@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc.aio
+import prometheus_client
 import structlog
 
 from snowcave.kit.clock import Clock, backoff
@@ -27,15 +28,22 @@ from snowcave.v1.events_pb2_grpc import EventServiceStub
 
 log = structlog.get_logger()
 
+DROPPED = prometheus_client.Counter(
+    "snowcave_platform_events_dropped", "Given up unsent, since too many waited."
+)
+
 Append = Callable[[events.AppendRequest], Awaitable[None]]
 
 # Entries that may wait: those who write them count from there on what they do not tell.
 MOST_WAITING = 5000
+# Not all who write look how many wait: beyond this the newest go.
+MOST_KEPT = 6000
 # Rows of one transaction; revisions and the numbers of rows make up the keys.
 MOST_ROWS = 2000
 # Entries and rows of one append.
 _BATCH = 50
 _BATCH_ROWS = 5000
+_DELETED_AT_ONCE = 100
 _RETRY_CAP = 5.0
 
 
@@ -73,11 +81,6 @@ class Outbox:
         self._news = asyncio.Event()
         self._news.set()
 
-    @property
-    def is_full(self) -> bool:
-        """The event table has been away for long: what happens now is not told."""
-        return len(self._mirror) >= MOST_WAITING
-
     def wake(self, *_: object) -> None:
         self._news.set()
 
@@ -92,19 +95,38 @@ class Outbox:
                 delays = backoff(self._rng, cap=_RETRY_CAP)
             except SnowcaveError as error:
                 log.info("platform_events_wait", waiting=len(self._mirror), error=error.message)
+                await self._bound()
                 await self._clock.sleep(next(delays))
                 self._news.set()
 
-    def _next(self) -> list[_Waiting]:
+    async def _bound(self) -> None:
+        gone = self._waiting()[MOST_KEPT:]
+        if not self._is_active() or not gone:
+            return
+        try:
+            for start in range(0, len(gone), _DELETED_AT_ONCE):
+                some = gone[start : start + _DELETED_AT_ONCE]
+                await self._store.txn((), [Delete(self._space.key(*one.parts)) for one in some])
+                DROPPED.inc(sum(len(one.request.rows) for one in some))
+        except SnowcaveError as error:
+            log.info("platform_events_not_dropped", error=error.message)
+        else:
+            log.warning("platform_events_dropped", entries=len(gone))
+
+    def _waiting(self) -> list[_Waiting]:
+        """Oldest first."""
         entries = ((parts, self._mirror.entry(*parts)) for parts, _ in self._mirror.items())
         waiting = [
             _Waiting(parts, entry.message, entry.create_revision)
             for parts, entry in entries
             if entry is not None
         ]
+        return sorted(waiting, key=_Waiting.order)
+
+    def _next(self) -> list[_Waiting]:
         chosen: list[_Waiting] = []
         rows = 0
-        for one in sorted(waiting, key=_Waiting.order)[:_BATCH]:
+        for one in self._waiting()[:_BATCH]:
             rows += len(one.request.rows)
             if chosen and rows > _BATCH_ROWS:
                 break

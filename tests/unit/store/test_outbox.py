@@ -4,10 +4,13 @@ import asyncio
 import random
 from contextlib import AsyncExitStack
 
+import pytest
+
 from snowcave.kit.clock import LoopClock
 from snowcave.model import keys
 from snowcave.model.errors import Unavailable
 from snowcave.model.keys import Role
+from snowcave.runtime import outbox
 from snowcave.runtime.outbox import MOST_ROWS, merged, open_outbox
 from snowcave.store.mirror import follow
 from snowcave.v1 import events_pb2 as events
@@ -56,10 +59,10 @@ def test_replicas_that_send_the_same_store_it_once_and_in_order():
             for _ in range(3):
                 store = MemoryStore(Role.API, backend)
                 mirror = await stack.enter_async_context(follow(store, keys.API_EVENTS))
-                outbox = open_outbox(
+                sending = open_outbox(
                     store, keys.API_EVENTS, mirror, table.append, lambda: True, LoopClock(), rng
                 )
-                await stack.enter_async_context(outbox)
+                await stack.enter_async_context(sending)
             writer = MemoryStore(Role.API, backend)
             for number in range(30):
                 # Random names: the order is that of the revisions.
@@ -73,3 +76,34 @@ def test_replicas_that_send_the_same_store_it_once_and_in_order():
 
     for seed in range(4):
         run(seed, main)
+
+
+def test_beyond_the_bound_the_newest_go_and_the_others_are_sent_later(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(outbox, "MOST_KEPT", 3)
+
+    async def main(rng: random.Random) -> None:
+        backend, table = MemoryBackend(), Table(rng)
+        store = MemoryStore(Role.API, backend)
+        away = True
+
+        async def append(request: events.AppendRequest) -> None:
+            if away:
+                raise Unavailable("events")
+            await table.append(request)
+
+        for number in range(6):
+            key = keys.API_EVENTS.key(f"id{number}")
+            await store.put(key, entry(str(number)).SerializeToString())
+        async with (
+            follow(store, keys.API_EVENTS) as mirror,
+            open_outbox(store, keys.API_EVENTS, mirror, append, lambda: True, LoopClock(), rng),
+        ):
+            async with asyncio.timeout(60):
+                await mirror.wait(lambda waiting: len(waiting) == 3)
+                away = False
+                await mirror.wait(lambda waiting: len(waiting) == 0)
+        assert table.values == ["0", "1", "2"]
+
+    run(1, main)
