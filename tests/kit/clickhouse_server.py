@@ -49,6 +49,10 @@ class Server(ThreadingHTTPServer):
         # Held open: the engine lives as long as somebody is connected.
         self.first = _engine.connect(str(folder / "data"))
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who asked has gone."""
+        del request, client_address
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

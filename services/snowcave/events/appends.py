@@ -47,6 +47,9 @@ class Appends:
             self._queue.put_nowait(Waiting(rows, lane, stored))
             async with asyncio.timeout(self._settings.append_deadline):
                 await stored
+        except TimeoutError as error:
+            lane.is_broken = True
+            raise Unavailable("The event table did not store it in time.") from error
         except BaseException:
             lane.is_broken = True
             raise
