@@ -311,6 +311,7 @@ _ACTIONS: dict[Action, tuple[str, ...]] = {
     Action.ABORT_ALL: ("warehouse",),
     Action.FROM_SPECIFICATION: ("service",),
     Action.NOTHING: ("stage",),
+    Action.TRUNCATE: ("event_table",),
     Action.ADD_VALUES: ("tag",),
     Action.DROP_VALUES: ("tag",),
     Action.UNSET: tuple(domain for domain in properties.SET if domain != "image_repository"),

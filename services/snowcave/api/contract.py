@@ -154,6 +154,8 @@ class ToWarehouse:
     bindings: tuple[warehouse_pb2.Binding, ...] = ()
     # Told of the tables and the like that the statement made, before its client is.
     made: Callable[[Sequence[warehouse_pb2.WarehouseObject]], Awaitable[None]] = _nothing_made
+    # Event tables of the account's own that it may name.
+    event_tables: tuple[warehouse_pb2.EventTableBinding, ...] = ()
 
 
 Outcome = Done | ToWarehouse

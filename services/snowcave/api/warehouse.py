@@ -59,6 +59,7 @@ class Warehouse:
             bindings=bindings,
             functions=statement.functions,
             stages=statement.stages,
+            event_tables=statement.event_tables,
             timeout_secs=timeout,
             describe_only=describe_only,
             tentative=tentative,

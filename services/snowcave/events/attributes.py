@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from snowcave.model.telemetry import ATTRIBUTE
 from snowcave.v1 import events_pb2 as v1
 
 _NOTHING = ("", 0)
@@ -23,6 +24,7 @@ def _attributes(serialized: bytes) -> str:
     """An agent sends the same few with every append."""
     resource = v1.Resource.FromString(serialized)
     values = _today(resource) | _older(resource) | _oldest(resource)
+    values[ATTRIBUTE] = resource.event_table
     known = {name: value for name, value in values.items() if value not in _NOTHING}
     return orjson.dumps(_further(resource) | known).decode()
 

@@ -1,7 +1,7 @@
 """EventService over gRPC: appends from agents, rows for readers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC
 from typing import Any
 
@@ -18,10 +18,20 @@ _MESSAGE_ROWS = 50_000
 
 
 class EventService(events_pb2_grpc.EventServiceServicer):
-    """`ahead`: appends of one stream on their way at one time; `waiting_bytes`: of all streams together."""
+    """`assign` says of the rows of an append which event table is theirs.
 
-    def __init__(self, store: EventStore, ahead: int, waiting_bytes: int) -> None:
+    `ahead`: appends of one stream on their way at one time; `waiting_bytes`: of all streams together.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        assign: Callable[[v1.AppendRequest], None],
+        ahead: int,
+        waiting_bytes: int,
+    ) -> None:
         self._store = store
+        self._assign = assign
         self._ahead = ahead
         self._room = Room(waiting_bytes)
 
@@ -51,6 +61,7 @@ class EventService(events_pb2_grpc.EventServiceServicer):
         lane = Lane()
         await under_way.enter()
         async for request in requests:
+            self._assign(request)
             found, size = intake.read(request), intake.size(request)
             await self._room.take(size)
             storing = asyncio.ensure_future(self._store.append(found, lane))

@@ -83,4 +83,6 @@ class EventsSettings:
     retention: float = 14 * 86_400.0
     retention_check: float = 600.0
     append_deadline: float = 30.0
+    # How long the start waits to be told which event tables are set, where the state store answers at all.
+    tables_patience: float = 10.0
     export: ExportSettings = field(default_factory=ExportSettings)

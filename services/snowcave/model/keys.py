@@ -91,6 +91,7 @@ DOMAINS = (
     "network_rule",
     "integration",
     "tag",
+    "event_table",
     # One object of uid 0: what is set on the account itself.
     "account",
 )
@@ -105,6 +106,7 @@ IN_SCHEMA = (
     "snapshot",
     "network_rule",
     "tag",
+    "event_table",
 )
 
 

@@ -66,6 +66,8 @@ PRIVILEGES: dict[str, tuple[str, ...]] = {
 OF_WAREHOUSE = ("table", "view", "sequence", "function", "procedure", "event_table")
 # SNOWFLAKE.TELEMETRY.EVENTS: there is one, and it is older than any grant on it.
 EVENT_TABLE = 1
+# What stands for all event tables: nothing can be granted on it.
+ALL_EVENT_TABLES = 2
 # Objects that future grants may be about.
 IN_SCHEMA = (
     "service",

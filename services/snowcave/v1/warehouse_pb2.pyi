@@ -66,7 +66,7 @@ class SessionContext(_message.Message):
     def __init__(self, user: _Optional[str] = ..., role: _Optional[str] = ..., warehouse: _Optional[str] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., account: _Optional[str] = ..., organization: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., client_app: _Optional[str] = ..., client_version: _Optional[str] = ..., last_query_id: _Optional[str] = ..., role_uid: _Optional[int] = ..., user_uid: _Optional[int] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
-    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages", "restricted", "schemas", "roles", "held", "tentative")
+    __slots__ = ("session", "query_id", "sql", "context", "bindings", "functions", "timeout_secs", "describe_only", "stages", "restricted", "schemas", "roles", "held", "tentative", "event_tables")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     SQL_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +81,7 @@ class ExecuteRequest(_message.Message):
     ROLES_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     TENTATIVE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TABLES_FIELD_NUMBER: _ClassVar[int]
     session: int
     query_id: str
     sql: str
@@ -95,7 +96,30 @@ class ExecuteRequest(_message.Message):
     roles: _containers.RepeatedScalarFieldContainer[int]
     held: _containers.RepeatedCompositeFieldContainer[HeldPrivileges]
     tentative: bool
-    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ..., stages: _Optional[_Iterable[_Union[StageBinding, _Mapping]]] = ..., restricted: _Optional[bool] = ..., schemas: _Optional[_Iterable[_Union[SchemaName, _Mapping]]] = ..., roles: _Optional[_Iterable[int]] = ..., held: _Optional[_Iterable[_Union[HeldPrivileges, _Mapping]]] = ..., tentative: _Optional[bool] = ...) -> None: ...
+    event_tables: _containers.RepeatedCompositeFieldContainer[EventTableBinding]
+    def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ..., sql: _Optional[str] = ..., context: _Optional[_Union[SessionContext, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionBinding, _Mapping]]] = ..., timeout_secs: _Optional[float] = ..., describe_only: _Optional[bool] = ..., stages: _Optional[_Iterable[_Union[StageBinding, _Mapping]]] = ..., restricted: _Optional[bool] = ..., schemas: _Optional[_Iterable[_Union[SchemaName, _Mapping]]] = ..., roles: _Optional[_Iterable[int]] = ..., held: _Optional[_Iterable[_Union[HeldPrivileges, _Mapping]]] = ..., tentative: _Optional[bool] = ..., event_tables: _Optional[_Iterable[_Union[EventTableBinding, _Mapping]]] = ...) -> None: ...
+
+class EventTableBinding(_message.Message):
+    __slots__ = ("uid", "number", "database", "schema", "name", "owner", "owner_name", "comment", "created_on")
+    UID_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_ON_FIELD_NUMBER: _ClassVar[int]
+    uid: int
+    number: int
+    database: str
+    schema: str
+    name: str
+    owner: int
+    owner_name: str
+    comment: str
+    created_on: int
+    def __init__(self, uid: _Optional[int] = ..., number: _Optional[int] = ..., database: _Optional[str] = ..., schema: _Optional[str] = ..., name: _Optional[str] = ..., owner: _Optional[int] = ..., owner_name: _Optional[str] = ..., comment: _Optional[str] = ..., created_on: _Optional[int] = ...) -> None: ...
 
 class HeldPrivileges(_message.Message):
     __slots__ = ("object", "privileges")

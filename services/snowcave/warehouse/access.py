@@ -11,14 +11,19 @@ from sqlglot import Expr, exp
 
 from snowcave.model import limits
 from snowcave.model.errors import Kind, NotAuthorized, RemoteError, SnowcaveError, Unsupported
-from snowcave.model.privileges import CALLER, EVENT_TABLE
+from snowcave.model.privileges import ALL_EVENT_TABLES, CALLER, EVENT_TABLE
+from snowcave.model.telemetry import ALL_EVENTS
 from snowcave.warehouse import guard, swapping
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.rewrite import place_of
 
 _EVERYBODY = {"SNOWFLAKE"}
 _OF_A_DATABASE = {"INFORMATION_SCHEMA"}
-_EVENTS = ("SNOWFLAKE", "TELEMETRY", "EVENTS")
+# Of the system's tables, those that need a privilege.
+_EVENTS = {
+    ("SNOWFLAKE", "TELEMETRY", "EVENTS"): EVENT_TABLE,
+    ("SNOWFLAKE", "TELEMETRY", ALL_EVENTS): ALL_EVENT_TABLES,
+}
 OWNERSHIP = "OWNERSHIP"
 # Tables and views share their names; sequences and functions have theirs.
 RELATION, SEQUENCE, FUNCTION = "relation", "sequence", "function"
@@ -245,8 +250,10 @@ def _meet_all(needs: list[Need], context: Context, look: Look) -> None:
 
 def _meet(need: Need, known: Known | None, context: Context) -> None:
     database, schema, name = need.place
-    if need.place == _EVENTS:
-        known = Known(EVENT_TABLE, 0, "event table")
+    if need.place in _EVENTS:
+        known = Known(_EVENTS[need.place], 0, "event table")
+    elif (own := context.event_tables.get(need.place)) is not None:
+        known = Known(own.uid, own.owner, "event table")
     elif database in _EVERYBODY or schema.upper() in _OF_A_DATABASE:
         return
     if known is None:

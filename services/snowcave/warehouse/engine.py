@@ -11,6 +11,19 @@ from snowcave.warehouse.event_table import Moment
 
 
 @dataclass(frozen=True, slots=True)
+class OwnEventTable:
+    """An event table of the account's own. `number`: what its rows bear; `owner`: uid of its role."""
+
+    uid: int
+    number: int
+    owner: int = 0
+    owner_name: str = ""
+    comment: str = ""
+    # Microseconds since 1970.
+    created_on: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a statement's context functions answer, and where unqualified names are looked up."""
 
@@ -38,6 +51,10 @@ class Context:
     # Roles that count, closed over their hierarchy, and what they hold, by the object's uid.
     roles: frozenset[int] = frozenset()
     held: Mapping[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
+    # By (database, schema, name), those that the statement may name.
+    event_tables: Mapping[tuple[str, str, str], OwnEventTable] = field(
+        default_factory=dict[tuple[str, str, str], OwnEventTable]
+    )
 
 
 class ArrowRows(Protocol):

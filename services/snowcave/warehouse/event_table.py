@@ -1,8 +1,10 @@
-"""SNOWFLAKE.TELEMETRY.EVENTS: the documented columns over Parquet files and the live tail.
+"""SNOWFLAKE.TELEMETRY.EVENTS and its like: the documented columns over Parquet files and the live tail.
 
 `events` writes, and answers for the tail, rows whose RESOURCE_ATTRIBUTES are many times the same: here they
 are rows with a number, joined with the few texts. The view itself never changes; each session points it at
 the files and the tail of the moment before a statement that may read it.
+
+The texts say also which event table rows are in, by a number (`model.telemetry`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snowcave.model import event_files
+from snowcave.model import event_files, telemetry
 
 DATABASE = "SNOWFLAKE"
 SCHEMA = "TELEMETRY"
 TABLE = "EVENTS"
 PLACE = (DATABASE, SCHEMA, TABLE)
+# For api's own statements: the rows of all event tables.
+ALL_PLACE = (DATABASE, SCHEMA, telemetry.ALL_EVENTS)
 
 # Of a session: rows with all columns of FILED, in files and in the tail, and what their `resource` means.
 FILES = "_sc_event_files"
@@ -90,10 +94,12 @@ def create_views(duck: Any, folder: Path) -> None:
     duck.execute("SET GLOBAL parquet_metadata_cache = true")
     point(duck, own, Moment())
     columns = ", ".join(f"{source} AS {name}" for name, source in COLUMNS.items())
-    duck.execute(
-        f"CREATE VIEW {DATABASE}.{SCHEMA}.{TABLE} AS SELECT {columns} FROM temp.main.{ROWS} f "
-        f"JOIN temp.main.{RESOURCES} r ON f.resource = r.number"
-    )
+    of_default = f"WHERE r.event_table = {telemetry.DEFAULT}"
+    for (_, _, name), which in ((PLACE, of_default), (ALL_PLACE, "")):
+        duck.execute(
+            f"CREATE VIEW {DATABASE}.{SCHEMA}.{name} AS SELECT {columns} FROM temp.main.{ROWS} f "
+            f"JOIN temp.main.{RESOURCES} r ON f.resource = r.number {which}"
+        )
 
 
 def point(duck: Any, own: Path, now: Moment, before: Moment | None = None) -> None:
@@ -116,15 +122,18 @@ def point(duck: Any, own: Path, now: Moment, before: Moment | None = None) -> No
 
 def _tell_resources(duck: Any, resources: Mapping[int, str]) -> None:
     if not resources:  # as in every session that has not read the table
-        columns = "(number BIGINT, attributes JSON)"
+        columns = "(number BIGINT, attributes JSON, event_table BIGINT)"
         duck.execute(f"CREATE OR REPLACE TEMP TABLE {RESOURCES} {columns}")
         return
     numbers = pa.array(list(resources), pa.int64())
-    texts = pa.array(list(resources.values()), pa.string())
-    duck.register(_TEXTS, pa.table({"number": numbers, "attributes": texts}))
+    said = [telemetry.told_apart(text) for text in resources.values()]
+    texts = pa.array([text for text, _ in said], pa.string())
+    tables = pa.array([table for _, table in said], pa.int64())
+    made = pa.table({"number": numbers, "attributes": texts, "event_table": tables})
+    duck.register(_TEXTS, made)
     duck.execute(
         f"CREATE OR REPLACE TEMP TABLE {RESOURCES} AS "
-        f"SELECT number, attributes::JSON AS attributes FROM temp.main.{_TEXTS}"
+        f"SELECT number, attributes::JSON AS attributes, event_table FROM temp.main.{_TEXTS}"
     )
     duck.unregister(_TEXTS)
 
@@ -154,8 +163,9 @@ def _column(tail: pa.Table, column: pa.Field, numbers: pa.Array) -> pa.Array:
 
 
 def may_read(sql: str) -> bool:
-    """Whether a statement could read the event table, by name or through a view of the user's."""
-    return TABLE in sql.upper() or "TELEMETRY" in sql.upper()
+    """Whether a statement could read an event table, by name or as a view of the user's has it."""
+    upper = sql.upper()
+    return TABLE in upper or SCHEMA in upper or ROWS.upper() in upper
 
 
 def rolled(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1 import warehouse_pb2_grpc
 from snowcave.warehouse import columns
 from snowcave.warehouse.conversation import Conversation
-from snowcave.warehouse.engine import Context, SqlEngine
+from snowcave.warehouse.engine import Context, OwnEventTable, SqlEngine
 from snowcave.warehouse.results import ResultStore, pieces
 from snowcave.warehouse.sessions import Sessions, watched
 from snowcave.warehouse.settings import WarehouseSettings
@@ -173,4 +173,10 @@ def context_of(request: pb.ExecuteRequest) -> Context:
         else None,
         roles=frozenset(request.roles),
         held={one.object: frozenset(one.privileges) for one in request.held},
+        event_tables={
+            (one.database, one.schema, one.name): OwnEventTable(
+                one.uid, one.number, one.owner, one.owner_name, one.comment, one.created_on
+            )
+            for one in request.event_tables
+        },
     )

@@ -19,6 +19,7 @@ from fakesnow.statement_type import statement_type_id
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
+from snowcave.model import telemetry
 from snowcave.model.errors import QueryCancelled
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import (
@@ -30,6 +31,7 @@ from snowcave.warehouse import (
     formats,
     guard,
     merging,
+    own_events,
     plain_rows,
     plans,
     rewrite,
@@ -49,7 +51,7 @@ _OTHER = 0x6000
 _BOUND = "_SC_BOUND"
 _UTC = "UTC"
 _EVENTS = rewrite.EventTable(
-    event_table.PLACE,
+    {event_table.PLACE: telemetry.DEFAULT, event_table.ALL_PLACE: None},
     event_table.COLUMNS,
     event_table.ROWS,
     (event_table.FILES, event_table.TAIL),
@@ -205,6 +207,7 @@ class DuckSession:
         absent.refuse(statement)
         guard.check(statement)
         access.check(statement, context, self._answers.look)
+        own_events.refuse(statement, context)
         statement = rewrite.name_columns(statement, sql)
         statement = rewrite.fill_context(statement, context)
         statement.meta["sql"] = sql
@@ -331,6 +334,8 @@ class DuckSession:
         # Where the session was before may be gone.
         self._look_at(context)
         for database, schema, name in rewrite.tables_of(statement, context):
+            if (database, schema, name) in context.event_tables:
+                return True
             found = self._raw.execute(
                 "SELECT sql FROM duckdb_views() "
                 "WHERE database_name = ? AND schema_name = ? AND view_name = ?",
@@ -530,16 +535,19 @@ class DuckSession:
         statement = formats.write_times(statement)
         statement = rewrite.take_numbers(rewrite.name_positions(statement), context)
         statement = udfs.call_tables(semistructured.spell_out(statement))
-        if event_table.may_read(statement.sql()):
-            statement = rewrite.narrow_events(
-                statement, context, _EVENTS, self._all_resources_meet
-            )
+        own = {place: one.number for place, one in context.event_tables.items()}
+        if own or event_table.may_read(statement.sql()):
+            events = replace(_EVENTS, numbers={**_EVENTS.numbers, **own})
+            statement = rewrite.narrow_events(statement, context, events, self._all_resources_meet)
+        if own:
+            statement = rewrite.name_events(statement, context, replace(_EVENTS, numbers=own))
         return statement
 
     def _all_resources_meet(self, condition: Expr) -> bool:
         """They are few, so it is worth asking."""
         resources = exp.table_(event_table.RESOURCES, db="main", catalog="temp")
-        texts = exp.select(exp.column("attributes").as_("RESOURCE_ATTRIBUTES")).from_(resources)
+        attributes = exp.column("attributes").as_("RESOURCE_ATTRIBUTES")
+        texts = exp.select(attributes, exp.column("event_table")).from_(resources)
         meets = exp.Coalesce(this=condition.copy(), expressions=[exp.false()])
         others = exp.select("1").from_(texts.subquery("r")).where(exp.Not(this=meets)).limit(1)
         cursor = _Cursor(self._connection, cast(Any, self._duck))
@@ -555,7 +563,9 @@ class DuckSession:
 
     def _columns(self, statement: Expr, context: Context) -> tuple[dict[str, str], list[str]]:
         """DuckDB's type of each column of the tables in reach, and the columns of the one that is written."""
-        tables = rewrite.tables_of(statement, context)
+        own = context.event_tables
+        named = rewrite.tables_of(statement, context)
+        tables = [event_table.PLACE if place in own else place for place in named]
         if not tables or not rewrite.asks_for_types(statement):
             return {}, []
         marks = ", ".join("(?, ?, ?)" for _ in tables)

@@ -35,7 +35,8 @@ _SHOWN = {
         f"""created_on, name, database_name, schema_name, kind, coalesce(comment, '') AS comment,
         '' AS cluster_by, rows, 0 AS bytes, owner, '1' AS retention_time, {_OFF},
         NULL::VARCHAR AS search_optimization_progress, NULL::BIGINT AS search_optimization_bytes,
-        'N' AS is_external, 'N' AS enable_schema_evolution, 'ROLE' AS owner_role_type, 'N' AS is_event,
+        'N' AS is_external, 'N' AS enable_schema_evolution, 'ROLE' AS owner_role_type,
+        CASE WHEN definition IS NULL THEN 'N' ELSE 'Y' END AS is_event,
         NULL::VARCHAR AS budget, 'N' AS is_hybrid, 'N' AS is_iceberg, 'N' AS is_dynamic,
         'N' AS is_immutable""",
     ),
@@ -73,11 +74,13 @@ def query(
     if known is None:
         return None
     source, picked = known
+    if statement.name.upper() in ("TABLES", "OBJECTS"):
+        source = " UNION ALL ".join([source, *_event_tables(context)])
     order = "name, constraint_name, key_sequence" if keys else "name"
     if statement.args.get("terse"):
         picked = _TERSE
     filters, limit = _filters(statement, context)
-    noted = _noted(databases)
+    noted = _noted(databases, context)
     return f"""SELECT {picked} FROM (
         SELECT found.*, noted.created_on, coalesce(noted.owner, '') AS owner, noted.text,
         noted.uid, noted.owner_uid
@@ -86,12 +89,27 @@ def query(
         WHERE {filters} ORDER BY database_name, schema_name, {order} {limit}"""
 
 
-def _noted(databases: list[str]) -> str:
-    """The notes of all databases beside each other."""
+def _event_tables(context: Context) -> list[str]:
+    """Those of the account's own, as rows beside those of `_TABLES`; the definition tells them apart."""
+    return [
+        f"""SELECT {literal(database)}, {literal(schema)}, {literal(name)}, 'TABLE',
+        {literal(one.comment)}, NULL, 'EVENT TABLE'"""
+        for (database, schema, name), one in context.event_tables.items()
+    ]
+
+
+def _noted(databases: list[str], context: Context) -> str:
+    """The notes of all databases beside each other, with what api notes of event tables."""
     parts = [
         f"SELECT {literal(name)} AS database_name, * "
         f'FROM "{name.replace(chr(34), chr(34) * 2)}"._fs_information_schema._sc_objects'
         for name in databases
+    ]
+    parts += [
+        f"SELECT {literal(database)} AS database_name, {literal(schema)} AS schema_name, "
+        f"{literal(name)} AS name, 'TABLE' AS kind, make_timestamptz({one.created_on}) AS created_on, "
+        f"{literal(one.owner_name)} AS owner, {one.uid} AS uid, {one.owner} AS owner_uid"
+        for (database, schema, name), one in context.event_tables.items()
     ]
     empty = (
         "SELECT ''::VARCHAR AS database_name, ''::VARCHAR AS schema_name, ''::VARCHAR AS name, "

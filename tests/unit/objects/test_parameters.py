@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from snowcave.model.errors import NotAuthorized, SnowcaveError, Unsupported, ValueInvalid
+from snowcave.model.errors import NotAuthorized, ObjectNotFound, SnowcaveError, ValueInvalid
 from tests.kit.statements import Account, open_account
 
 
@@ -79,7 +79,8 @@ async def test_the_event_table_is_asked_for_in_the_account(account: Account) -> 
         ("ALTER ACCOUNT SET STATEMENT_TIMEOUT_IN_SECONDS = 'soon'", ValueInvalid),
         ("ALTER ACCOUNT SET DATA_RETENTION_TIME_IN_DAYS = 91", ValueInvalid),
         ("ALTER ACCOUNT SET NOTHING_OF_THE_KIND = 1", ValueInvalid),
-        ("ALTER ACCOUNT SET EVENT_TABLE = 'd.s.t'", Unsupported),
+        ("ALTER ACCOUNT SET EVENT_TABLE = 'd.s.t'", ObjectNotFound),
+        ("ALTER SCHEMA d.s SET EVENT_TABLE = d.s.t", ValueInvalid),
         ("ALTER DATABASE d SET LOG_LEVEL = LOUD", ValueInvalid),
         ("ALTER SESSION SET LOG_LEVEL = LOUD", ValueInvalid),
         ("CREATE SCHEMA t DATA_RETENTION_TIME_IN_DAYS = -1", SnowcaveError),

@@ -120,6 +120,7 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
             ("CREATE NETWORK RULE",),
         ),
         Action("CREATE TAG d.{x}.made", ("CREATE TAG",)),
+        Action("CREATE EVENT TABLE d.{x}.made", ("CREATE EVENT TABLE",)),
         Action(
             f"CREATE SNAPSHOT d.{{x}}.made {SNAPSHOT}",
             ("CREATE SNAPSHOT",),
@@ -224,6 +225,14 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         owner("DROP TAG d.s.{x}"),
         owner("GRANT APPLY ON TAG d.s.{x} TO ROLE public"),
     ),
+    "event_table": (
+        anyone("DESC EVENT TABLE d.s.{x}"),
+        Action("TRUNCATE TABLE d.s.{x}", ("TRUNCATE",)),
+        owner("ALTER TABLE d.s.{x} SET COMMENT='x'"),
+        owner("ALTER EVENT TABLE d.s.{x} UNSET COMMENT"),
+        owner("DROP EVENT TABLE d.s.{x}"),
+        owner("GRANT SELECT ON EVENT TABLE d.s.{x} TO ROLE public"),
+    ),
     "user": (
         anyone("DESC USER {x}"),
         owner("ALTER USER {x} SET COMMENT='x'"),
@@ -251,6 +260,7 @@ CREATE = {
     "integration": "CREATE EXTERNAL ACCESS INTEGRATION {x} ALLOWED_NETWORK_RULES=(d.s.rule) ENABLED=TRUE",
     "tag": "CREATE TAG d.s.{x}",
     "snapshot": f"CREATE SNAPSHOT d.s.{{x}} {SNAPSHOT}",
+    "event_table": "CREATE EVENT TABLE d.s.{x}",
     "user": "CREATE USER {x}",
     "role": "CREATE ROLE {x}",
 }
@@ -407,7 +417,7 @@ def test_account_and_schema_have_at_least_those_of_the_documents() -> None:
 
 def test_every_kind_and_every_statement_about_it_is_in_the_matrix() -> None:
     """A new handler without an action here fails, and so does a new kind with privileges."""
-    elsewhere = set(OF_WAREHOUSE) - {"function"}
+    elsewhere = set(OF_WAREHOUSE) - {"function", "event_table"}
     assert set(PRIVILEGES) - elsewhere == set(ACTIONS)
     parsed = [
         parse(one.sql.replace("{x}", "x")) for actions in ACTIONS.values() for one in actions

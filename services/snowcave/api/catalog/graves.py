@@ -24,7 +24,7 @@ from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
 
-_DOMAINS = ("database", "schema")
+_DOMAINS = ("database", "schema", "event_table")
 # Objects cleared up in one transaction, with their names and grants well below what a store takes.
 _AT_ONCE = 8
 
@@ -114,6 +114,8 @@ class Graves:
 
     async def _set_aside(self, grave: Entry[state.Object]) -> None:
         found = grave.message
+        if domain_of(found) == "event_table":
+            return  # it has no room
         moment = found.dropped_on.ToNanoseconds()
         if self._aside.get(found.uid) == moment:
             return
@@ -138,7 +140,8 @@ class Graves:
         change.delete(grave)
         self._clear_about(change, grave.message)
         await self._catalog.commit(change)
-        await self._ddl.forget_room(grave.message.uid)
+        if domain_of(grave.message) != "event_table":
+            await self._ddl.forget_room(grave.message.uid)
         self._aside.pop(grave.message.uid, None)
         log.info("dropped_for_good", uid=grave.message.uid, objects=cleared)
 
@@ -155,7 +158,8 @@ class Graves:
             for domain in keys.IN_SCHEMA
             for schema in schemas
             for entry in self._catalog.held(domain, schema)
-            if not entry.message.HasField("dropped_on")
+            # What was dropped before: services are left to the scheduler.
+            if domain != "service" or not entry.message.HasField("dropped_on")
         ]
         if domain_of(grave.message) == "database":
             found += list(self._catalog.held("schema", grave.message.uid))

@@ -8,10 +8,12 @@ DEFAULT_DAYS = 1
 
 
 def retention_days(catalog: Catalog, found: state.Object) -> int:
-    """Of a schema or a database; what holds it, and the account, count where it says nothing itself."""
+    """Of an event table, a schema or a database; where it says nothing, what holds it, and the account."""
     objects = catalog.mirrors.objects
-    above = objects.get("database", found.parent) if found.parent else None
-    for holder in (found, above, objects.get("account", 0)):
+    is_table = found.WhichOneof("body") == "event_table"
+    schema = objects.get("schema", found.parent) if is_table else found
+    above = objects.get("database", schema.parent) if schema and schema.parent else None
+    for holder in (found, schema, above, objects.get("account", 0)):
         if holder is not None and PARAMETER in holder.parameters:
             return int(holder.parameters[PARAMETER])
     return DEFAULT_DAYS

@@ -5,6 +5,7 @@ from typing import Any
 from snowcave.api.sql import properties
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.domains import accept_domain
+from snowcave.api.sql.event_tables import clauses_of_event_table, clustering
 from snowcave.api.sql.functions import argument_types, create_function, is_service_function
 from snowcave.api.sql.lexer import Token
 from snowcave.api.sql.options import Clause, Options, read_options, read_unset
@@ -43,6 +44,7 @@ OURS = (
     "network_rule",
     "integration",
     "tag",
+    "event_table",
 )
 _ACCOUNT_OBJECTS = ("database", "role", "user", "warehouse", "compute_pool", "integration")
 NO_REPLACE = ("compute_pool", "service")
@@ -105,6 +107,8 @@ def _create_object(cursor: Cursor, domain: str, existing: Existing, flags: set[s
         clauses["WITH"] = managed
     elif domain == "tag":
         clauses |= allowed_values(more)
+    elif domain == "event_table":
+        clauses |= clauses_of_event_table(more, flags)
     elif domain == "compute_pool":
         clauses["FOR"] = _for_application
     elif domain == "warehouse":
@@ -168,6 +172,8 @@ def _action(
         return Alter(
             domain, name, if_exists, Action.RENAME, new_name=new_name, arguments=arguments
         )
+    if domain == "event_table":
+        return clustering(cursor, name, if_exists)
     if domain == "service" and cursor.at("FROM"):
         return Alter(domain, name, if_exists, Action.FROM_SPECIFICATION, source=_source(cursor))
     if domain == "compute_pool" and cursor.accept("STOP", "ALL"):
@@ -205,7 +211,7 @@ def parse_drop(cursor: Cursor) -> Statement | None:
     name = _name(cursor, domain)
     arguments = argument_types(cursor) if domain == "function" else None
     force = cursor.accept("FORCE")
-    if domain in ("database", "schema") and not cursor.accept("CASCADE"):
+    if domain in ("database", "schema", "event_table") and not cursor.accept("CASCADE"):
         cursor.accept("RESTRICT")
     cursor.end()
     return Drop(domain, name, if_exists, force, arguments)
@@ -218,6 +224,8 @@ def parse_describe(cursor: Cursor) -> Statement | None:
         return None
     name = _name(cursor, domain)
     arguments = argument_types(cursor) if domain == "function" else None
+    if domain == "event_table":
+        cursor.accept("TYPE", "=", "COLUMNS")
     cursor.end()
     return Describe(domain, name, arguments)
 
@@ -225,12 +233,23 @@ def parse_describe(cursor: Cursor) -> Statement | None:
 def parse_undrop(cursor: Cursor) -> Statement | None:
     """Tables are the warehouse's."""
     cursor.expect("UNDROP")
-    domain = accept_domain(cursor, "database", "schema")
+    domain = accept_domain(cursor, "database", "schema", "event_table")
     if domain is None:
         return None
     name = _name(cursor, domain)
     cursor.end()
     return Undrop(domain, name)
+
+
+def parse_truncate(cursor: Cursor) -> Statement | None:
+    """Of an event table; all others are the warehouse's."""
+    cursor.expect("TRUNCATE")
+    if accept_domain(cursor, "event_table") is None:
+        return None
+    if_exists = _if(None, cursor)
+    name = cursor.name()
+    cursor.end()
+    return Alter("event_table", name, if_exists, Action.TRUNCATE)
 
 
 def parse_comment(cursor: Cursor) -> Statement | None:

@@ -15,6 +15,7 @@ from snowcave.api.sql.ddl import (
     parse_create,
     parse_describe,
     parse_drop,
+    parse_truncate,
     parse_undrop,
 )
 from snowcave.api.sql.grants import parse_grant
@@ -50,6 +51,7 @@ _FAMILIES: dict[str, Callable[[Cursor], Statement | None]] = {
     "ALTER": _alter,
     "DROP": parse_drop,
     "UNDROP": parse_undrop,
+    "TRUNCATE": parse_truncate,
     "COMMENT": parse_comment,
     "DESC": parse_describe,
     "DESCRIBE": parse_describe,

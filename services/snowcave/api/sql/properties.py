@@ -104,6 +104,12 @@ _RETENTION: dict[str, Reader] = {
     "LOG_EVENT_LEVEL": read_upper,
     **_COMMENT,
 }
+_EVENT_TABLE_SET: dict[str, Reader] = {
+    "DATA_RETENTION_TIME_IN_DAYS": read_integer,
+    "MAX_DATA_EXTENSION_TIME_IN_DAYS": read_integer,
+    "CHANGE_TRACKING": read_boolean,
+    **_COMMENT,
+}
 
 SECRET_SET: dict[str, Reader] = {
     "USERNAME": read_string,
@@ -149,6 +155,7 @@ CREATE: Mapping[str, Mapping[str, Reader]] = {
     # Which of its properties an integration may have, its category says.
     "integration": {**SECURITY_INTEGRATION, **EXTERNAL_ACCESS_INTEGRATION},
     "tag": _COMMENT,
+    "event_table": {**_EVENT_TABLE_SET, "DEFAULT_DDL_COLLATION": read_string},
     "database": _RETENTION,
     "schema": _RETENTION,
     "role": _COMMENT,
@@ -171,7 +178,8 @@ SET: Mapping[str, Mapping[str, Reader]] = {
     "network_rule": {"VALUE_LIST": read_strings, **_COMMENT},
     "integration": {**SECURITY_INTEGRATION, **EXTERNAL_ACCESS_INTEGRATION},
     "tag": _COMMENT,
-    "database": _RETENTION,
+    "event_table": _EVENT_TABLE_SET,
+    "database": {**_RETENTION, "EVENT_TABLE": read_name},
     "schema": _RETENTION,
     "role": _COMMENT,
     "user": USER,

@@ -38,7 +38,8 @@ def parse_alter_session(cursor: Cursor) -> SetParameters | UnsetParameters:
     while not values or cursor.peek().kind is Kind.WORD:
         name = cursor.identifier()
         cursor.expect("=")
-        values[name] = _value(cursor)
+        names_table = name == "EVENT_TABLE" and cursor.peek().is_name
+        values[name] = str(cursor.name()) if names_table else _value(cursor)
         cursor.accept(",")
     cursor.end()
     return SetParameters(values, account)

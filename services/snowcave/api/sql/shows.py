@@ -25,6 +25,7 @@ _KINDS: tuple[tuple[str, ...], ...] = (
     ("SNAPSHOTS",),
     ("SECRETS",),
     ("NETWORK", "RULES"),
+    ("EVENT", "TABLES"),
     ("EXTERNAL", "ACCESS", "INTEGRATIONS"),
     ("SECURITY", "INTEGRATIONS"),
     ("INTEGRATIONS",),

@@ -10,6 +10,7 @@ from snowcave.api.contract import Cell, Column, Rows, status
 from snowcave.api.sql.domains import label
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing, Show
+from snowcave.api.statements import active_event_table
 from snowcave.api.statements.existing import (
     EXECUTED,
     bury,
@@ -169,6 +170,10 @@ async def alter(statement: Alter, work: Work) -> Rows:
     _set_parameters(changed, statement.options)
     for key in statement.unset:
         changed.parameters.pop(key, None)
+    if (table := statement.options.object_name(active_event_table.KEY)) is not None:
+        changed.database.event_table = active_event_table.chosen(table, work)
+    elif active_event_table.KEY in statement.unset:
+        changed.database.event_table = 0
     change = Change()
     change.update(entry, changed)
     await work.catalog.commit(change)

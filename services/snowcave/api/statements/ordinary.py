@@ -8,29 +8,37 @@ from snowcave.api.sql.calls import FUNCTIONS, placed_calls
 from snowcave.api.sql.headers import nameless
 from snowcave.api.sql.lexer import literal, tokens
 from snowcave.api.sql.placeholders import Given
-from snowcave.api.statements import identifiers, system_functions
+from snowcave.api.statements import event_tables, identifiers, system_functions
 from snowcave.api.statements.function_calls import bindings
 from snowcave.api.statements.rights import rights, settle
 from snowcave.api.statements.service_tables import read_from_events
 from snowcave.api.statements.stage_files import stage_bindings
 from snowcave.api.statements.work import Work
+from snowcave.model.telemetry import ALL_EVENTS
 from snowcave.v1 import warehouse_pb2 as warehouse
 
-_EVENTS = re.compile("EVENTS|TELEMETRY|IDENTIFIER", re.IGNORECASE)
+_ALL_EVENTS = re.compile(f"{ALL_EVENTS}|IDENTIFIER", re.IGNORECASE)
 
 
 async def to_warehouse(sql: str, given: Given, work: Work) -> ToWarehouse:
     """Raises what keeps one of its functions from being called, or one of its stages from being read."""
     describing = work.query.describe_only
     given_sql, sql = sql, read_from_events(sql, work)
-    # For the caller's own services; who names the event table besides, or may do so, needs rights on it.
-    reads_events = sql != given_sql and not _EVENTS.search(given_sql)
+    # For the caller's own services; who names what stands for all event tables, or may do so, needs rights.
+    reads_events = sql != given_sql and not _ALL_EVENTS.search(given_sql)
     sql, bound = identifiers.written_out(*await _filled_in(sql, given, work))
     functions = await bindings(sql, work, describing=describing)
     stages = stage_bindings(sql, work)
     may = rights(work.caller, reads_events=reads_events)
     return ToWarehouse(
-        sql, work.context, functions, stages, may, bound, lambda made: settle(made, work)
+        sql,
+        work.context,
+        functions,
+        stages,
+        may,
+        bound,
+        lambda made: settle(made, work),
+        event_tables.bindings(sql, work),
     )
 
 

@@ -9,6 +9,7 @@ from snowcave.api.contract import Cell, Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Scope, SetParameters, ShowParameters, UnsetParameters
 from snowcave.api.sql.workloads import check_types
+from snowcave.api.statements import active_event_table
 from snowcave.api.statements.existing import EXECUTED
 from snowcave.api.statements.filters import columns, matches
 from snowcave.api.statements.work import Work
@@ -87,7 +88,10 @@ PARAMETERS: dict[str, Parameter] = {
         "", "STRING", "Workloads that may not, even where they are allowed", _ACCOUNT
     ),
     "EVENT_TABLE": Parameter(
-        "snowflake.telemetry.events", "STRING", "Where logs are collected", frozenset()
+        "snowflake.telemetry.events",
+        "STRING",
+        "Where logs are collected",
+        frozenset({"account", "database"}),
     ),
 }
 
@@ -122,7 +126,7 @@ def checked(options: Options, domain: str) -> dict[str, str]:
     return {
         key: check(key, str(options[key]))
         for key in options
-        if key in PARAMETERS and domain in PARAMETERS[key].on
+        if key in PARAMETERS and domain in PARAMETERS[key].on and key != active_event_table.KEY
     }
 
 
@@ -164,7 +168,13 @@ async def _change_account(work: Work, given: Mapping[str, str], gone: tuple[str,
         changed = work.changed(entry.message)
     for key in gone:
         changed.parameters.pop(key, None)
-    changed.parameters.update(given)
+    for key, value in given.items():
+        if key == active_event_table.KEY:
+            changed.account.event_table = active_event_table.chosen(value, work)
+        else:
+            changed.parameters[key] = value
+    if active_event_table.KEY in gone:
+        changed.account.event_table = 0
     if entry is None:
         change.create(changed)
     else:
@@ -228,14 +238,14 @@ def _levels(scope: Scope, work: Work) -> Iterator[Level]:
             yield from _account(work)
         case "user":
             name = scope.name or ObjectName(work.context.user_name)
-            yield _of(work.caller.find("user", name).message)
+            yield _of(work, work.caller.find("user", name).message)
             yield from _account(work)
         case "warehouse":
             found = work.caller.find("warehouse", scope.name or ObjectName(work.context.warehouse))
-            yield _of(found.message)
+            yield _of(work, found.message)
             yield from _account(work)
         case "database":
-            yield _of(work.caller.database(scope.name.name if scope.name else "").message)
+            yield _of(work, work.caller.database(scope.name.name if scope.name else "").message)
             yield from _account(work)
         case "schema":
             yield from _of_schema(work.caller.schema(scope.name).message, work)
@@ -250,7 +260,9 @@ def _levels(scope: Scope, work: Work) -> Iterator[Level]:
 
 
 def _of_session(work: Work) -> Iterator[Level]:
-    inherited = [_of(user)] if (user := work.catalog.get("user", work.context.user_uid)) else []
+    inherited = (
+        [_of(work, user)] if (user := work.catalog.get("user", work.context.user_uid)) else []
+    )
     inherited += _account(work)
     known = {key: value for level in reversed(inherited) for key, value in level.values.items()}
     yield Level(
@@ -261,18 +273,19 @@ def _of_session(work: Work) -> Iterator[Level]:
 
 
 def _of_schema(schema: state.Object, work: Work) -> Iterator[Level]:
-    yield _of(schema)
+    yield _of(work, schema)
     database = work.catalog.get("database", schema.parent)
     if database is not None:
-        yield _of(database)
+        yield _of(work, database)
     yield from _account(work)
 
 
 def _account(work: Work) -> Iterator[Level]:
     found = work.catalog.get("account", 0)
     if found is not None:
-        yield _of(found)
+        yield _of(work, found)
 
 
-def _of(found: state.Object) -> Level:
-    return Level(domain_of(found).upper(), found.parameters)
+def _of(work: Work, found: state.Object) -> Level:
+    values = {**found.parameters, **active_event_table.shown(found, work)}
+    return Level(domain_of(found).upper(), values)

@@ -26,6 +26,7 @@ _RENAMEABLE = {
     "function": "CREATE FUNCTION",
     "stage": "CREATE STAGE",
     "tag": "CREATE TAG",
+    "event_table": "CREATE EVENT TABLE",
 }
 
 

@@ -9,7 +9,7 @@ from snowcave.api.statements.caller_limits import CallerLimits
 from snowcave.api.statements.future_grants import in_schema, on
 from snowcave.api.statements.work import Work
 from snowcave.model.limits import HAS_ALL, LIMITED, NOWHERE, Place, left_on
-from snowcave.model.privileges import CALLER, EVENT_TABLE, OF_WAREHOUSE
+from snowcave.model.privileges import ALL_EVENT_TABLES, CALLER, OF_WAREHOUSE
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2 as warehouse
 
@@ -19,7 +19,7 @@ _SELECT = frozenset({"SELECT"})
 
 
 def rights(caller: Caller, *, reads_events: bool = False) -> Rights | None:
-    """None: everything. `reads_events`: the statement reads the event table for the caller, who could not."""
+    """None: everything. `reads_events`: the statement reads event tables for the caller, who could not."""
     if caller.is_admin:
         return None
     schemas = {
@@ -29,7 +29,7 @@ def rights(caller: Caller, *, reads_events: bool = False) -> Rights | None:
     }
     held = dict(caller.access.held(caller.roles, OF_WAREHOUSE))
     if reads_events:
-        held[EVENT_TABLE] = _SELECT
+        held[ALL_EVENT_TABLES] = _SELECT
     if caller.limits is not None:
         schemas, held = _limited(caller, caller.limits, schemas, held)
     return Rights(schemas, caller.roles, held)

@@ -28,6 +28,7 @@ from snowcave.api.statements import (
     compute_pools,
     databases,
     describes,
+    event_tables,
     function_shows,
     functions,
     grants,
@@ -82,6 +83,7 @@ _CREATE: dict[str, Handler] = {
     "network_rule": network_rules.create_network_rule,
     "integration": integrations.create_integration,
     "tag": tags.create_tag,
+    "event_table": event_tables.create_event_table,
 }
 _ALTER: dict[str, Handler] = {
     "database": databases.alter,
@@ -97,6 +99,7 @@ _ALTER: dict[str, Handler] = {
     "network_rule": network_rules.alter_network_rule,
     "integration": integrations.alter_integration,
     "tag": tags.alter_tag,
+    "event_table": event_tables.alter_event_table,
     "service": services.alter_service,
     "function": functions.alter_function,
 }
@@ -114,6 +117,7 @@ _DROP: dict[str, Handler] = {
     "network_rule": network_rules.drop_network_rule,
     "integration": integrations.drop_integration,
     "tag": tags.drop_tag,
+    "event_table": event_tables.drop_event_table,
     "service": services.drop_service,
     "function": functions.drop_function,
 }
@@ -132,6 +136,7 @@ _DESCRIBE: dict[str, Handler] = {
     "network_rule": network_rules.describe_network_rule,
     "integration": integrations.describe_integration,
     "tag": tags.describe_tag,
+    "event_table": event_tables.describe_event_table,
 }
 _SHOW: dict[str, Handler] = {
     "DATABASES": databases.show_databases,
@@ -152,6 +157,7 @@ _SHOW: dict[str, Handler] = {
     "EXTERNAL ACCESS INTEGRATIONS": integrations.show_integrations,
     "SECURITY INTEGRATIONS": integrations.show_integrations,
     "TAGS": tags.show_tags,
+    "EVENT TABLES": event_tables.show_event_tables,
     "SERVICES": service_shows.show_services,
     "SERVICE INSTANCES": instance_shows.show_instances,
     "SERVICE CONTAINERS": instance_shows.show_containers,
@@ -237,6 +243,8 @@ class Runner:
     async def run(self, sql: str, context: SessionContext, query: QueryHandle) -> Outcome:
         given = await self._given(sql, context, query)
         statement = parse(sql, given)
+        if statement is None:
+            statement = event_tables.said_of_one(sql, given, self._work(context, query))
         if statement is None or functions.is_foreign(statement, self._work(context, query)):
             return await to_warehouse(sql, given, self._work(context, query))
         if query.describe_only and not isinstance(statement, (tree.Show, tree.Describe)):

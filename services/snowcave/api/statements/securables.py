@@ -16,7 +16,8 @@ from snowcave.store.mirror import Entry
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2 as warehouse
 
-_EVENT_TABLE = ObjectName("EVENTS", "TELEMETRY", "SNOWFLAKE")
+# The event table that there always is.
+EVENTS = ObjectName("EVENTS", "TELEMETRY", "SNOWFLAKE")
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ async def targets(on: Securable, work: Work) -> list[Target]:
     if on.all_in is not None:
         return await _all_in(on.domain, on.all_in, work)
     name = on.name or ObjectName("")
-    if on.domain == "event_table":
-        return [_event_table(name, work)]
-    if on.domain in OF_WAREHOUSE:
+    if on.domain == "event_table" and work.caller.full_name(name) == EVENTS:
+        return [Target("event_table", EVENT_TABLE, name=str(EVENTS))]
+    if on.domain in OF_WAREHOUSE and on.domain != "event_table":
         found = await _named(on, name, work)
         if found is not None:
             return [found]
@@ -67,12 +68,6 @@ def of_catalog(entry: Entry[state.Object], work: Work) -> Target:
     schema = found.parent if domain in keys.IN_SCHEMA else 0
     name = full_name(domain, found.uid, work)
     return Target(domain, found.uid, found.owner_role, schema, name, entry)
-
-
-def _event_table(name: ObjectName, work: Work) -> Target:
-    if work.caller.full_name(name) != _EVENT_TABLE:
-        raise ObjectNotFound("Event table", str(work.caller.full_name(name)))
-    return Target("event_table", EVENT_TABLE, name=str(_EVENT_TABLE))
 
 
 async def _named(on: Securable, name: ObjectName, work: Work) -> Target | None:
@@ -152,8 +147,8 @@ def full_name(domain: str, uid: int, work: Work) -> str:
     """As SHOW GRANTS names it: qualified where it stands in a schema. Empty where it is gone."""
     if domain == "account":
         return work.context.account
-    if domain == "event_table":
-        return str(_EVENT_TABLE)
+    if domain == "event_table" and uid == EVENT_TABLE:
+        return str(EVENTS)
     found = work.catalog.get(domain, uid) if domain in keys.DOMAINS else None
     if found is None:
         return ""

@@ -1,8 +1,9 @@
-"""What `service!SPCS_GET_LOGS()` and its kin read: the event table's rows of one service."""
+"""What `service!SPCS_GET_LOGS()` and its kin read: one service's rows, whichever event table they are in."""
 
 from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.service_tables import FUNCTIONS, ServiceTable, service_tables
 from snowcave.api.statements.work import Work
+from snowcave.model.telemetry import ALL_EVENTS
 from snowcave.v1 import state_pb2 as state
 
 _RECORD_TYPES = {"SPCS_GET_LOGS": "LOG", "SPCS_GET_EVENTS": "EVENT", "SPCS_GET_METRICS": "METRIC"}
@@ -36,7 +37,7 @@ _COLUMNS = {
 
 
 def read_from_events(sql: str, work: Work) -> str:
-    """The statement with each such table as a query of the event table. Needs MONITOR on the service."""
+    """The statement with each such table as a query of the event tables. Needs MONITOR on the service."""
     upper = sql.upper()
     if not any(name in upper for name in FUNCTIONS):
         return sql
@@ -62,7 +63,7 @@ def _query(found: ServiceTable, service: state.Object) -> str:
     if end:
         conditions.append(f"TIMESTAMP <= {_utc(end)}")
     return (
-        f"(SELECT {', '.join(_COLUMNS[found.function])} FROM SNOWFLAKE.TELEMETRY.EVENTS "
+        f"(SELECT {', '.join(_COLUMNS[found.function])} FROM SNOWFLAKE.TELEMETRY.{ALL_EVENTS} "
         f"WHERE {' AND '.join(conditions)} ORDER BY TIMESTAMP DESC)"
     )
 

@@ -22,6 +22,11 @@ async def undrop(statement: Undrop, work: Work) -> Rows:
         entry = _last(work, "schema", database.message.uid, name)
         work.caller.need("CREATE SCHEMA", database.message)
         change.stands(database)
+    elif statement.domain == "event_table":
+        schema = work.caller.holder(statement.name)
+        entry = _last(work, "event_table", schema.message.uid, name)
+        work.caller.need("CREATE EVENT TABLE", schema.message)
+        change.stands(schema)
     else:
         entry = _last(work, "database", 0, name)
         work.caller.need_in_account("CREATE DATABASE")
@@ -31,6 +36,8 @@ async def undrop(statement: Undrop, work: Work) -> Rows:
     change.raise_up(entry, work.now())
     await work.catalog.commit(change)
     await _restore_rooms(work, found)
+    if statement.domain == "event_table":
+        return status(f"Table {name} successfully restored.")
     return status(f"{label(statement.domain)} {name} successfully restored.")
 
 
@@ -55,6 +62,8 @@ def _may_return(work: Work, found: state.Object) -> bool:
 
 async def _restore_rooms(work: Work, found: state.Object) -> None:
     ddl = work.ports.ddl
+    if found.WhichOneof("body") == "event_table":
+        return  # what it holds is not the warehouse's
     if found.WhichOneof("body") == "database":
         await ddl.create_database(found.name, uid=found.uid)
     else:

@@ -10,7 +10,7 @@ from snowcave.warehouse.rewrite.dialect import (
     quote_reserved,
     unquote_calls,
 )
-from snowcave.warehouse.rewrite.events import EventTable, narrow_events
+from snowcave.warehouse.rewrite.events import EventTable, name_events, narrow_events
 from snowcave.warehouse.rewrite.headers import header, name_columns, select_items
 from snowcave.warehouse.rewrite.reading import fill_variables, parse
 from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
@@ -30,6 +30,7 @@ __all__ = [
     "keep_exact",
     "missing_result",
     "name_columns",
+    "name_events",
     "name_positions",
     "name_tables",
     "narrow_events",

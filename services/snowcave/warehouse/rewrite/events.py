@@ -15,6 +15,8 @@ from snowcave.warehouse.engine import Context
 from snowcave.warehouse.macros import call
 from snowcave.warehouse.rewrite.tables import place_of
 
+Place = tuple[str, str, str]
+
 _ATTRIBUTES = "RESOURCE_ATTRIBUTES"
 _TIMES = ("TIMESTAMP", "START_TIMESTAMP", "OBSERVED_TIMESTAMP")
 _COMPARISONS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ)
@@ -28,9 +30,12 @@ _JOINED = (_ATTRIBUTES, "RESOURCE")
 
 @dataclass(frozen=True, slots=True)
 class EventTable:
-    """`columns` of `<rows> f` joined with `<resources> r` are the table at `place`; `parts` are the rows."""
+    """`columns` of `<rows> f` joined with `<resources> r` are the tables; `parts` are the rows.
 
-    place: tuple[str, str, str]
+    `numbers`: by place, which of the resources are the table's; None: all.
+    """
+
+    numbers: Mapping[Place, int | None]
     columns: Mapping[str, str]
     rows: str
     parts: Sequence[str]
@@ -49,12 +54,14 @@ def narrow_events(
         return statement
     for select in list(statement.find_all(exp.Select)):
         source = _only_source(select)
-        if source is None or place_of(source, context) != events.place or _is_qualified(select):
+        place = place_of(source, context)
+        if source is None or place not in events.numbers or _is_qualified(select):
             continue
         conditions = _conditions(select)
         about = [one for one in conditions if _is_about_resources(one)]
         kept = [_plain_times(one) for one in conditions if one not in about]
-        chosen = [one for one in map(_unqualified, about) if not all_meet(one)]
+        wanted = [*map(_unqualified, about), *_belonging(events.numbers[place])]
+        chosen = [one for one in wanted if not all_meet(one)]
         rows: Expr = _table(events.rows)
         if not chosen and _takes_newest(select, kept):
             rows = _newest(select, kept, events.parts)
@@ -62,6 +69,27 @@ def narrow_events(
         made = exp.Subquery(this=_joined(events, rows, chosen), alias=_alias(source))
         source.replace(made)
     return statement
+
+
+def name_events(statement: Expr, context: Context, events: EventTable) -> Expr:
+    """Event tables that are no views of the engine's, wherever a statement reads them: as queries."""
+    ctes = {cte.alias_or_name.upper() for cte in statement.find_all(exp.CTE)}
+    for table in list(statement.find_all(exp.Table)):
+        if not isinstance(table.this, exp.Identifier) or (
+            not table.db and table.name.upper() in ctes
+        ):
+            continue
+        place = place_of(table, context)
+        if place in events.numbers:
+            rows = _joined(events, _table(events.rows), _belonging(events.numbers[place]))
+            table.replace(exp.Subquery(this=rows, alias=_alias(table)))
+    return statement
+
+
+def _belonging(number: int | None) -> list[Expr]:
+    if number is None:
+        return []
+    return [exp.EQ(this=exp.column("event_table"), expression=exp.Literal.number(number))]
 
 
 def _conditions(select: exp.Select) -> list[Expr]:
@@ -123,8 +151,8 @@ def _joined(events: EventTable, rows: Expr, chosen: Sequence[Expr]) -> Expr:
     picked = ", ".join(f"{source} AS {name}" for name, source in events.columns.items())
     made = parse_one(
         f"SELECT {picked} FROM rows AS f JOIN (SELECT number, attributes FROM "
-        f"(SELECT number, attributes, attributes AS {_ATTRIBUTES} FROM temp.main.{events.resources}"
-        ") AS t) AS r ON f.resource = r.number",
+        f"(SELECT number, attributes, event_table, attributes AS {_ATTRIBUTES} "
+        f"FROM temp.main.{events.resources}) AS t) AS r ON f.resource = r.number",
         dialect="duckdb",
     )
     named, join = made.find(exp.Table), made.find(exp.Join)

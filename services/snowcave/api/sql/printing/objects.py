@@ -1,5 +1,6 @@
 """CREATE, ALTER, DROP, UNDROP and DESCRIBE of objects that are a name with properties."""
 
+from snowcave.api.sql.event_tables import CLUSTER_BY, COPY_GRANTS
 from snowcave.api.sql.printing import services
 from snowcave.api.sql.printing.words import (
     arguments,
@@ -46,6 +47,7 @@ def create(it: Create) -> str:
         if_new(it.existing),
         name(it.name),
         given("MANAGED ACCESS" in it.flags, "WITH MANAGED ACCESS"),
+        given(COPY_GRANTS in it.flags, COPY_GRANTS),
         options(it.options),
     )
 
@@ -53,13 +55,19 @@ def create(it: Create) -> str:
 def alter(it: Alter) -> str:
     which = name(it.name) + arguments(it.arguments)
     exists = given(it.if_exists, "IF EXISTS")
+    if it.action is Action.TRUNCATE:
+        return joined("TRUNCATE", domain_words(it.domain), exists, which)
     return joined("ALTER", domain_words(it.domain), exists, which, _action(it))
 
 
 def _action(it: Alter) -> str:
     match it.action:
+        case Action.SET if CLUSTER_BY in it.options:
+            return options(it.options)
         case Action.SET:
             return "SET " + options(it.options)
+        case Action.UNSET if it.unset == (CLUSTER_BY,):
+            return "DROP CLUSTERING KEY"
         case Action.UNSET:
             return "UNSET " + ", ".join(it.unset)
         case Action.SET_TAG:

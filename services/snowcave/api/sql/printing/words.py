@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from snowcave.api.sql import properties
 from snowcave.api.sql.domains import WORDS
+from snowcave.api.sql.event_tables import CLUSTER_BY
 from snowcave.api.sql.lexer import literal
 from snowcave.api.sql.tags import ALLOWED_VALUES
 from snowcave.model.names import ObjectName, quoted
@@ -90,6 +91,8 @@ def _option(key: str, value: Any) -> str:
         return f"TAG ({tags(value)})"
     if key == ALLOWED_VALUES:
         return f"{ALLOWED_VALUES} {strings(value)}"
+    if key == CLUSTER_BY:
+        return f"CLUSTER BY ({value})"
     return f"{key} = {_value(value)}"
 
 

@@ -42,6 +42,8 @@ class Action(Enum):
     # ALLOWED_VALUES of a tag.
     ADD_VALUES = auto()
     DROP_VALUES = auto()
+    # All rows of an event table.
+    TRUNCATE = auto()
     NOTHING = auto()
 
 
