@@ -12,6 +12,8 @@ class ExportSettings:
 
     # http://host:port or https://host:port of an OTLP collector (gRPC); empty: nothing is exported.
     endpoint: str = ""
+    # Certificates (PEM) that an https collector's is checked against; empty: those that gRPC brings along.
+    ca_file: str = ""
     # name=value,name=value: sent with every call, such as a vendor's key.
     headers: str = field(default="", repr=False)
     # What may wait for the collector.

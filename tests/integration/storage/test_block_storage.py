@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from snowcave.agent.engine.simulated import SimulatedEngine
+from snowcave.agent.telemetry import counters
 from snowcave.agent.volumes.attachments import (
     Attachments,
     AttachmentSettings,
@@ -81,6 +82,26 @@ def test_a_volume_has_its_size_and_its_owner(disks: BlockDisks, folder: Path) ->
         disks.attach(image, folder / "elsewhere", volume())
     disks.detach(image)
     assert disks.loops(image) == []
+
+
+def test_what_a_volume_does_is_measured(disks: BlockDisks, folder: Path) -> None:
+    """The group `storage` of platform metrics, of a file system and a device that are really there."""
+    image, place = disks.image(SERVICE, 0, "data"), folder / "there"
+    disks.ensure(image, volume(), None)
+    disks.attach(image, place, volume())
+    before = counters.disk(place)
+    assert before is not None
+    with (place / "note").open("wb") as file:
+        file.write(os.urandom(3 << 20))
+        os.fsync(file.fileno())
+    after = counters.disk(place)
+    assert after is not None
+    assert 0.9 * GIB < after.capacity == before.capacity <= GIB
+    assert 3 << 20 <= after.used - before.used < 4 << 20
+    assert after.written_bytes - before.written_bytes >= 3 << 20
+    assert after.writes > before.writes
+    disks.detach(image)
+    assert counters.disk(place) is None
 
 
 def test_a_snapshot_is_one_moment_of_a_volume_in_use(disks: BlockDisks, folder: Path) -> None:

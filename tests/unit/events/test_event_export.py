@@ -6,11 +6,13 @@ import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
+import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc as logs_grpc
@@ -24,6 +26,7 @@ from snowcave.events.export.exporter import Exporter, headers, open_exporter, ta
 from snowcave.events.settings import ExportSettings
 from snowcave.kit.clock import LoopClock
 from snowcave.model import platform_events
+from snowcave.runtime import tls
 from snowcave.runtime.settings import SettingsInvalid
 from snowcave.v1 import events_pb2 as events
 
@@ -179,15 +182,18 @@ class Collector(logs_grpc.LogsServiceServicer):
 
 @asynccontextmanager
 async def exporting(
-    collector: Collector, **settings: Any
+    collector: Collector, pair: bytes = b"", **settings: Any
 ) -> AsyncGenerator[tuple[Exporter, Collector]]:
+    """`pair`: key and certificate (PEM) of a collector that speaks TLS."""
     server = grpc.aio.server()
     logs_grpc.add_LogsServiceServicer_to_server(collector, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    if pair:
+        credentials = grpc.ssl_server_credentials([(pair, pair)])
+        endpoint = f"https://localhost:{server.add_secure_port('127.0.0.1:0', credentials)}"
+    else:
+        endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
-    wished = ExportSettings(
-        endpoint=f"http://127.0.0.1:{port}", headers="Key=secret", retry_cap=0.1, **settings
-    )
+    wished = ExportSettings(endpoint=endpoint, headers="Key=secret", retry_cap=0.1, **settings)
     try:
         async with open_exporter(wished, LoopClock(), random.Random(1)) as exporter:
             yield exporter, collector
@@ -210,6 +216,42 @@ async def test_a_collector_that_is_away_gets_everything_in_order_later():
         assert (collector.lines, collector.keys[0]) == (["0", "1", "2"], "secret")
 
 
+def certified(folder: Path) -> tuple[bytes, str]:
+    """A collector's key and certificate, and the file of the authority that vouches for it."""
+    folder.mkdir()
+    tls.ensure(folder)
+    return tls.HostIssuer(folder).issue("localhost"), str(folder / "ca.pem")
+
+
+async def test_a_collector_whose_certificate_is_signed_as_the_settings_say_is_sent_to(
+    tmp_path: Path,
+):
+    pair, ca_file = certified(tmp_path / "ours")
+    async with exporting(Collector(), pair, ca_file=ca_file) as (exporter, collector):
+        exporter.offer(append(line("over TLS")))
+        await arrived(collector, 1)
+        assert (collector.lines, collector.keys) == (["over TLS"], ["secret"])
+
+
+async def test_a_collector_that_somebody_else_vouches_for_gets_nothing(tmp_path: Path):
+    pair, _ = certified(tmp_path / "ours")
+    _, ca_file = certified(tmp_path / "others")
+    with structlog.testing.capture_logs() as said:
+        async with exporting(Collector(), pair, ca_file=ca_file) as (exporter, collector):
+            exporter.offer(append(line("not for you")))
+            async with asyncio.timeout(60):
+                while not any(one["event"] == "export_waits" for one in said):
+                    await asyncio.sleep(0.01)
+            assert (collector.lines, collector.keys) == ([], [])
+
+
+async def test_certificates_that_cannot_be_read_are_refused(tmp_path: Path):
+    settings = ExportSettings(endpoint="https://localhost:1", ca_file=str(tmp_path / "none"))
+    with pytest.raises(SettingsInvalid, match=r"events\.export\.ca_file"):
+        async with open_exporter(settings, LoopClock(), random.Random(1)):
+            pass
+
+
 async def test_what_a_collector_will_never_take_is_left_out():
     async with exporting(Collector(grpc.StatusCode.INVALID_ARGUMENT)) as (exporter, collector):
         exporter.offer(append(line("refused")))
@@ -220,8 +262,8 @@ async def test_what_a_collector_will_never_take_is_left_out():
 
 async def test_no_more_waits_than_there_is_room_for():
     request = append(line("x"))
-    settings = {"waiting_bytes": 2 * request.ByteSize()}
-    async with exporting(Collector(), **settings) as (exporter, collector):
+    room = 2 * request.ByteSize()
+    async with exporting(Collector(), waiting_bytes=room) as (exporter, collector):
         for _ in range(5):
             exporter.offer(request)
         await arrived(collector, 2)

@@ -10,6 +10,7 @@ import random
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -147,17 +148,24 @@ def target(endpoint: str) -> tuple[str, bool]:
     return f"{parts.hostname}:{parts.port or 4317}", parts.scheme == "https"
 
 
+def _channel(settings: ExportSettings) -> grpc.aio.Channel:
+    """Raises SettingsInvalid."""
+    address, encrypted = target(settings.endpoint)
+    if not encrypted:
+        return grpc.aio.insecure_channel(address)
+    try:
+        roots = Path(settings.ca_file).read_bytes() if settings.ca_file else None
+    except OSError as error:
+        raise SettingsInvalid(f"events.export.ca_file: {error.strerror}") from error
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(roots))
+
+
 @asynccontextmanager
 async def open_exporter(
     settings: ExportSettings, clock: Clock, rng: random.Random
 ) -> AsyncGenerator[Exporter]:
-    """What waits when it is left is left out: the event table has it."""
-    address, encrypted = target(settings.endpoint)
-    channel = (
-        grpc.aio.secure_channel(address, grpc.ssl_channel_credentials())
-        if encrypted
-        else grpc.aio.insecure_channel(address)
-    )
+    """What waits when it is left is left out: the event table has it. Raises SettingsInvalid."""
+    channel = _channel(settings)
     exporter = Exporter(channel, settings, clock, rng)
     try:
         async with background(exporter.run()):
