@@ -17,6 +17,7 @@ from snowcave.events.service import EventService
 from snowcave.events.settings import EventsSettings
 from snowcave.events.store import Lane, Scan
 from snowcave.kit.clock import LoopClock
+from snowcave.model.errors import Unavailable
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import events_pb2 as v1
 
@@ -71,7 +72,7 @@ async def test_a_table_that_cannot_be_rolled_takes_no_more_than_memory_may_hold(
     async with open_disk_store(settings, LoopClock()) as store:
         monkeypatch.setattr(Segments, "roll", full)
         await store.append(line(1), Lane())
-        with pytest.raises(TimeoutError):
+        with pytest.raises(Unavailable):
             await store.append(line(2), Lane())
         monkeypatch.setattr(Segments, "roll", rolled)
         async with asyncio.timeout(60):
@@ -79,7 +80,7 @@ async def test_a_table_that_cannot_be_rolled_takes_no_more_than_memory_may_hold(
                 try:
                     await store.append(line(2), Lane())
                     break
-                except TimeoutError:
+                except Unavailable:
                     continue
         assert await values(store) == ['"0001"', '"0002"']
 
