@@ -11,6 +11,8 @@ from snowcave.model.names import fold
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse.wire import from_wire, text, wire_form
 
+# In the tree: which function a call means.
+_MEANS = "service_function"
 _PART = re.compile(r'"(?:[^"]|"")*"|[^.]+')
 
 
@@ -20,7 +22,12 @@ class Found:
 
     node: Expr
     arguments: list[Expr]
-    function: pb.FunctionBinding
+    # Those that it may mean, the first of which is taken; where there are several, see `overloads`.
+    candidates: Sequence[pb.FunctionBinding]
+
+    @property
+    def function(self) -> pb.FunctionBinding:
+        return self.candidates[0]
 
 
 def find(statement: Expr, functions: Sequence[pb.FunctionBinding]) -> list[Found]:
@@ -34,7 +41,8 @@ def find(statement: Expr, functions: Sequence[pb.FunctionBinding]) -> list[Found
         whole, path = _path(node)
         candidates = [f for f in functions if path in _spellings(f) and _fits(f, node.expressions)]
         if candidates:
-            found.append(Found(whole, list(node.expressions), candidates[0]))
+            meant = [f for f in candidates if f.function == whole.meta.get(_MEANS)]
+            found.append(Found(whole, list(node.expressions), meant or candidates))
         elif path in known:
             takes = len(known[path].argument_types)
             raise RemoteError(
@@ -45,6 +53,11 @@ def find(statement: Expr, functions: Sequence[pb.FunctionBinding]) -> list[Found
                 f"it takes {takes} argument{'' if takes == 1 else 's'}, not {len(node.expressions)}",
             )
     return found[::-1]
+
+
+def settle(call: Found, function: pb.FunctionBinding) -> None:
+    """It means this one, also in copies of its statement."""
+    call.node.meta[_MEANS] = function.function
 
 
 def refuse_definitions(statement: Expr, found: Sequence[Found]) -> None:

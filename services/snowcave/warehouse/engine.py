@@ -171,6 +171,10 @@ class EngineSession(Protocol):
         """
         ...
 
+    def refusal(self, query: Any, context: Context, relations: Sequence[Relation]) -> str:
+        """Why the query cannot be run, in the engine's words; a transaction does not suffer by it."""
+        ...
+
     def describe(self, statement: Any, context: Context) -> tuple[pb.ColumnType, ...]:
         """The columns that the statement would give, without running it."""
         ...

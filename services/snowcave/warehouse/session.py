@@ -298,6 +298,17 @@ class DuckSession:
         release = partial(self._unregister, relations)
         return ReadAhead(reader, variants, rows, most_bytes, release)
 
+    def refusal(self, query: Expr, context: Context, relations: Sequence[Relation]) -> str:
+        """As JSON: DuckDB plans the query and does nothing else, so this is no error of its own."""
+        self._look_at(context)
+        self._register(relations, ())
+        try:
+            sql = self._translated(query, context)
+            told = self._raw.execute("SELECT json_serialize_plan(?)", [sql]).fetchall()
+            return str(told[0][0])
+        finally:
+            self._unregister(relations)
+
     def describe(self, statement: Expr, context: Context) -> tuple[pb.ColumnType, ...]:
         """Raises SnowcaveError. Statements other than queries give one text column, as they do when run."""
         if not isinstance(statement, exp.Query):

@@ -245,6 +245,53 @@ async def test_every_row_goes_once_and_comes_back_in_its_place(tmp_path):
         assert await mesher.rows(wrong) == [(0,)]
 
 
+@asynccontextmanager
+async def writing(home):
+    """A table is being filled with answers, of which all have come but the last; says how those end."""
+    waits, refuse = asyncio.Event(), asyncio.Event()
+
+    async def hold_the_last_back(
+        request: web.Request, rows: list[list[Any]]
+    ) -> web.StreamResponse:
+        if any(row[1] == "49999" for row in rows):
+            waits.set()
+            await refuse.wait()
+            return web.Response(status=400, text="not that one")
+        return await echo(request, rows)
+
+    async with meshed(home, hold_the_last_back) as mesher, asyncio.timeout(60):
+        await mesher.run("CREATE TABLE done AS SELECT 1 AS old")
+        await mesher.run(
+            "CREATE TABLE m AS SELECT seq4() AS id FROM TABLE(GENERATOR(ROWCOUNT => 50000))"
+        )
+        sql = "CREATE OR REPLACE TABLE done AS SELECT id, my_echo_udf(id) AS r FROM m"
+        running = asyncio.create_task(mesher.run(sql, query_id="q"))
+        await waits.wait()
+        while mesher.service.busy > 1:
+            await asyncio.sleep(0.01)
+        yield mesher, running, refuse
+        assert await mesher.rows("SELECT * FROM done") == [(1,)]
+        assert await mesher.rows("SELECT my_echo_udf('a')") == [("Bob said a",)]
+
+
+async def test_a_failure_of_the_last_rows_leaves_the_table_as_it_was(tmp_path):
+    async with writing(tmp_path) as (_, running, refuse):
+        refuse.set()
+        with pytest.raises(SnowcaveError, match="400 'not that one'") as failed:
+            await running
+        assert failed.value.code == 395090
+
+
+async def test_a_table_that_is_being_filled_can_be_cancelled(tmp_path):
+    async with writing(tmp_path) as (mesher, running, _):
+        await mesher.stub.Cancel(pb.CancelRequest(session=1, query_id="q"))
+        with pytest.raises(SnowcaveError) as cancelled:
+            await running
+        assert cancelled.value.code == 604
+        while mesher.service.busy or not mesher.router.lanes.is_idle:
+            await asyncio.sleep(0.01)
+
+
 async def test_types_go_over_the_wire_as_documented_and_come_back_typed(tmp_path):
     async def identity(_request: web.Request, rows: list[Any]) -> web.StreamResponse:
         return answer([[row[0], row[1:]] for row in rows])
@@ -360,6 +407,26 @@ async def test_a_wrong_number_of_arguments_is_said(tmp_path):
     async with meshed(tmp_path) as mesher:
         with pytest.raises(SnowcaveError, match="Invalid argument types for function") as wrong:
             await mesher.run("SELECT my_echo_udf('a', 'b')")
+        assert wrong.value.code == 1044
+
+
+async def test_overloads_are_told_apart_by_types_when_described_and_when_run(tmp_path):
+    async def identity(_request: web.Request, rows: list[Any]) -> web.StreamResponse:
+        return answer(rows)
+
+    async with meshed(tmp_path, identity) as mesher:
+        await mesher.declare(2, "SAME", ["NUMBER(38,0)"], "NUMBER(38,0)")
+        await mesher.declare(3, "SAME", ["VARCHAR"], "VARCHAR")
+        await mesher.run("CREATE TABLE m AS SELECT 7 AS id, 'x' AS t")
+        sql = "SELECT same(id) AS a, same(t) AS b, same(same(1)) AS c, same(?) AS d FROM m"
+        bound = [pb.Binding(type="TEXT", values=[pb.BoundValue(value="y")])]
+        for described in (True, False):
+            reply = await mesher.run(sql, describe_only=described, bindings=bound)
+            assert [c.type for c in reply.columns] == ["fixed", "text", "fixed", "text"]
+        assert await mesher.rows(sql, bindings=bound) == [(7, "x", 1, "y")]
+        assert await mesher.rows("SELECT id FROM m WHERE same(t) = 'x' AND same(id) = 7") == [(7,)]
+        with pytest.raises(SnowcaveError, match=r"'SAME': \(BINARY\)") as wrong:
+            await mesher.run("SELECT same(TO_BINARY('AB', 'HEX'))")
         assert wrong.value.code == 1044
 
 
