@@ -24,6 +24,7 @@ from snowcave.warehouse.settings import CallSettings, WarehouseSettings
 
 HERE = Context(session=1, user="U", role="R", database="DB", schema="S")
 FACTORS = {"DBL": 2, "TRP": 3}
+_ANSWERS = pa.schema([pa.field("answer", pa.string())])
 _NAMES = {factor: name for name, factor in FACTORS.items()}
 
 
@@ -61,7 +62,7 @@ class _Product:
     def __init__(self, owner: Multiplying, factor: int) -> None:
         self._owner = owner
         self._factor = factor
-        self._answers: list[str | None] = []
+        self.answers = Rows(_ANSWERS)
         self.progress = InvokeProgress()
 
     async def __aenter__(self) -> "_Product":
@@ -74,11 +75,20 @@ class _Product:
         texts = arguments[0].cast(pa.string()).to_pylist()
         assert len(texts) == rows
         self._owner.sent += texts
-        self._answers += [None if t is None else str(int(t) * self._factor) for t in texts]
+        answers = [None if t is None else str(int(t) * self._factor) for t in texts]
+        self.answers.add(
+            pa.RecordBatch.from_arrays([pa.array(answers, pa.string())], schema=_ANSWERS)
+        )
+
+    async def nearly_finished(self, seconds: float) -> None:
+        pass
 
     async def finish(self) -> Rows:
-        batch = pa.RecordBatch.from_arrays([pa.array(self._answers, pa.string())], ["answer"])
-        return Rows(batch.schema, batch.num_rows, [batch], None)
+        self.answers.end()
+        return self.answers
+
+    def give_up(self, error: Exception) -> None:
+        self.answers.end(error)
 
 
 class Desk:
@@ -93,16 +103,16 @@ class Desk:
         session = await self._sessions.get(1)
         try:
             statement = session.engine.parse(sql, HERE)
-            prepared = await self._dispatch.prepare(
+            async with self._dispatch.prepared(
                 session, statement, [binding(name) for name in FACTORS], "q", HERE, []
-            )
-            outcome = await asyncio.to_thread(
-                session.engine.execute,
-                prepared.statement,
-                HERE,
-                relations=prepared.relations,
-                functions=prepared.functions,
-            )
+            ) as prepared:
+                outcome = await asyncio.to_thread(
+                    session.engine.execute,
+                    prepared.statement,
+                    HERE,
+                    relations=prepared.relations,
+                    functions=prepared.functions,
+                )
         except Exception as error:
             raise failures.translated(error) from error
         columns = [outcome.table.column(n).to_pylist() for n in range(outcome.table.num_columns)]

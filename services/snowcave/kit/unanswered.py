@@ -14,6 +14,8 @@ class Waiting:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._messages: deque[bytes] = deque()
+        # When the first message could be sent.
+        self._since = 0.0
         self._is_finished = False
         self._stream = 0
         self._news = asyncio.Event()
@@ -27,9 +29,22 @@ class Waiting:
             await self._room.wait()
 
     def add(self, message: bytes) -> None:
+        if not self._messages and not self.answered:
+            self._since = asyncio.get_running_loop().time()
         self._messages.append(message)
         self._bytes += len(message)
         self._news.set()
+
+    async def nearly_answered(self, seconds: float) -> None:
+        """Until the answers that are missing are expected within so many seconds; none will be added."""
+        while self._messages and not self._is_expected(seconds):
+            self._room.clear()
+            await self._room.wait()
+
+    def _is_expected(self, seconds: float) -> bool:
+        """If they come as the others came."""
+        passed = asyncio.get_running_loop().time() - self._since
+        return self.answered > 0 and passed * len(self._messages) <= seconds * self.answered
 
     def finish(self) -> None:
         """No more will be added."""

@@ -1,19 +1,20 @@
 """Service functions of one statement, called: arguments out, answers back in their rows."""
 
 import itertools
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
+from sqlglot import exp
 
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import calls, routes, taking
 from snowcave.warehouse.callbacks import Callbacks
+from snowcave.warehouse.calling import Calling
 from snowcave.warehouse.engine import ArrowFunction, Context, Relation
-from snowcave.warehouse.invoke import Invocation, Invoker
-from snowcave.warehouse.keeping import Beside, Keeper, Rows
+from snowcave.warehouse.invoke import Invoker
+from snowcave.warehouse.keeping import Keeper
 from snowcave.warehouse.routes import Route
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import CallSettings
@@ -29,6 +30,19 @@ class Prepared:
     relations: list[Relation]
     callbacks: Callbacks
     functions: list[ArrowFunction] = field(default_factory=list[ArrowFunction])
+    # Whose last answers may come while the statement runs.
+    calling: Calling | None = None
+
+    @property
+    def error(self) -> Exception | None:
+        """What a call raised while the statement ran; the engine knows its text at the most."""
+        return self.callbacks.error or (self.calling.error if self.calling else None)
+
+    def cancel(self) -> None:
+        """End what the statement waits for; on the event loop."""
+        self.callbacks.cancel()
+        if self.calling is not None:
+            self.calling.cancel()
 
 
 class Dispatch:
@@ -40,7 +54,8 @@ class Dispatch:
         self._keeper = keeper
         self._settings = settings
 
-    async def prepare(
+    @asynccontextmanager
+    async def prepared(
         self,
         session: Session,
         statement: Any,
@@ -48,27 +63,48 @@ class Dispatch:
         query_id: str,
         context: Context,
         relations: Sequence[Relation],
-    ) -> Prepared:
+    ) -> AsyncGenerator[Prepared]:
         """Call what can be called before the statement; make functions of the rest.
 
-        Raises SnowcaveError.
+        A statement that just writes down the answers may begin before the last of them have come; leaving
+        ends all calls. Raises SnowcaveError.
         """
+        async with AsyncExitStack() as stack:
+            yield await self._prepare(
+                stack, session, statement, functions, query_id, context, relations
+            )
+
+    async def _prepare(
+        self,
+        stack: AsyncExitStack,
+        session: Session,
+        statement: Any,
+        functions: Sequence[pb.FunctionBinding],
+        query_id: str,
+        context: Context,
+        relations: Sequence[Relation],
+    ) -> Prepared:
         numbers = itertools.count(1)
         run = session.running.get(query_id)
         tally = run.tally if run else Tally()
-        held = list(relations)
+        held, calling = list(relations), None
         found = calls.find(statement, functions)
         calls.refuse_definitions(statement, found)
         route = routes.decide(statement, found)
         while found and route is Route.AHEAD:
             taken = taking.take(statement, found)
-            relation, columns = await self._call_all(
-                session, taken, query_id, context, held, numbers, tally
+            calling = await self._call_all(
+                stack, session, taken, query_id, context, held, numbers, tally
             )
-            statement = taking.rebuild(taken, columns)
-            held = [*(r for r in held if r.name != taking.RELATION), relation]
+            statement = taking.rebuild(taken, calling.carried)
+            held = [*(r for r in held if r.name != taking.RELATION), calling.relation()]
             found = calls.find(statement, functions)
             route = routes.decide(statement, found)
+            if found or not _writes_all(statement, taken) or session.engine.in_transaction:
+                await calling.finished()
+                await stack.aclose()
+            else:
+                await calling.nearly_finished(self._settings.ahead)
         remembered = self._settings.remembered
         callbacks = Callbacks(self._invoker, context, query_id, numbers, tally, remembered)
         made: dict[int, ArrowFunction] = {}
@@ -80,10 +116,11 @@ class Dispatch:
                 made[function.function] = callbacks.function(name, function, stable=stable)
             calls.replace_by_function(found[0], made[function.function].name)
             found = calls.find(statement, functions)
-        return Prepared(statement, held, callbacks, list(made.values()))
+        return Prepared(statement, held, callbacks, list(made.values()), calling)
 
     async def _call_all(
         self,
+        stack: AsyncExitStack,
         session: Session,
         taken: Taken,
         query_id: str,
@@ -91,8 +128,8 @@ class Dispatch:
         relations: Sequence[Relation],
         numbers: "itertools.count[int]",
         tally: Tally,
-    ) -> tuple[Relation, list[str]]:
-        """All calls of one select list at once, fed from one pass over its rows."""
+    ) -> Calling:
+        """All calls of one select list at once, fed from one pass over its rows; all of them are sent."""
         reader = await self._sessions.thread(
             lambda: session.engine.stream(
                 taken.inner,
@@ -102,41 +139,24 @@ class Dispatch:
                 most_bytes=self._settings.batch_bytes,
             )
         )
-        carried = [name for name in reader.names if name not in taken.arguments]
-        kept = self._keeper.keep(pa.schema([reader.schema.field(name) for name in carried]))
         try:
-            async with AsyncExitStack() as stack:
-                invocations = [
-                    await stack.enter_async_context(
-                        self._invoker.open(function, context, query_id, next(numbers))
-                    )
-                    for function, _ in taken.calls
-                ]
-                for invocation in invocations:
-                    stack.enter_context(tally.counting(invocation))
-                while (batch := await self._sessions.blocking(session, reader.read)) is not None:
-                    await self._send(batch, taken, invocations)
-                    if carried:
-                        await kept.add(batch.select(carried))
-                answers = [await invocation.finish() for invocation in invocations]
-                rows = await kept.taken()
+            invocations = [
+                self._invoker.open(function, context, query_id, next(numbers))
+                for function, _ in taken.calls
+            ]
+            calling = await stack.enter_async_context(
+                Calling(taken, reader, self._keeper, invocations)
+            )
+            for invocation in invocations:
+                stack.enter_context(tally.counting(invocation))
+            while (batch := await self._sessions.blocking(session, reader.read)) is not None:
+                await calling.send(batch)
         finally:
-            kept.close()
             await self._sessions.thread(reader.close)
-        return _joined(rows, answers, frozenset(reader.variants)), carried
-
-    async def _send(
-        self, batch: pa.RecordBatch, taken: Taken, invocations: Sequence[Invocation]
-    ) -> None:
-        for invocation, (function, names) in zip(invocations, taken.calls, strict=True):
-            wanted = names if function.argument_types else []
-            arguments = [batch.column(name) for name in wanted]
-            await invocation.send(arguments, batch.num_rows)
+        calling.sent()
+        return calling
 
 
-def _joined(carried: Rows, answers: Sequence[Rows], variants: frozenset[str]) -> Relation:
-    """The carried columns and, by position, the answers beside them."""
-    names = carried.schema.names
-    answered = [f"_SC_R{number}" for number in range(len(answers))]
-    table = Beside([carried, *answers], [*names, *answered])
-    return Relation(taking.RELATION, table, variants & set(names))
+def _writes_all(statement: Any, taken: Taken) -> bool:
+    """Whether it takes every answer, and does nothing with it but keep it."""
+    return isinstance(statement, (exp.Create, exp.Insert)) and taken.order is None

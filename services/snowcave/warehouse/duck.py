@@ -121,6 +121,8 @@ class DuckEngine:
             ("memory_limit", settings.memory_limit),
             ("temp_directory", str(spill)),
             ("max_temp_directory_size", settings.spill_limit),
+            # What is written is compressed while more of it comes, not when its statement ends.
+            ("write_buffer_row_group_count", "1"),
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),
             # A session's own is set when it runs a statement.

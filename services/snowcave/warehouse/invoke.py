@@ -1,7 +1,7 @@
 """The warehouse's side of FunctionService.Invoke."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import structlog
 
 from snowcave.kit.clock import Clock
 from snowcave.kit.unanswered import Waiting
-from snowcave.model.errors import Kind, RemoteError, Unavailable
+from snowcave.model.errors import Kind, QueryCancelled, RemoteError, Unavailable
 from snowcave.runtime.grpc import translated
 from snowcave.runtime.replicas import Replicas
 from snowcave.v1 import functions_pb2 as pb
@@ -86,7 +86,7 @@ class Invocation:
         if self._collecting is not None and not self._collecting.done():
             self._collecting.cancel()
             await asyncio.wait([self._collecting])
-        self._answers.close()
+        self.give_up(QueryCancelled())
 
     async def send(self, arguments: Sequence[pa.Array], rows: int) -> None:
         """Raises what the call raised so far."""
@@ -100,30 +100,52 @@ class Invocation:
         for piece in _fitting(batch):
             await self._put(columns.to_stream(pa.Table.from_batches([piece])))
 
+    @property
+    def answers(self) -> Rows:
+        """In the order of the rows; those that are still to come are waited for."""
+        return self._answers.rows
+
+    async def nearly_finished(self, seconds: float) -> None:
+        """When all rows are sent: until the missing answers are expected within so many seconds.
+
+        Raises what the call raised.
+        """
+        self._waiting.finish()
+        await self._unless_over(self._waiting.nearly_answered(seconds))
+
     async def finish(self) -> Rows:
-        """All answers, in the order of the rows. Raises what the call raised."""
+        """All answers are there, and no rows are sent any more. Raises what the call raised."""
         assert self._collecting is not None
         self._waiting.finish()
         await self._collecting
-        if self._answers.rows != self._sent:
+        if self.answers.num_rows != self._sent:
             raise RemoteError(
                 Kind.INTERNAL,
                 370001,
                 "XX000",
-                f"{_PEER} answered {self._answers.rows} of {self._sent} rows.",
+                f"{_PEER} answered {self.answers.num_rows} of {self._sent} rows.",
             )
-        return await self._answers.taken()
+        self._answers.end()
+        return self.answers
+
+    def give_up(self, error: Exception) -> None:
+        """Whoever waits for an answer is told that none comes."""
+        self._answers.end(error)
 
     async def _put(self, message: bytes) -> None:
+        await self._unless_over(self._waiting.room())
+        self._waiting.add(message)
+
+    async def _unless_over(self, wait: Coroutine[Any, Any, None]) -> None:
+        """Raises what the call raised."""
         assert self._collecting is not None
-        room = asyncio.ensure_future(self._waiting.room())
+        waiting = asyncio.ensure_future(wait)
         try:
-            await asyncio.wait({room, self._collecting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waiting, self._collecting}, return_when=asyncio.FIRST_COMPLETED)
             if self._collecting.done():
                 self._collecting.result()
         finally:
-            room.cancel()
-        self._waiting.add(message)
+            waiting.cancel()
 
     async def _collect(self) -> None:
         """Raises Unavailable where no replica has answered anything for as long as `patience`."""
@@ -146,7 +168,7 @@ class Invocation:
         """One replica, from the first unanswered message on."""
         # What another one said beyond the answers that came is lost with it.
         said = pb.InvokeProgress(
-            rows=self._answers.rows,
+            rows=self.answers.num_rows,
             batches=self._header.first_batch,
             retries=self.progress.retries,
         )

@@ -55,6 +55,8 @@ class CallSettings:
     # Argument messages that may be unanswered, and their bytes.
     window: int = 24
     window_bytes: int = 32 << 20
+    # A statement that writes answers down begins when the last of them are expected within so many seconds.
+    ahead: float = 1.0
     # Seconds without any answer after which a call is given up whose replica has gone, and the pause before
     # each attempt at another one.
     patience: float = 20.0

@@ -1,7 +1,8 @@
 """One statement from its text to its kept rows."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +19,6 @@ from snowcave.warehouse.failures import WriteConflict
 from snowcave.warehouse.results import ResultStore
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import WarehouseSettings
-from snowcave.warehouse.settling import settle
 from snowcave.warehouse.stages.pointing import Pointing
 from snowcave.warehouse.tail import EventSource
 
@@ -71,14 +71,13 @@ class Statements:
                 )
             has_events = await self._see_events(session, statement, request.sql, context)
             if request.describe_only:
-                await self._settle(session, statement, request, context, relations)
                 for call in calls.find(statement, request.functions):
                     calls.replace_by_null(call)
                 described = await self._sessions.thread(engine.describe, statement, context)
                 return _described(described, context)
-            prepared = await self._prepare(session, statement, request, context, relations)
             lasting = _may_last(request) and not relations and not has_events
-            return await self._execute(session, prepared, request, context, lasting)
+            async with self._prepared(session, statement, request, context, relations) as prepared:
+                return await self._execute(session, prepared, request, context, lasting)
 
     async def _repeated(
         self, session: Session, request: pb.ExecuteRequest, context: Context
@@ -126,41 +125,29 @@ class Statements:
             reply.arrow_stream = columns.to_stream(outcome.table)
         return reply
 
-    async def _prepare(
+    @asynccontextmanager
+    async def _prepared(
         self,
         session: Session,
         statement: Any,
         request: pb.ExecuteRequest,
         context: Context,
         relations: Sequence[Relation],
-    ) -> Prepared:
+    ) -> AsyncGenerator[Prepared]:
         functions, origin = list(request.functions), statement.meta
         if functions and calls.find(statement, functions) and request.bindings:
             statement = bindings.inline(statement, bindings.values(request.bindings))
-        await self._settle(session, statement, request, context, relations)
-        prepared = await self._dispatch.prepare(
+        async with self._dispatch.prepared(
             session,
             statement,
             functions,
             request.query_id,
             replace(context, statement=request.sql),
             relations,
-        )
-        # What was made of it for its calls stands for the same text when rights are looked at again.
-        prepared.statement.meta.update(origin)
-        return prepared
-
-    async def _settle(
-        self,
-        session: Session,
-        statement: Any,
-        request: pb.ExecuteRequest,
-        context: Context,
-        relations: Sequence[Relation],
-    ) -> None:
-        functions = list(request.functions)
-        if functions:
-            await settle(self._sessions, session, statement, functions, context, relations)
+        ) as prepared:
+            # What was made of it for its calls stands for the same text when rights are looked at again.
+            prepared.statement.meta.update(origin)
+            yield prepared
 
     async def _execute(
         self,
@@ -188,14 +175,14 @@ class Statements:
                         ),
                         context,
                     ),
-                    prepared.callbacks.cancel,
+                    prepared.cancel,
                 )
             except WriteConflict:
                 last = attempt == self._settings.engine.conflict_retries
                 if last or session.engine.in_transaction or prepared.functions:
                     raise
             except SnowcaveError as error:
-                raise prepared.callbacks.error or error from error
+                raise prepared.error or error from error
             await self._clock.sleep(next(pauses))
         raise AssertionError("unreachable")
 

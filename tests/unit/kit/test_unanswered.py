@@ -77,3 +77,23 @@ async def test_a_stream_that_waits_ends_when_another_one_begins():
         await asyncio.sleep(1)
         assert not reading.done()
     assert await reading is None
+
+
+async def test_few_are_missing_when_they_are_expected_soon():
+    waiting, loop = Waiting(10, 1000), asyncio.get_running_loop()
+    begin = loop.time()
+    for message in (b"a", b"b", b"c", b"d"):
+        waiting.add(message)
+    waiting.finish()
+
+    async def answer():
+        for _ in range(4):
+            await asyncio.sleep(2)
+            waiting.answer()
+
+    answering = asyncio.ensure_future(answer())
+    await waiting.nearly_answered(2)  # of 4 in 2 seconds each, one is left
+    assert (waiting.answered, loop.time() - begin) == (3, 6)
+    await waiting.nearly_answered(1.9)
+    assert (waiting.answered, loop.time() - begin) == (4, 8)
+    await answering

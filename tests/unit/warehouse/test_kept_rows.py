@@ -1,5 +1,7 @@
 """Rows that wait come back as they were, from memory or from a file without a name."""
 
+import asyncio
+
 import pyarrow as pa
 import pytest
 
@@ -18,9 +20,9 @@ async def kept(keeper, batches):
     held = keeper.keep(SCHEMA)
     for each in batches:
         await held.add(each)
-    table = pa.table(await held.taken())
-    held.close()
-    assert held.rows == table.num_rows
+    held.end()
+    table = pa.table(held.rows)
+    assert held.rows.num_rows == table.num_rows
     return table
 
 
@@ -42,8 +44,8 @@ async def test_what_is_kept_in_memory_has_a_bound(tmp_path):
     for _ in range(50):
         await held.add(batch(range(3000)))
         assert pa.total_allocated_bytes() - before < 400_000
-    rows = await held.taken()
-    held.close()
+    held.end()
+    rows = held.rows
     for _ in range(2):  # as often as wanted
         found: list[int] = []
         for part in rows.batches():
@@ -58,7 +60,8 @@ async def test_rows_of_several_kinds_stand_side_by_side_whatever_their_batches(t
         held = Keeper(tmp_path, 0 if step == 11 else 1 << 20).keep(SCHEMA)
         for start in range(0, 100, step):
             await held.add(batch(range(start, min(100, start + step))))
-        sides.append(await held.taken())
+        held.end()
+        sides.append(held.rows)
     joined = pa.table(Beside(sides, ["a", "b", "c", "d", "e", "f"]))
     one = pa.table(sides[0])
     assert joined.num_rows == 100
@@ -67,3 +70,29 @@ async def test_rows_of_several_kinds_stand_side_by_side_whatever_their_batches(t
             joined.select(names).rename_columns(["n", "t"]).combine_chunks()
             == one.combine_chunks()
         )
+
+
+@pytest.mark.parametrize("most", [0, 100, 1 << 20])
+async def test_who_reads_rows_while_they_come_waits_for_the_others(tmp_path, most):
+    held = Keeper(tmp_path, most).keep(SCHEMA)
+    await held.add(batch(range(5)))
+    async with asyncio.timeout(60):
+        reading = [asyncio.create_task(asyncio.to_thread(pa.table, held.rows)) for _ in range(2)]
+        for start in range(5, 100, 5):
+            await held.add(batch(range(start, start + 5)))
+            await asyncio.sleep(0)
+        assert not any(task.done() for task in reading)
+        held.end()
+        for task in reading:
+            assert (await task).equals(pa.Table.from_batches([batch(range(100))]))
+
+
+async def test_who_waits_for_rows_is_told_that_none_come(tmp_path):
+    held = Keeper(tmp_path, 1 << 20).keep(SCHEMA)
+    await held.add(batch(range(5)))
+    async with asyncio.timeout(60):
+        reading = asyncio.create_task(asyncio.to_thread(list, held.rows.batches()))
+        held.end(LookupError("gone"))
+        held.end()  # too late
+        with pytest.raises(LookupError, match="gone"):
+            await reading
