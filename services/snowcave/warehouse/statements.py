@@ -19,6 +19,7 @@ from snowcave.warehouse.failures import WriteConflict
 from snowcave.warehouse.results import ResultStore
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import WarehouseSettings
+from snowcave.warehouse.settling import settle
 from snowcave.warehouse.stages.pointing import Pointing
 from snowcave.warehouse.tail import EventSource
 
@@ -71,6 +72,7 @@ class Statements:
                 )
             has_events = await self._see_events(session, statement, request.sql, context)
             if request.describe_only:
+                await self._settle(session, statement, request, context, relations)
                 for call in calls.find(statement, request.functions):
                     calls.replace_by_null(call)
                 described = await self._sessions.thread(engine.describe, statement, context)
@@ -137,6 +139,7 @@ class Statements:
         functions, origin = list(request.functions), statement.meta
         if functions and calls.find(statement, functions) and request.bindings:
             statement = bindings.inline(statement, bindings.values(request.bindings))
+        await self._settle(session, statement, request, context, relations)
         async with self._dispatch.prepared(
             session,
             statement,
@@ -148,6 +151,18 @@ class Statements:
             # What was made of it for its calls stands for the same text when rights are looked at again.
             prepared.statement.meta.update(origin)
             yield prepared
+
+    async def _settle(
+        self,
+        session: Session,
+        statement: Any,
+        request: pb.ExecuteRequest,
+        context: Context,
+        relations: Sequence[Relation],
+    ) -> None:
+        functions = list(request.functions)
+        if functions:
+            await settle(self._sessions, session, statement, functions, context, relations)
 
     async def _execute(
         self,
