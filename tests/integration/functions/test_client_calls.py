@@ -1,0 +1,129 @@
+"""Service functions as programs call them: through api's relay, to a router and a service."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from aiohttp import web
+
+from snowcave.api.grpc.relay import record_batches
+from snowcave.api.settings import RelaySettings
+from snowcave.client.functions import Functions, Progress
+from snowcave.functions.settings import FunctionsSettings
+from snowcave.model.errors import SnowcaveError, ValueInvalid
+from snowcave.model.keys import Role
+from snowcave.runtime import tls
+from snowcave.runtime.mesh import Mesh
+from tests.kit.called_warehouse import ECHO
+from tests.kit.client_calls import client_calls
+from tests.kit.daemons import free_port_base
+from tests.kit.service_functions import Router, Service, a_router, a_service, served
+
+BATCH = 10
+
+
+@dataclass
+class Scene:
+    router: Router
+    service: Service
+    functions: Functions
+    # Leaving it ends the router as a kill would.
+    routing: AsyncExitStack
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncGenerator[Scene]:
+    mesh = Mesh(home=tmp_path, port_base=free_port_base())
+    tls.ensure(mesh.folder("tls"))
+    settings = FunctionsSettings(mesh)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        service = await enter(a_service())
+        router = await enter(a_router(settings))
+        await router.catalog.add_service(service)
+        await router.catalog.add_function(1, max_batch_rows=BATCH)
+        await router.settled(1, 1)
+        routing = await enter(AsyncExitStack())
+        await routing.enter_async_context(served(router, settings, grace=0.0))
+        relayed = RelaySettings(window=4, patience=0.2, pause=0.01)
+        address = mesh.grpc_address(Role.FUNCTIONS)
+        functions = await enter(client_calls(mesh, address, ECHO, settings=relayed))
+        yield Scene(router, service, functions, routing)
+
+
+def a_table(rows: int) -> pa.Table:
+    return pa.table({"t": [str(number) for number in range(rows)]})
+
+
+async def test_answers_come_in_the_order_of_the_rows_however_these_come(scene: Scene):
+    rows = a_table(95).to_batches(max_chunksize=20)
+    given = [rows[0], rows[0].slice(0, 0), *rows[1:]]
+    progress = Progress()
+    stream = scene.functions.stream("f", given, progress)
+    found = [value async for part in stream for value in part.to_pylist()]
+    assert found == [f"Bob said {number}" for number in range(95)]
+    assert (progress.rows, progress.batches, progress.retries) == (95, 10, 0)
+    assert len(scene.service.rows) == 95
+
+
+async def test_a_failure_keeps_its_number(scene: Scene):
+    async def refuse(_request: web.Request, _rows: list[list[Any]]) -> web.StreamResponse:
+        return web.Response(status=400, text="no such word")
+
+    scene.service.behave = refuse
+    with pytest.raises(SnowcaveError, match="400 'no such word'") as failed:
+        await scene.functions.call("f", a_table(50))
+    assert failed.value.code == 395090
+
+
+async def test_who_leaves_a_call_leaves_nothing_at_the_service(scene: Scene):
+    async def hang(_request: web.Request, _rows: list[list[Any]]) -> web.StreamResponse:
+        if len(scene.service.requests) > 4:
+            await asyncio.Event().wait()
+        return web.json_response({"data": [[row[0], row[1]] for row in _rows]})
+
+    async def endless() -> AsyncIterator[pa.RecordBatch]:
+        while True:
+            yield a_table(BATCH).to_batches()[0]
+
+    scene.service.behave = hang
+    async with asyncio.timeout(60):
+        async with aclosing(scene.functions.stream("f", endless())) as parts:
+            async for _ in parts:
+                break
+        while scene.service.busy or not scene.router.lanes.is_idle:
+            await asyncio.sleep(0.01)
+    assert len(scene.service.requests) < 200  # what a call reads ahead has a bound
+
+
+async def test_a_call_ends_where_no_router_comes_back(scene: Scene):
+    assert len(await scene.functions.call("f", a_table(3))) == 3
+    await scene.routing.aclose()
+    with pytest.raises(SnowcaveError, match="does not answer"):
+        await scene.functions.call("f", a_table(3))
+
+
+def as_stream(*batches: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, pa.schema([("t", pa.string())])) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def test_each_record_batch_makes_a_message():
+    one, two, three = a_table(25).to_batches(max_chunksize=10)
+    alone = as_stream(one)
+    assert list(record_batches(alone)) == [(10, alone)]
+    assert list(record_batches(as_stream())) == []
+    split = list(record_batches(as_stream(one, two, three)))
+    assert [rows for rows, _ in split] == [10, 10, 5]
+    again = [pa.ipc.open_stream(message).read_all() for _, message in split]
+    assert pa.concat_tables(again) == a_table(25)
+    with pytest.raises(ValueInvalid):
+        list(record_batches(b"x"))

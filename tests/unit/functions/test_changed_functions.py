@@ -1,0 +1,60 @@
+"""A function that was altered is called as it is now, even if the router hears of it later than its caller."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pyarrow as pa
+import pytest
+
+from snowcave.functions.batches import Progress
+from snowcave.functions.calls import Call
+from snowcave.functions.settings import BatchSettings, FunctionsSettings
+from snowcave.model.errors import ObjectNotFound
+from snowcave.runtime.mesh import Mesh
+from tests.kit.service_functions import Router, a_router, a_service
+
+F = 7
+
+
+async def call(router: Router, revision: int) -> int:
+    async def arguments() -> AsyncIterator[pa.RecordBatch]:
+        yield pa.RecordBatch.from_pydict({"a": [str(n) for n in range(12)]})
+
+    call = Call(F, "q", 1, {}, revision=revision)
+    async with aclosing(router.caller.run(call, arguments(), Progress())) as answers:
+        return sum([len(part) async for part in answers])
+
+
+async def test_a_call_waits_for_what_its_caller_knows_of_the_function():
+    settings = FunctionsSettings(Mesh(), BatchSettings(catching_up=60.0))
+    async with a_router(settings) as router, a_service() as service, asyncio.timeout(60):
+        await router.catalog.add_service(service)
+        calling = asyncio.ensure_future(call(router, router.targets.functions.revision + 1))
+        await router.targets.statuses.wait(lambda mirror: len(mirror) == 1)
+        assert not calling.done()  # nobody has heard of the function so far
+        await router.catalog.add_function(F, max_batch_rows=3)
+        assert await calling == 12
+        assert len(service.requests) == 4
+        altered = asyncio.ensure_future(call(router, router.targets.functions.revision + 1))
+        await asyncio.sleep(0)
+        await router.catalog.add_function(F, max_batch_rows=6)
+        assert await altered == 12
+        assert len(service.requests) == 4 + 2
+
+
+async def test_without_the_store_what_was_known_last_has_to_do():
+    settings = FunctionsSettings(Mesh(), BatchSettings(catching_up=0.01))
+    async with a_router(settings) as router, a_service() as service:
+        await router.catalog.add_service(service)
+        await router.catalog.add_function(F, max_batch_rows=4)
+        await router.settled(F, 1)
+        assert await call(router, 10**6) == 12
+        assert len(service.requests) == 3
+
+
+async def test_a_function_that_is_dropped_is_not_called():
+    settings = FunctionsSettings(Mesh(), BatchSettings(catching_up=0.01))
+    async with a_router(settings) as router:
+        with pytest.raises(ObjectNotFound):
+            await call(router, 0)
