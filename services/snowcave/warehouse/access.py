@@ -15,7 +15,7 @@ from snowcave.model.privileges import ALL_EVENT_TABLES, CALLER, EVENT_TABLE
 from snowcave.model.telemetry import ALL_EVENTS
 from snowcave.warehouse import guard, swapping
 from snowcave.warehouse.engine import Context
-from snowcave.warehouse.rewrite import place_of
+from snowcave.warehouse.rewrite import is_temporary, place_of
 
 _EVERYBODY = {"SNOWFLAKE"}
 _OF_A_DATABASE = {"INFORMATION_SCHEMA"}
@@ -103,7 +103,9 @@ def _show(statement: exp.Show, context: Context, look: Look) -> None:
 
 def _is_named(table: exp.Table, ctes: frozenset[str]) -> bool:
     named = isinstance(table.this, exp.Identifier) and not table.name.startswith("@")
-    return named and bool(table.db or table.name.upper() not in ctes)
+    if not named or is_temporary(table):
+        return False
+    return bool(table.db) or table.name.upper() not in ctes
 
 
 def _called(call: exp.Anonymous, context: Context) -> Place:

@@ -4,6 +4,7 @@ DuckDB can neither rename a schema nor take one out of its database; a copy and 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
@@ -15,8 +16,12 @@ from sqlglot import exp
 from snowcave.warehouse import objects
 from snowcave.warehouse.objects import literal, quoted
 
-_NAME = r'(?:"(?:[^"]|"")*"|\w+)'
-_REFERENCES = re.compile(rf"REFERENCES (?P<schema>{_NAME})\.(?={_NAME}\()", re.IGNORECASE)
+NAME = r'(?:"(?:[^"]|"")*"|\w+)'
+_REFERENCES = re.compile(rf"REFERENCES (?P<schema>{NAME})\.(?={NAME}\()", re.IGNORECASE)
+_SEQUENCES = (
+    "SELECT sequence_name, start_value, min_value, max_value, increment_by, cycle, last_value "
+    "FROM duckdb_sequences() WHERE database_name = ? AND schema_name = ?"
+)
 _NEXTVAL = re.compile(r"nextval\('(?P<path>(?:[^']|'')*)'\)", re.IGNORECASE)
 
 
@@ -52,18 +57,27 @@ def _rows(duck: duckdb.DuckDBPyConnection, sql: str, place: Place) -> list[tuple
 
 
 def _sequences(duck: duckdb.DuckDBPyConnection, old: Place, new: Place) -> None:
-    found = _rows(
-        duck,
-        "SELECT sequence_name, start_value, min_value, max_value, increment_by, cycle, last_value "
-        "FROM duckdb_sequences() WHERE database_name = ? AND schema_name = ?",
-        old,
+    for name, *values in _rows(duck, _SEQUENCES, old):
+        duck.execute(_sequence(f"SEQUENCE {new.sql}.{quoted(name)}", values))
+
+
+def sequence(
+    duck: duckdb.DuckDBPyConnection, old: Place, name: str, what: str, *, goes_on: bool
+) -> None:
+    """`what`: kind and place of another one, which begins where this one is or began."""
+    which = f"{_SEQUENCES} AND upper(sequence_name) = upper({literal(name)})"
+    ((_, *values, last),) = _rows(duck, which, old)
+    duck.execute(_sequence(what, [*values, last if goes_on else None]))
+
+
+def _sequence(what: str, values: Sequence[Any]) -> str:
+    """It goes on where the old one is."""
+    start, least, most, step, cycle, last = values
+    begin = start if last is None else max(int(least), min(int(last) + int(step), int(most)))
+    return (
+        f"CREATE {what} INCREMENT BY {step} MINVALUE {least} "
+        f"MAXVALUE {most} START WITH {begin} {'CYCLE' if cycle else 'NO CYCLE'}"
     )
-    for name, start, least, most, step, cycle, last in found:
-        begin = start if last is None else max(int(least), min(int(last) + int(step), int(most)))
-        duck.execute(
-            f"CREATE SEQUENCE {new.sql}.{quoted(name)} INCREMENT BY {step} MINVALUE {least} "
-            f"MAXVALUE {most} START WITH {begin} {'CYCLE' if cycle else 'NO CYCLE'}"
-        )
 
 
 def _tables(duck: duckdb.DuckDBPyConnection, old: Place, new: Place) -> None:
@@ -76,14 +90,25 @@ def _tables(duck: duckdb.DuckDBPyConnection, old: Place, new: Place) -> None:
     # In the order of their making: what a foreign key names is older.
     for name, sql, _ in found:
         duck.execute(_made("TABLE", name, sql, old, new))
-    for name, _, comment in found:
+    for name, _, said in found:
         where = f"{new.sql}.{quoted(name)}"
-        names = ", ".join(_stored_columns(duck, old, name))
-        duck.execute(f"INSERT INTO {where} ({names}) SELECT {names} FROM {old.sql}.{quoted(name)}")
-        if comment is not None:
-            duck.execute(f"COMMENT ON TABLE {where} IS {literal(comment)}")
-        for column, said in _commented(duck, old, name):
-            duck.execute(f"COMMENT ON COLUMN {where}.{quoted(column)} IS {literal(said)}")
+        fill(duck, old, name, where)
+        comment(duck, old, name, said, where)
+
+
+def fill(duck: duckdb.DuckDBPyConnection, place: Place, table: str, where: str) -> None:
+    """`where`: a table with the same columns, which gets the rows."""
+    names = ", ".join(_stored_columns(duck, place, table))
+    duck.execute(f"INSERT INTO {where} ({names}) SELECT {names} FROM {place.sql}.{quoted(table)}")
+
+
+def comment(
+    duck: duckdb.DuckDBPyConnection, place: Place, table: str, of_table: str | None, where: str
+) -> None:
+    if of_table is not None:
+        duck.execute(f"COMMENT ON TABLE {where} IS {literal(of_table)}")
+    for column, said in _commented(duck, place, table):
+        duck.execute(f"COMMENT ON COLUMN {where}.{quoted(column)} IS {literal(said)}")
 
 
 def _stored_columns(duck: duckdb.DuckDBPyConnection, place: Place, table: str) -> list[str]:
@@ -164,12 +189,23 @@ def _own_sequence(path: str, database: str) -> str:
 
 def _made(kind: str, name: str, sql: str, old: Place, new: Place) -> str:
     """DuckDB's own statement for it, with another place."""
-    # DuckDB writes down the schema, not the database.
-    head = rf"CREATE {kind} (?:{_NAME}\.){{0,2}}{_NAME}"
-    rest = re.sub(head, "", sql.strip().rstrip(";"), count=1, flags=re.IGNORECASE)
+    rest = behind_name(kind, sql)
     rest = _REFERENCES.sub(lambda match: _referenced(match["schema"], old, new), rest)
     rest = _NEXTVAL.sub(lambda match: _sequence_of(match["path"], old, new), rest)
     return f"CREATE {kind} {new.sql}.{quoted(name)} {rest}"
+
+
+def behind_name(kind: str, sql: str) -> str:
+    """What DuckDB's own statement says of an object after its name."""
+    # DuckDB writes down the schema, not the database.
+    head = rf"CREATE (?:TEMP )?{kind} (?:{NAME}\.){{0,2}}{NAME}"
+    return re.sub(head, "", sql.strip().rstrip(";"), count=1, flags=re.IGNORECASE)
+
+
+def takes_numbers(sql: str, database: str) -> bool:
+    """Whether a default takes its values from a sequence of another database."""
+    paths = (match["path"].replace("''", "'") for match in _NEXTVAL.finditer(sql))
+    return any(exp.to_table(path, dialect="duckdb").catalog != database for path in paths)
 
 
 def _referenced(schema: str, old: Place, new: Place) -> str:

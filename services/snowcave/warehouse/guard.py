@@ -113,19 +113,19 @@ def _definition(statement: exp.Create | exp.Drop) -> None:
 def _table(table: exp.Table, ctes: frozenset[str]) -> None:
     is_file = isinstance(table.this, exp.Literal) or _FILE_NAME.search(table.name)
     if is_file and not table.name.startswith("@"):
-        raise _not_found(table)
+        raise not_found(table)
     if table.catalog.lower() in _HIDDEN_CATALOGS or table.db.lower() in {"pg_catalog", "main"}:
-        raise _not_found(table)
+        raise not_found(table)
     if _HIDDEN.fullmatch(table.name) and table.name.upper() not in ctes:
-        raise _not_found(table)
+        raise not_found(table)
     if _HIDDEN.fullmatch(table.db or "") or table.name.lower() in {
         "sqlite_master",
         "sqlite_schema",
     }:
-        raise _not_found(table)
+        raise not_found(table)
 
 
-def _not_found(table: exp.Table) -> SnowcaveError:
+def not_found(table: exp.Table) -> SnowcaveError:
     name = table.sql(dialect="snowflake").upper()
     return RemoteError(
         Kind.NOT_FOUND,

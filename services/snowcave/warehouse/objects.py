@@ -10,7 +10,7 @@ harmless: whatever reads this table starts from DuckDB's own catalog.
 from sqlglot import Expr, exp
 
 from snowcave.warehouse.engine import Context
-from snowcave.warehouse.rewrite import place_of
+from snowcave.warehouse.rewrite import is_temporary, place_of
 
 TABLE = "_fs_information_schema._sc_objects"
 _KINDS = {"TABLE", "VIEW", "SEQUENCE", "FUNCTION"}
@@ -35,7 +35,9 @@ def changes(statement: Expr, sql: str, context: Context) -> list[str]:
     Temporary objects are their session's, and have no notes.
     """
     named = statement.find(exp.Table)
-    if not place_of(named, context)[0] or statement.find(exp.TemporaryProperty):
+    if named is None or not place_of(named, context)[0]:
+        return []
+    if is_temporary(named) or statement.find(exp.TemporaryProperty):
         return []
     match statement:
         case exp.Create() if _kind(statement) in _KINDS:

@@ -11,6 +11,7 @@ from snowcave.model.errors import Kind, ObjectNotFound, RemoteError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import (
     access,
+    cloning,
     conditions,
     guard,
     objects,
@@ -18,6 +19,7 @@ from snowcave.warehouse import (
     rewrite,
     shows,
     swapping,
+    temporary,
     udfs,
 )
 from snowcave.warehouse.engine import Context
@@ -37,6 +39,7 @@ class OwnStatements:
         self._duck = duck
         self._translate = translate
         self._variables = Variables()
+        self._cloning = cloning.Cloning(duck)
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -56,6 +59,10 @@ class OwnStatements:
             return self._swap(statement, other, context)
         if status := conditions.unmet(statement, context, self._duck):
             return f"SELECT {literal(status)} AS status"
+        if (of := cloning.source(statement)) is not None:
+            assert isinstance(statement, exp.Create)
+            made = self._cloning.run(statement, of, context)
+            return f"SELECT {literal(made)} AS status"
         if isinstance(statement, exp.TruncateTable) and statement.args.get("exists"):
             return self._without_condition(statement, context)
         if isinstance(statement, (exp.Show, exp.Command)):
@@ -67,6 +74,8 @@ class OwnStatements:
             and str(statement.args.get("kind")).upper() == "FUNCTION"
         ):
             return self._drop_function(statement, context)
+        if described := temporary.description(statement):
+            return described
         if isinstance(statement, exp.Describe) and _kind(statement) == "FUNCTION":
             return self._describe_function(statement, context)
         if self._variables.change(statement, lambda e: self._value(e, context), self._now):

@@ -44,6 +44,7 @@ from snowcave.warehouse import bindings as binding
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
 from snowcave.warehouse.own import OwnStatements
 from snowcave.warehouse.plans import Plan, Plans
+from snowcave.warehouse.temporary import TemporaryNames
 from snowcave.warehouse.transactions import CHANGES, DEFINITIONS, Transaction, TransactionLost
 
 _SELECT = 0x1000
@@ -104,6 +105,7 @@ class _Duck:
 class _Cursor(FakeSnowflakeCursor):
     def run(self, statement: Expr, parameters: list[Any] | None) -> Expr:
         """fakesnow's `execute` from the tree on; answers the last translated statement."""
+        statement = rewrite.bare_temporary(statement)
         self.check_db_and_schema(statement)
         if isinstance(statement, exp.Merge):
             return self._merge(statement, parameters)
@@ -144,6 +146,7 @@ class _Cursor(FakeSnowflakeCursor):
 
     def duckdb_sql(self, query: Expr) -> str:
         """A query as DuckDB reads it."""
+        query = rewrite.bare_temporary(query)
         self.check_db_and_schema(query)
         return self._transform(query, None).sql(dialect="duckdb")
 
@@ -180,6 +183,7 @@ class DuckSession:
             paramstyle="qmark",
         )
         self._answers = OwnStatements(duck, self._translated)
+        self._temporary = TemporaryNames(duck)
         self._plans = remembered
         self._looking_at = ("", "")
         # DuckDB's search path as this session set it; empty where something else may have changed it.
@@ -206,8 +210,10 @@ class DuckSession:
         statement = rewrite.name_tables(statement)
         absent.refuse(statement)
         guard.check(statement)
+        statement = self._temporary.resolve(statement, context)
         access.check(statement, context, self._answers.look)
         own_events.refuse(statement, context)
+        statement = self._temporary.place(statement, context)
         statement = rewrite.name_columns(statement, sql)
         statement = rewrite.fill_context(statement, context)
         statement.meta["sql"] = sql
@@ -472,6 +478,7 @@ class DuckSession:
                 self._path = ""
         described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
         made = self._answers.note(statement, context)
+        self._temporary.note(statement)
         outcome = self._outcome(table, described, statement_type, affected)
         return replace(outcome, made=made)
 

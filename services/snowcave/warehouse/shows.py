@@ -13,7 +13,7 @@ from snowcave.warehouse.rewrite import place_of
 from snowcave.warehouse.variables import Variable
 
 # DuckDB's default of a column that fakesnow numbers by a sequence.
-_NUMBERED = "nextval('_fs_seq_"
+_NUMBERED = re.compile(r"""nextval\('(?:[^']*\.)?"?_fs_seq_""", re.IGNORECASE)
 _NEXT = re.compile(r"^nextval\('([^']+)'\)$")
 _IDENTITY = "IDENTITY START 1 INCREMENT 1 NOORDER"
 _VARIABLES = re.compile(r"\s*VARIABLES(?:\s+LIKE\s+'(?P<like>[^']*)')?\s*", re.IGNORECASE)
@@ -189,7 +189,7 @@ def name_identities(table: pa.Table) -> pa.Table:
         return table
     at = names.index("default")
     defaults = table.column(at).to_pylist()
-    numbered = [isinstance(d, str) and d.startswith(_NUMBERED) for d in defaults]
+    numbered = [isinstance(d, str) and _NUMBERED.match(d) is not None for d in defaults]
     if not any(isinstance(d, str) and d.startswith("nextval(") for d in defaults):
         return table
     apart = "autoincrement" in names

@@ -11,6 +11,10 @@ _IMMEDIATE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BLOCK = re.compile(r"\s*(?:DECLARE\b|BEGIN\s+(?!TRANSACTION\b|WORK\b|NAME\b)\w)", re.IGNORECASE)
+_CLONE = re.compile(
+    r"(?P<clone>\s*CREATE\s[^'\"$]*?\bTABLE\b.*\bCLONE\b.*?)\s+COPY\s+GRANTS\s*;?\s*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _STRTOK = "STRTOK_SPLIT_TO_TABLE"
 
 
@@ -27,6 +31,12 @@ def immediate(sql: str) -> str:
     if _BLOCK.match(text):
         raise Unsupported("EXECUTE IMMEDIATE of a block")
     return text
+
+
+def clone_of(sql: str) -> tuple[str, bool]:
+    """The statement without COPY GRANTS behind CLONE, where sqlglot knows none; and whether it has any."""
+    found = _CLONE.match(sql)
+    return (found["clone"], True) if found else (sql, False)
 
 
 def written_out(statement: Expr) -> Expr:

@@ -256,7 +256,11 @@ def test_one_s_own_temporary_table_leads_nowhere_else(engine: DuckEngine, admin:
     session = engine.open_session(2)
     sql = Sql(session, stranger())
     sql.rows("CREATE TEMPORARY TABLE x AS SELECT 1 AS a")
-    for statement in ("SELECT * FROM DB.S.x", "SELECT * FROM S.x", "DROP TABLE S.x"):
+    # It hides the other one, under whatever name, until it is dropped.
+    for name in ("DB.S.x", "S.x", "x"):
+        assert sql.value(f"SELECT a FROM {name}") == 1
+    sql.rows("DROP TABLE S.x")
+    for statement in ("SELECT * FROM DB.S.x", "SELECT * FROM x", "DROP TABLE S.x"):
         assert sql.error(statement).code == 2003
     session.close()
     assert admin.value("SELECT a FROM x") == 7

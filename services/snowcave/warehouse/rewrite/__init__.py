@@ -16,17 +16,28 @@ from snowcave.warehouse.rewrite.reading import fill_variables, parse
 from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
 from snowcave.warehouse.rewrite.sequences import take_numbers
 from snowcave.warehouse.rewrite.session_values import fill_context
-from snowcave.warehouse.rewrite.tables import name_tables, place_of, qualify, tables_of
+from snowcave.warehouse.rewrite.tables import (
+    TEMPORARY,
+    bare_temporary,
+    is_temporary,
+    name_tables,
+    place_of,
+    qualify,
+    tables_of,
+)
 from snowcave.warehouse.rewrite.variants import asks_for_types, compare_variants
 
 __all__ = [
+    "TEMPORARY",
     "EventTable",
     "asks_for_types",
+    "bare_temporary",
     "call_the_clock",
     "compare_variants",
     "fill_context",
     "fill_variables",
     "header",
+    "is_temporary",
     "keep_exact",
     "missing_result",
     "name_columns",

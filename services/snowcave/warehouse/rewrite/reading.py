@@ -43,7 +43,7 @@ def fill_variables(sql: str, variables: Mapping[str, str]) -> str:
 
 def parse(sql: str) -> Expr:
     """Exactly one statement. Raises SnowcaveError."""
-    sql = spellings.immediate(sql)
+    sql, copies_grants = spellings.clone_of(spellings.immediate(sql))
     if "?::" in sql:
         sql = _CAST_OF_BINDING.sub(lambda found: "? " if found[1] else found[0], sql)
     try:
@@ -65,6 +65,10 @@ def parse(sql: str) -> Expr:
             "0A000",
             f"Actual statement count {len(statements)} did not match the desired statement count 1.",
         )
+    if copies_grants and isinstance(statements[0], exp.Create):
+        given = statements[0].args.get("properties") or exp.Properties(expressions=[])
+        given.append("expressions", exp.CopyGrantsProperty())
+        statements[0].set("properties", given)
     return spellings.written_out(statements[0])
 
 

@@ -4,6 +4,25 @@ from sqlglot import Expr, exp
 
 from snowcave.warehouse.engine import Context
 
+# Where DuckDB keeps a session's own tables and views. Clients cannot name it, so what has it was put there.
+TEMPORARY = ("temp", "main")
+
+
+def is_temporary(table: exp.Table) -> bool:
+    return (table.catalog, table.db) == TEMPORARY
+
+
+def bare_temporary(statement: Expr) -> Expr:
+    """fakesnow has notes of schemas that DuckDB's place has not; a bare name is the session's own first.
+
+    The engine's own, such as the rows of event tables, stay: they are there without a database in use, too.
+    """
+    for table in statement.find_all(exp.Table):
+        if is_temporary(table) and not table.name.startswith("_sc_"):
+            table.set("db", None)
+            table.set("catalog", None)
+    return statement
+
 
 def name_tables(statement: Expr) -> Expr:
     """IDENTIFIER('db.schema.t') in the place of a table is that table."""
