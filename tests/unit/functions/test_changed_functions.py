@@ -1,4 +1,4 @@
-"""A function that was altered is called as it is now, even if the router hears of it later than its caller."""
+"""A function that was altered is called as it is now, even if the router hears of it after its caller."""
 
 import asyncio
 from collections.abc import AsyncIterator

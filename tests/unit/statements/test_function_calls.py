@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from snowcave.api.contract import QueryHandle, ToWarehouse
-from snowcave.model.errors import ServiceNotReady
+from snowcave.model.errors import NotAuthorized, ObjectNotFound, ServiceNotReady
 from snowcave.v1 import state_pb2 as state
 from tests.kit.statements import Account, open_account
 
@@ -71,3 +71,74 @@ async def test_describing_a_statement_does_nothing(account: Account) -> None:
     assert [function.name for function in described.functions] == ["F"]
     assert account.backend.revision == before
     assert account.logs.asked == []
+
+
+@pytest_asyncio.fixture
+async def people(account: Account) -> Account:
+    """Role MAKER owns function G of service X; role CALLER may call it. Each is a user's of that name."""
+    for name in ("maker", "caller"):
+        await account.sql(
+            f"CREATE ROLE {name}",
+            f"CREATE USER {name} PASSWORD = 'a-long-password' DEFAULT_ROLE = {name}",
+            f"GRANT ROLE {name} TO USER {name}",
+            f"GRANT USAGE ON DATABASE d TO ROLE {name}",
+            f"GRANT USAGE ON SCHEMA d.s TO ROLE {name}",
+        )
+    await account.sql(
+        "GRANT CREATE FUNCTION ON SCHEMA d.s TO ROLE maker",
+        "GRANT USAGE ON SERVICE d.s.x TO ROLE maker",
+        "GRANT SERVICE ROLE d.s.x!ALL_ENDPOINTS_USAGE TO ROLE maker",
+    )
+    maker = account.session("MAKER", "MAKER")
+    await account.sql(
+        "CREATE FUNCTION d.s.g(t VARCHAR) RETURNS VARCHAR SERVICE=d.s.x ENDPOINT=e AS '/g'",
+        "GRANT USAGE ON FUNCTION d.s.g(VARCHAR) TO ROLE caller",
+        context=maker,
+    )
+    return account
+
+
+async def called(account: Account, role: str = "CALLER") -> list[str]:
+    """The functions that go along with a call, by its spelling."""
+    found = await account.outcome("SELECT d.s.g('a')", account.session(role, role))
+    assert isinstance(found, ToWarehouse)
+    return [function.name for function in found.functions]
+
+
+async def test_who_may_call_a_function_need_not_be_let_near_its_service(people: Account) -> None:
+    assert await called(people) == ["G"]
+
+
+async def test_a_grant_that_is_taken_back_ends_with_the_next_call(people: Account) -> None:
+    maker = people.session("MAKER", "MAKER")
+    await people.sql("REVOKE USAGE ON FUNCTION d.s.g(VARCHAR) FROM ROLE caller", context=maker)
+    # To the warehouse such a function is unknown, as it is to who may not see it.
+    assert await called(people) == []
+
+
+async def test_a_function_works_as_long_as_its_owner_may_use_the_endpoint(people: Account) -> None:
+    await people.sql("REVOKE SERVICE ROLE d.s.x!ALL_ENDPOINTS_USAGE FROM ROLE maker")
+    with pytest.raises(NotAuthorized, match="owner of function 'G'"):
+        await called(people)
+    with pytest.raises(NotAuthorized):
+        await called(people, "MAKER")
+    await people.sql("GRANT SERVICE ROLE d.s.x!ALL_ENDPOINTS_USAGE TO ROLE maker")
+    assert await called(people) == ["G"]
+
+
+async def test_a_function_whose_service_is_gone_says_so(people: Account) -> None:
+    await people.sql("DROP SERVICE d.s.x")
+    with pytest.raises(ObjectNotFound):
+        await called(people)
+
+
+async def test_the_warehouse_learns_as_of_when_a_function_is_known(account: Account) -> None:
+    async def revision() -> int:
+        found = await account.outcome("SELECT f('a')", account.context)
+        assert isinstance(found, ToWarehouse)
+        return found.functions[0].revision
+
+    before = await revision()
+    assert before > 0
+    await account.sql("ALTER FUNCTION f(VARCHAR) SET MAX_BATCH_ROWS = 7")
+    assert await revision() > before
