@@ -5,16 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC
 from typing import Any
 
-import pyarrow as pa
-
-from snowcave.events import intake
-from snowcave.events.rows import STORED
-from snowcave.events.store import EventStore, Lane, Scan, Tail
+from snowcave.events import intake, messages
+from snowcave.events.store import EventStore, Lane, Scan
 from snowcave.kit.room import Room
 from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import events_pb2_grpc
-
-_MESSAGE_ROWS = 50_000
 
 
 class EventService(events_pb2_grpc.EventServiceServicer):
@@ -74,17 +69,16 @@ class EventService(events_pb2_grpc.EventServiceServicer):
     ) -> AsyncIterator[v1.ScanReply]:
         """The first answer names the files that hold what `tail_only` leaves out."""
         if request.tail_only and (tail := await self._store.tail(request.known)) is not None:
-            for reply in _tail_replies(tail):
+            for reply in messages.tail_replies(tail):
                 yield reply
             return
         empty = True
         async for batch in self._store.scan(_wish(request)):
-            for start in range(0, batch.num_rows, _MESSAGE_ROWS):
+            for stream in messages.streams([batch]):
                 empty = False
-                piece = batch.slice(start, _MESSAGE_ROWS)
-                yield v1.ScanReply(arrow_stream=_stream([piece]))
+                yield v1.ScanReply(arrow_stream=stream)
         if empty:
-            yield v1.ScanReply(arrow_stream=_stream([]))
+            yield v1.ScanReply(arrow_stream=messages.stream([]))
 
 
 class _UnderWay:
@@ -115,24 +109,6 @@ class _UnderWay:
     def left(self) -> list[asyncio.Task[None]]:
         waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         return [one[1] for one in waiting if one is not None]
-
-
-def _tail_replies(tail: Tail) -> list[v1.ScanReply]:
-    first = v1.ScanReply(rolled_files=tail.files, has_rolled_files=True, held=dict(tail.held))
-    pieces = [
-        v1.ScanReply(segment=segment, arrow_stream=_stream(list(batches)))
-        for segment, batches in tail.pieces.items()
-    ]
-    return [first, *pieces]
-
-
-def _stream(batches: list[pa.RecordBatch]) -> bytes:
-    """One message of IPC. A stream has one dictionary a column, so batches are brought to common ones."""
-    table = pa.Table.from_batches(batches, schema=STORED).unify_dictionaries().combine_chunks()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, STORED) as stream:
-        stream.write_table(table)
-    return sink.getvalue().to_pybytes()
 
 
 def _wish(request: v1.ScanRequest) -> Scan:

@@ -20,6 +20,10 @@ log = structlog.get_logger()
 _MOST_CHUNKS = 32
 
 
+_Brought = tuple[pa.Table, dict[int, str]]
+"""Rows of one message, and what their numbers of resources mean."""
+
+
 class EventSource(Protocol):
     async def now(self) -> Moment: ...
 
@@ -70,15 +74,16 @@ class EventTail:
         request = events_pb2.ScanRequest(tail_only=True, known=known)
         files: list[str] = []
         held: dict[int, int] = {}
-        new: dict[int, tuple[pa.Table, dict[int, str]]] = {}
+        new: dict[int, list[_Brought]] = {}
         async for reply in self._stub.Scan(request):
             if reply.has_rolled_files:
                 files, held = list(reply.rolled_files), dict(reply.held)
             if reply.segment:
-                new[reply.segment] = event_table.conform(columns.from_stream(reply.arrow_stream))
+                brought = event_table.conform(columns.from_stream(reply.arrow_stream))
+                new.setdefault(reply.segment, []).append(brought)
         # All of it or nothing: an answer that broke off leaves what was known before.
         self._known = {
-            segment: _grown(self._known.get(segment), new.get(segment), frames)
+            segment: _grown(self._known.get(segment), new.get(segment, []), frames)
             for segment, frames in held.items()
             if segment in new or segment in self._known
         }
@@ -102,11 +107,8 @@ def _together(meanings: Sequence[Mapping[int, str]]) -> dict[int, str]:
     return {number: text for texts in meanings for number, text in texts.items()}
 
 
-def _grown(
-    before: _Piece | None, new: tuple[pa.Table, dict[int, str]] | None, frames: int
-) -> _Piece:
-    added = _Piece(frames, *new) if new else None
-    pieces = [piece for piece in (before, added) if piece is not None]
+def _grown(before: _Piece | None, new: Sequence[_Brought], frames: int) -> _Piece:
+    pieces = [*([before] if before else []), *(_Piece(frames, *brought) for brought in new)]
     table = pa.concat_tables([piece.table for piece in pieces])
     if table.column(0).num_chunks > _MOST_CHUNKS:
         table = table.combine_chunks()
