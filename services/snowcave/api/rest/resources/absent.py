@@ -4,7 +4,6 @@ from snowcave.api.rest.operations import Operation
 from snowcave.api.rest.unsupported import unsupported
 
 _ROLES = "There are no database roles; grant to roles of the account."
-_EVENTS = "There is one event table, SNOWFLAKE.TELEMETRY.EVENTS, and there are none of one's own."
 _CODE = "Functions in other languages than SQL are not run; a service function calls a service."
 _IN_DATABASE = "/databases/{database}"
 _IN_SCHEMA = "/databases/{database}/schemas/{schema}"
@@ -47,13 +46,6 @@ OPERATIONS = (
         _ROLES,
         "{name}",
         (("POST", ":clone"), *_GRANTS),
-    ),
-    *_of(
-        ("event_table", "event_tables"),
-        f"{_IN_SCHEMA}/event-tables",
-        _EVENTS,
-        "{name}",
-        (("GET", ""), ("POST", ":rename")),
     ),
     *_of(
         ("user_defined_function", "user_defined_functions"),
