@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from grpc.aio import Channel
 
+from snowcave.client.answers import typed
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import functions_pb2 as v1
 from snowcave.v1 import functions_pb2_grpc
@@ -86,33 +87,6 @@ class Functions:
         async for batch in _each(arguments):
             for start in range(0, batch.num_rows, _MESSAGE):
                 yield v1.InvokeRequest(arrow_stream=_as_stream(batch.slice(start, _MESSAGE)))
-
-
-def typed(texts: pa.Array, returns: str) -> pa.Array:
-    """Answers as the function's type; JSON, times of day and what Arrow cannot read of a text stay texts."""
-    base, _, rest = returns.upper().partition("(")
-    match base.strip():
-        case "NUMBER" | "DECIMAL" | "NUMERIC" | "INT" | "INTEGER" | "BIGINT":
-            return texts.cast(_number(rest.rstrip(")")))
-        case "FLOAT" | "DOUBLE" | "REAL":
-            return texts.cast(pa.float64())
-        case "BOOLEAN":
-            return texts.cast(pa.bool_())
-        case "DATE":
-            return texts.cast(pa.date32())
-        case "TIMESTAMP" | "TIMESTAMP_NTZ" | "DATETIME":
-            return texts.cast(pa.timestamp("us"))
-        case "BINARY" | "VARBINARY":
-            values = [None if v is None else bytes.fromhex(v) for v in texts.to_pylist()]
-            return pa.array(values, pa.binary())
-        case _:
-            return texts
-
-
-def _number(precision_and_scale: str) -> pa.DataType:
-    precision, _, scale = precision_and_scale.partition(",")
-    digits = int(precision or 38)
-    return pa.decimal128(digits, int(scale)) if scale and int(scale) else pa.int64()
 
 
 def _note(progress: Progress | None, said: v1.InvokeProgress) -> None:

@@ -126,6 +126,16 @@ async def test_a_function_works_as_long_as_its_owner_may_use_the_endpoint(people
     assert await called(people) == ["G"]
 
 
+async def test_overloads_that_the_caller_may_not_call_are_left_out(people: Account) -> None:
+    maker = people.session("MAKER", "MAKER")
+    await people.sql(
+        "CREATE FUNCTION d.s.g(n NUMBER) RETURNS VARCHAR SERVICE=d.s.x ENDPOINT=e AS '/n'",
+        context=maker,
+    )
+    assert await called(people, "MAKER") == ["G", "G"]
+    assert await called(people) == ["G"]
+
+
 async def test_a_function_whose_service_is_gone_says_so(people: Account) -> None:
     await people.sql("DROP SERVICE d.s.x")
     with pytest.raises(ObjectNotFound):

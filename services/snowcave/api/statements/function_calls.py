@@ -41,12 +41,20 @@ async def bindings(
                 known.append(spelling)
     bound: list[warehouse_pb2.FunctionBinding] = []
     for name, spelled in spellings.items():
-        for found in _overloads(name, work):
-            work.caller.need("USAGE", found)
+        for found in _callable(name, work):
             if not describing:
                 await _check_service(found, work)
             bound.append(_binding(found, spelled, work))
     return tuple(bound)
+
+
+def _callable(name: ObjectName, work: Work) -> list[state.Object]:
+    """The overloads that the caller may call. Raises NotAuthorized where it sees some and may call none."""
+    seen = list(_overloads(name, work))
+    allowed = [found for found in seen if work.caller.may("USAGE", found)]
+    if seen and not allowed:
+        work.caller.need("USAGE", seen[0])
+    return allowed
 
 
 def _overloads(name: ObjectName, work: Work) -> Iterator[state.Object]:
