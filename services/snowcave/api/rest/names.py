@@ -1,4 +1,4 @@
-"""Names as they stand in paths and bodies of the REST API: SQL identifiers, quoted where they must be."""
+"""Names and types as they stand in paths and bodies of the REST API: as in SQL, quoted where they must be."""
 
 import re
 from urllib.parse import unquote_to_bytes
@@ -6,6 +6,7 @@ from urllib.parse import unquote_to_bytes
 from snowcave.api.http.requests import RequestInvalid
 from snowcave.api.sql.cursor import Cursor, parse_name
 from snowcave.api.sql.functions import argument_types
+from snowcave.api.sql.types import DataType, read_type
 from snowcave.model.errors import SnowcaveError
 from snowcave.model.names import ObjectName, fold
 
@@ -56,3 +57,14 @@ def with_arguments(text: str) -> tuple[str, tuple[str, ...]]:
             f"'{text[:_LONGEST]}' is not a function's name with its argument types."
         ) from error
     return name, types
+
+
+def data_type(text: str) -> DataType:
+    """Raises RequestInvalid."""
+    cursor = Cursor(text[:_LONGEST])
+    try:
+        found = read_type(cursor)
+        cursor.end()
+    except SnowcaveError as error:
+        raise RequestInvalid(f"'{text[:64]}' is not a data type.") from error
+    return found

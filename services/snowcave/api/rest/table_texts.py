@@ -9,12 +9,10 @@ from typing import Any
 
 from snowcave.api.http.requests import RequestInvalid
 from snowcave.api.rest.models import Json
-from snowcave.api.rest.names import any_name, identifier
-from snowcave.api.sql.cursor import Cursor
+from snowcave.api.rest.names import any_name, data_type, identifier
 from snowcave.api.sql.lexer import Kind, literal, tokens
 from snowcave.api.sql.printing import words
-from snowcave.api.sql.types import read_type
-from snowcave.model.errors import SnowcaveError, SyntaxInvalid
+from snowcave.model.errors import SyntaxInvalid
 
 _OPEN, _CLOSE = "(", ")"
 _LONGEST = 64 * 1024
@@ -24,7 +22,7 @@ def column(one: Json) -> str:
     """Of CREATE TABLE and ADD COLUMN."""
     if one.get("collate"):
         raise RequestInvalid("collate is not supported.")
-    parts = [words.identifier(identifier(one["name"])), data_type(one["datatype"])]
+    parts = [words.identifier(identifier(one["name"])), data_type(one["datatype"]).text]
     if one.get("nullable") is False:
         parts.append("NOT NULL")
     if "default" in one:
@@ -43,16 +41,6 @@ def columns(given: Sequence[Json], constraints: Sequence[Json] = ()) -> str:
     made = [column(one) for one in given]
     made += [_constraint(one, own=False) for one in constraints]
     return f"({', '.join(made)})" if made else ""
-
-
-def data_type(text: str) -> str:
-    cursor = Cursor(text[:256])
-    try:
-        found = read_type(cursor)
-        cursor.end()
-    except SnowcaveError as error:
-        raise RequestInvalid(f"'{text[:64]}' is not a data type.") from error
-    return found.text
 
 
 def _constraint(one: Json, *, own: bool) -> str:

@@ -5,11 +5,10 @@ from typing import Any
 
 import orjson
 
-from snowcave.api.http.requests import RequestInvalid
 from snowcave.api.rest import operations as ops
 from snowcave.api.rest.call import Call, named
 from snowcave.api.rest.models import Field, Json, Model, Row, fields
-from snowcave.api.rest.names import any_name, identifier, with_arguments
+from snowcave.api.rest.names import any_name, data_type, identifier, with_arguments
 from snowcave.api.rest.operations import CREATE_MODE, IF_EXISTS, Many, Operation
 from snowcave.api.rest.resource import EXISTING
 from snowcave.api.sql import tree
@@ -17,8 +16,7 @@ from snowcave.api.sql.cursor import Cursor
 from snowcave.api.sql.lexer import literal
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.printing import words
-from snowcave.api.sql.types import DataType, base_of, read_type
-from snowcave.model.errors import SnowcaveError
+from snowcave.api.sql.types import base_of, read_type
 from snowcave.model.names import ObjectName, quoted
 
 _ARGUMENT = Model("FunctionArgument", (*fields("name datatype"), Field("value", "any")))
@@ -51,16 +49,6 @@ def _overload(call: Call) -> _Overload:
     return _Overload(call.within(name), types)
 
 
-def _type(text: str) -> DataType:
-    cursor = Cursor(text[:256])
-    try:
-        found = read_type(cursor)
-        cursor.end()
-    except SnowcaveError as error:
-        raise RequestInvalid(f"'{text[:64]}' is not a data type.") from error
-    return found
-
-
 async def _create(call: Call) -> Json:
     body = call.body
     service = any_name(body["service"])
@@ -77,7 +65,7 @@ async def _create(call: Call) -> Json:
     arguments = tuple(
         (
             identifier(one.get("name") or f"ARG{number}"),
-            _type(one.get("datatype") or "TEXT"),
+            data_type(one.get("datatype") or "TEXT"),
         )
         for number, one in enumerate(body["arguments"], start=1)
     )
@@ -86,7 +74,7 @@ async def _create(call: Call) -> Json:
             call.within(identifier(body["name"])),
             EXISTING[call.query.get("createMode", "errorIfExists")],
             arguments,
-            _type(body.get("returns") or "TEXT"),
+            data_type(body.get("returns") or "TEXT"),
             strict=False,
             immutable=False,
             path=body["path"],
@@ -166,7 +154,7 @@ async def _execute(call: Call) -> Json:
 
 
 def _value(one: Json) -> str:
-    kind = _type(one.get("datatype") or "TEXT")
+    kind = data_type(one.get("datatype") or "TEXT")
     value = one.get("value")
     if value is None:
         return f"NULL::{kind.text}"

@@ -5,7 +5,7 @@ from typing import Any
 from snowcave.api.rest import table_texts as texts
 from snowcave.api.rest.call import Call, Kept, rows_in
 from snowcave.api.rest.models import Json, Row
-from snowcave.api.rest.names import identifier
+from snowcave.api.rest.names import data_type, identifier
 from snowcave.api.rest.operations import (
     CREATE_MODE,
     FILTERS,
@@ -15,29 +15,25 @@ from snowcave.api.rest.operations import (
     Operation,
     Parameter,
 )
-from snowcave.api.rest.resource import UNCHANGED, same_name, with_names
+from snowcave.api.rest.resource import EXISTING, UNCHANGED, same_name, with_names
 from snowcave.api.rest.table_models import AS_SELECT, CLONE, COLUMN, LIKE, TABLE
 from snowcave.api.rest.unsupported import unsupported
+from snowcave.api.sql import tree
 from snowcave.api.sql.lexer import literal
-from snowcave.api.sql.printing import words
+from snowcave.api.sql.printing import text_of, words
 from snowcave.model.errors import ObjectNotFound, Unsupported, ValueInvalid
 from snowcave.model.names import ObjectName, quoted
 
 _PATH = "/databases/{database}/schemas/{schema}/tables"
 _ONE = _PATH + "/{name}"
-_MODES = {
-    "errorIfExists": ("", ""),
-    "orReplace": ("OR REPLACE", ""),
-    "ifNotExists": ("", "IF NOT EXISTS"),
-}
 _NOT_HERE = ("cluster_by", "enable_schema_evolution", "change_tracking", "default_ddl_collation")
 
 
 def _create(call: Call, name: ObjectName, rest: str, kind: str = "") -> str:
-    replace, keep = _MODES[call.query.get("createMode", "errorIfExists")]
+    existing = EXISTING[call.query.get("createMode", "errorIfExists")]
     kind = kind.upper() if kind.upper() in ("TRANSIENT", "TEMPORARY") else ""
-    parts = ("CREATE", replace, kind, "TABLE", keep, words.name(name), rest)
-    return " ".join(part for part in parts if part)
+    how, unless = words.or_what(existing), words.if_new(existing)
+    return words.joined("CREATE", how, kind, "TABLE", unless, words.name(name), rest)
 
 
 def _defined(call: Call, body: Json) -> str:
@@ -95,18 +91,18 @@ async def _delete(call: Call) -> Json:
 
 def _show(call: Call, **more: Any) -> str:
     asked = {**call.query, **more}
-    scope = words.name(ObjectName(call.name("schema"), call.name("database")))
-    parts = [f"SHOW TABLES{' HISTORY' if asked.get('history') else ''}"]
-    if "like" in asked:
-        parts.append("LIKE " + literal(asked["like"]))
-    parts.append(f"IN SCHEMA {scope}")
-    if "startsWith" in asked:
-        parts.append("STARTS WITH " + literal(asked["startsWith"]))
-    if "showLimit" in asked or "fromName" in asked:
-        parts.append(f"LIMIT {asked.get('showLimit', MOST_SHOWN)}")
-    if "fromName" in asked:
-        parts.append("FROM " + literal(asked["fromName"]))
-    return " ".join(parts)
+    # The warehouse knows FROM behind LIMIT alone.
+    limit = asked.get("showLimit", MOST_SHOWN if "fromName" in asked else None)
+    show = tree.Show(
+        "TABLES",
+        like=asked.get("like"),
+        scope=tree.Scope("schema", call.schema()),
+        starts_with=asked.get("startsWith"),
+        limit=limit,
+        from_name=asked.get("fromName"),
+        flags=frozenset({"HISTORY"} if asked.get("history") else ()),
+    )
+    return text_of(show)
 
 
 async def _list(call: Call) -> list[Json] | Kept:
@@ -173,7 +169,7 @@ def _changes(name: str, body: Json, now: Json) -> list[str]:
     there = {identifier(one["name"]): one for one in now["columns"]}
     wanted = {identifier(one["name"]): one for one in body.get("columns", ())}
     for key in there.keys() & wanted.keys():
-        if texts.data_type(wanted[key]["datatype"]) != texts.data_type(there[key]["datatype"]):
+        if data_type(wanted[key]["datatype"]) != data_type(there[key]["datatype"]):
             raise Unsupported("another type for a column")
     found = [
         f"ALTER TABLE {name} ADD COLUMN {texts.column(one)}"

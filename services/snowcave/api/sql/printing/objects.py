@@ -6,15 +6,17 @@ from snowcave.api.sql.printing.words import (
     arguments,
     domain_words,
     given,
+    if_new,
     joined,
     name,
     of_type,
     options,
+    or_what,
     strings,
     tags,
 )
 from snowcave.api.sql.tags import ALLOWED_VALUES
-from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Existing, Undrop
+from snowcave.api.sql.tree import Action, Alter, Create, Describe, Drop, Undrop
 
 _INTEGRATIONS = {
     "EXTERNAL_ACCESS": "EXTERNAL ACCESS INTEGRATION",
@@ -26,14 +28,6 @@ _PLAIN = {
     Action.ABORT_ALL: "ABORT ALL QUERIES",
     Action.NOTHING: "REFRESH",
 }
-
-
-def or_what(existing: Existing) -> str:
-    return {Existing.REPLACE: "OR REPLACE", Existing.ALTER: "OR ALTER"}.get(existing, "")
-
-
-def if_new(existing: Existing) -> str:
-    return given(existing is Existing.KEEP, "IF NOT EXISTS")
 
 
 def create(it: Create) -> str:

@@ -4,13 +4,20 @@ from collections.abc import Mapping
 
 from snowcave.api.sql.lexer import literal
 from snowcave.api.sql.printing import words
-from snowcave.api.sql.printing.words import given, identifier, joined, name, options
+from snowcave.api.sql.printing.words import (
+    given,
+    identifier,
+    if_new,
+    joined,
+    name,
+    options,
+    or_what,
+)
 from snowcave.api.sql.tree import (
     CreateFunction,
     CreateService,
     CreateSnapshot,
     ExecuteJob,
-    Existing,
     RestoreVolume,
     SpecSource,
 )
@@ -38,7 +45,7 @@ def _using(values: Mapping[str, tuple[str, bool]]) -> str:
 def create_service(it: CreateService) -> str:
     return joined(
         "CREATE SERVICE",
-        given(it.existing is Existing.KEEP, "IF NOT EXISTS"),
+        if_new(it.existing),
         name(it.name),
         "IN COMPUTE POOL",
         identifier(it.compute_pool),
@@ -70,12 +77,11 @@ def restore_volume(it: RestoreVolume) -> str:
 
 def create_function(it: CreateFunction) -> str:
     arguments = ", ".join(f"{identifier(n)} {kind.text}" for n, kind in it.arguments)
-    replace = {Existing.REPLACE: "OR REPLACE", Existing.ALTER: "OR ALTER"}.get(it.existing, "")
     return joined(
         "CREATE",
-        replace,
+        or_what(it.existing),
         "FUNCTION",
-        given(it.existing is Existing.KEEP, "IF NOT EXISTS"),
+        if_new(it.existing),
         f"{name(it.name)} ({arguments})",
         "RETURNS",
         it.returns.text,
@@ -90,9 +96,9 @@ def create_function(it: CreateFunction) -> str:
 def create_snapshot(it: CreateSnapshot) -> str:
     return joined(
         "CREATE",
-        given(it.existing is Existing.REPLACE, "OR REPLACE"),
+        or_what(it.existing),
         "SNAPSHOT",
-        given(it.existing is Existing.KEEP, "IF NOT EXISTS"),
+        if_new(it.existing),
         name(it.name),
         "FROM SERVICE",
         name(it.service),

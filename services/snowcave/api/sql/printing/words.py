@@ -8,6 +8,7 @@ from snowcave.api.sql.domains import WORDS
 from snowcave.api.sql.event_tables import CLUSTER_BY
 from snowcave.api.sql.lexer import literal
 from snowcave.api.sql.tags import ALLOWED_VALUES
+from snowcave.api.sql.tree import Existing
 from snowcave.model.names import ObjectName, quoted
 from snowcave.model.stage_path import StagePath
 
@@ -42,6 +43,16 @@ def joined(*parts: str) -> str:
 
 def given(condition: object, words: str) -> str:
     return words if condition else ""
+
+
+def or_what(existing: Existing) -> str:
+    """What stands behind CREATE."""
+    return {Existing.REPLACE: "OR REPLACE", Existing.ALTER: "OR ALTER"}.get(existing, "")
+
+
+def if_new(existing: Existing) -> str:
+    """What stands before the name of what is created."""
+    return given(existing is Existing.KEEP, "IF NOT EXISTS")
 
 
 def domain_words(domain: str) -> str:
