@@ -156,6 +156,10 @@ def test_secrets_keep_what_they_know(seen: Seen):
     assert seen["rest"]["rule"]["value_list"] == ["example.com:443"]
     assert seen["rest"]["tag"]["allowed_values"] == ["a", "b"]
     assert seen["rest"]["warehouse"]["warehouse_size"] == "Small"
+    assert seen["rest"]["event tables"] == ["EVENTS"]
+    shown = seen["rest"]["event table"]
+    assert (shown["comment"], shown["cluster_by"]) == ("c", ["timestamp"])
+    assert len(shown["columns"]) == 13
 
 
 def test_everything_is_dropped_in_the_end(seen: Seen):

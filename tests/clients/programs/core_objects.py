@@ -17,6 +17,7 @@ import snowflake.connector
 from snowflake.core import CreateMode, Root
 from snowflake.core.compute_pool import ComputePool
 from snowflake.core.database import Database
+from snowflake.core.event_table import EventTable
 from snowflake.core.exceptions import APIError
 from snowflake.core.function import FunctionArgument, ServiceFunction
 from snowflake.core.grant import Grant, Grantees, Privileges, Securables
@@ -268,6 +269,8 @@ def rest(root: Root) -> Seen:
     rule = NetworkRule(name="nr", type="HOST_PORT", mode="EGRESS", value_list=["example.com:443"])
     schema.network_rules.create(rule)
     schema.tags.create(Tag(name="t", allowed_values=["a", "b"]))
+    schema.event_tables.create(EventTable(name="told", comment="c", cluster_by=["timestamp"]))
+    schema.event_tables["told"].rename("events")
     root.warehouses.create(Warehouse(name=called("wh"), warehouse_size="SMALL", auto_suspend=60))
     warehouse = root.warehouses[called("wh")]
     warehouse.suspend()
@@ -276,9 +279,12 @@ def rest(root: Root) -> Seen:
         "secrets": [plain(one) for one in schema.secrets.iter()],
         "rule": schema.network_rules["nr"].fetch(),
         "tag": schema.tags["t"].fetch(),
+        "event table": schema.event_tables["events"].fetch(),
+        "event tables": [one.name for one in schema.event_tables.iter(like="ev%")],
         "warehouse": warehouse.fetch(),
     }
     warehouse.drop()
+    schema.event_tables["events"].drop()
     return found
 
 

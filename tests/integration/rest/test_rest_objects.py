@@ -205,6 +205,21 @@ async def test_tags_are_set_inherited_and_unset(place: Rest):
     assert await place.ok("GET", f"{service}:get-tags") == []
 
 
+async def test_an_event_table_is_made_shown_renamed_and_dropped(place: Rest):
+    path = f"{PLACE}/event-tables"
+    wish = {"name": "e", "cluster_by": ["timestamp"], "data_retention_time_in_days": 3}
+    await place.ok("POST", path, {**wish, "comment": "c", "change_tracking": True})
+    assert await refused(place, "POST", path, wish) == (409, "002002")
+    found = await place.ok("GET", f"{path}/e")
+    assert found.items() >= {**wish, "name": "E", "comment": "c", "change_tracking": True}.items()
+    assert [one["name"] for one in found["columns"]][:2] == ["TIMESTAMP", "START_TIMESTAMP"]
+    await place.ok("POST", f"{path}/e:rename?targetName=told")
+    assert await names(place, path) == ["TOLD"]
+    await place.ok("DELETE", f"{path}/told")
+    assert await refused(place, "GET", f"{path}/told") == (404, "002003")
+    await place.ok("DELETE", f"{path}/told?ifExists=true")
+
+
 async def test_what_another_role_may_not_see_is_not_there(place: Rest):
     await place.ok("POST", "/users", {"name": "stranger", "password": "Some-Word-1"})
     token = await place.log_in("stranger", "Some-Word-1")
@@ -234,7 +249,6 @@ async def test_a_change_over_rest_leaves_the_session_where_it_is(place: Rest):
         ("POST", "/databases:from-share"),
         ("POST", "/databases/d:clone"),
         ("GET", "/databases/d/database-roles"),
-        ("POST", f"{PLACE}/event-tables"),
         ("POST", f"{PLACE}/tables/t:undrop"),
     ],
 )

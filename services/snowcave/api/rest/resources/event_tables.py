@@ -11,10 +11,12 @@ from snowcave.api.rest.operations import Operation, Parameter
 from snowcave.api.rest.resource import Resource, with_names
 from snowcave.api.rest.tag_operations import of_kind
 from snowcave.api.sql import tree
+from snowcave.api.sql.domains import label
 from snowcave.api.sql.event_tables import CLUSTER_BY, COPY_GRANTS
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.tree import Action, Existing
 from snowcave.api.statements.event_tables import COLUMNS, PROPERTIES
+from snowcave.model.errors import ObjectNotFound
 from snowcave.model.names import ObjectName
 
 _COLUMN = Model("EventTableColumn", fields("name datatype nullable:boolean"))
@@ -53,6 +55,12 @@ def _flags(call: Call) -> Iterable[str]:
 
 @dataclass(frozen=True)
 class _EventTables(Resource):
+    async def row(self, call: Call, name: ObjectName) -> Row:
+        for row in await call.look(self.show(call)):
+            if row["name"] == name.name:
+                return row
+        raise ObjectNotFound(label(self.domain), str(name))
+
     def created(self, call: Call, body: Json, existing: Existing) -> tree.Statement:
         made = super().created(call, body, existing)
         assert isinstance(made, tree.Create)
