@@ -1,9 +1,11 @@
 """The rows that a scan asks for, out of files and tail. Blocking, otherwise pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
+import orjson
 import pyarrow as pa
 
 from snowcave.events import parquet
@@ -54,9 +56,30 @@ def matching(table: pa.Table, wish: Scan) -> pa.Table:
     if wish.record_type:
         kinds = table.column("record_type").cast(pa.string())
         conditions.append(compute.equal(kinds, wish.record_type))
+    if wish.attributes:
+        conditions.append(_have(table.column("resource_attributes"), wish.attributes))
     for condition in conditions[1:]:
         conditions[0] = compute.and_(conditions[0], condition)
     return table.filter(conditions[0]) if conditions else table
+
+
+def _have(column: pa.ChunkedArray, wanted: Mapping[str, str]) -> pa.ChunkedArray:
+    """Looked at once for each distinct text."""
+    masks: list[pa.Array] = []
+    for chunk in cast(list[Any], column.chunks):
+        texts = [meets(text, wanted) for text in chunk.dictionary.to_pylist()]
+        masks.append(pa.array(texts, pa.bool_()).take(chunk.indices))
+    return pa.chunked_array(masks, pa.bool_())
+
+
+def meets(attributes: str, wanted: Mapping[str, str]) -> bool:
+    """See `Scan.attributes`."""
+    said: Any = orjson.loads(attributes)
+    for name, text in wanted.items():
+        found = said.get(name)
+        if found is None or (isinstance(found, str) and found != text):
+            return False
+    return True
 
 
 def _hours(whole: Tail, wish: Scan) -> Iterator[tuple[str, list[str]]]:

@@ -119,4 +119,5 @@ def _wish(request: v1.ScanRequest) -> Scan:
         record_type=request.record_type,
         newest_first=request.newest_first,
         limit=request.limit,
+        attributes=dict(request.attributes),
     )

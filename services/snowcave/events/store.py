@@ -18,6 +18,8 @@ class Scan:
     until: datetime | None = None
     service: int = 0
     record_type: str = ""
+    # RESOURCE_ATTRIBUTES by name: rows are left out whose attribute is another text, or missing.
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     newest_first: bool = False
     limit: int = 0
 

@@ -138,7 +138,7 @@ class EventRow(_message.Message):
     def __init__(self, resource: _Optional[int] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_type: _Optional[str] = ..., record: _Optional[str] = ..., record_attributes: _Optional[str] = ..., scope: _Optional[str] = ..., value: _Optional[str] = ..., file_generation: _Optional[int] = ..., offset: _Optional[int] = ..., trace: _Optional[str] = ..., start_timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scope_attributes: _Optional[str] = ..., exemplars: _Optional[str] = ...) -> None: ...
 
 class ScanRequest(_message.Message):
-    __slots__ = ("since", "until", "service", "limit", "newest_first", "record_type", "tail_only", "known")
+    __slots__ = ("since", "until", "service", "limit", "newest_first", "record_type", "tail_only", "known", "attributes")
     class KnownEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -146,6 +146,13 @@ class ScanRequest(_message.Message):
         key: int
         value: int
         def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    class AttributesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     SINCE_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +161,7 @@ class ScanRequest(_message.Message):
     RECORD_TYPE_FIELD_NUMBER: _ClassVar[int]
     TAIL_ONLY_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     since: _timestamp_pb2.Timestamp
     until: _timestamp_pb2.Timestamp
     service: int
@@ -162,7 +170,8 @@ class ScanRequest(_message.Message):
     record_type: str
     tail_only: bool
     known: _containers.ScalarMap[int, int]
-    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service: _Optional[int] = ..., limit: _Optional[int] = ..., newest_first: _Optional[bool] = ..., record_type: _Optional[str] = ..., tail_only: _Optional[bool] = ..., known: _Optional[_Mapping[int, int]] = ...) -> None: ...
+    attributes: _containers.ScalarMap[str, str]
+    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., service: _Optional[int] = ..., limit: _Optional[int] = ..., newest_first: _Optional[bool] = ..., record_type: _Optional[str] = ..., tail_only: _Optional[bool] = ..., known: _Optional[_Mapping[int, int]] = ..., attributes: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ScanReply(_message.Message):
     __slots__ = ("arrow_stream", "rolled_files", "has_rolled_files", "held", "segment")

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse.event_bounds import EventBounds
 from snowcave.warehouse.event_table import Moment
 
 
@@ -180,6 +181,10 @@ class EngineSession(Protocol):
         ...
 
     def reads_event_table(self, statement: Any, sql: str, context: Context) -> bool: ...
+
+    def event_bounds(self, statement: Any, context: Context) -> EventBounds:
+        """Which rows of the event table such a statement can need."""
+        ...
 
     def point_event_table(self, now: Moment) -> None:
         """What the event table holds for this session from now on."""

@@ -18,6 +18,8 @@ from snowcave.runtime.replicas import connect_all
 from snowcave.v1 import functions_pb2_grpc, stages_pb2_grpc, warehouse_pb2_grpc
 from snowcave.warehouse.dispatch import Dispatch
 from snowcave.warehouse.duck import DuckEngine
+from snowcave.warehouse.event_scan import Events
+from snowcave.warehouse.event_spool import EventSpool
 from snowcave.warehouse.invoke import Invoker
 from snowcave.warehouse.keeping import Keeper
 from snowcave.warehouse.results import ResultStore
@@ -56,6 +58,10 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
     sessions = await parts.enter("sessions", Sessions(engine, settings))
     SESSIONS.set_function(lambda: sessions.count)
     tail = EventTail(events, mesh.folder("events") / "parquet", settings.tail_timeout)
+    spool = await asyncio.to_thread(
+        EventSpool, mesh.folder("warehouse") / "events", settings.scan_bytes
+    )
+    event_source = Events(events, tail, spool, settings.scan_timeout)
     functions = await parts.enter(
         "functions channels",
         connect_all(
@@ -72,7 +78,7 @@ async def build(settings: WarehouseSettings, parts: Parts) -> None:
     files = await asyncio.to_thread(StageFiles, mesh.folder("stages"))
     pointing = Pointing(files, engine.know_stage)
     statements = Statements(
-        sessions, results, tail, dispatch, pointing, settings, clock, ids.system_random()
+        sessions, results, event_source, dispatch, pointing, settings, clock, ids.system_random()
     )
     servicer = WarehouseServicer(engine, sessions, statements, results, settings)
     add = partial(warehouse_pb2_grpc.add_WarehouseServiceServicer_to_server, servicer)

@@ -6,6 +6,7 @@ Blocking, and not safe for two callers at once; `Sessions` sees to that.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -20,13 +21,14 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
 from snowcave.model import telemetry
-from snowcave.model.errors import QueryCancelled
+from snowcave.model.errors import QueryCancelled, SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import (
     absent,
     access,
     binaries,
     columns,
+    event_bounds,
     event_table,
     formats,
     guard,
@@ -42,6 +44,8 @@ from snowcave.warehouse import (
 )
 from snowcave.warehouse import bindings as binding
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
+from snowcave.warehouse.event_bounds import EventBounds
+from snowcave.warehouse.macros import call
 from snowcave.warehouse.own import OwnStatements
 from snowcave.warehouse.plans import Plan, Plans
 from snowcave.warehouse.temporary import TemporaryNames
@@ -343,6 +347,23 @@ class DuckSession:
         """What the event table holds for this session from now on."""
         event_table.point(self._raw, self._own, now, self._events)
         self._events = now
+
+    def event_bounds(self, statement: Expr, context: Context) -> EventBounds:
+        if self._transaction is not None:  # an error here would end it
+            return EventBounds()
+        places = {event_table.PLACE, event_table.ALL_PLACE, *context.event_tables}
+        asked = rewrite.ask_of_events(statement, context, places)
+        self._look_at(context)
+        return event_bounds.evaluated(asked, partial(self._moment, context))
+
+    def _moment(self, context: Context, side: Expr) -> datetime | None:
+        """What such a constant is as a TIMESTAMP; None: that is not known."""
+        try:
+            query = self._translated(exp.select(call("without_zone", side.copy())), context)
+            ((found,),) = self._raw.execute(query).fetchall()
+        except (duckdb.Error, ProgrammingError, SnowcaveError):
+            return None
+        return found if isinstance(found, datetime) else None
 
     def reads_event_table(self, statement: Expr, sql: str, context: Context) -> bool:
         """By name, or through a view that does."""

@@ -96,6 +96,10 @@ class WarehouseSettings:
     events_address: str = ""
     # How long the live tail of the event table may take; without it a query sees rolled rows only.
     tail_timeout: float = 5.0
+    # Where the event table stands in no files (on ClickHouse): what a statement can need of it is brought
+    # here before, in so much time and up to so many bytes of disk.
+    scan_timeout: float = 300.0
+    scan_bytes: int = 8 << 30
     # A statement's limit where the request names none.
     statement_timeout: float = 172_800.0
     # Sessions that may be open at once.

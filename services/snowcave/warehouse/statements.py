@@ -15,13 +15,13 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import bindings, calls, columns, rewrite
 from snowcave.warehouse.dispatch import Dispatch, Prepared
 from snowcave.warehouse.engine import Context, Outcome, Relation
+from snowcave.warehouse.event_scan import EventSource
 from snowcave.warehouse.failures import WriteConflict
 from snowcave.warehouse.results import ResultStore
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import WarehouseSettings
 from snowcave.warehouse.settling import settle
 from snowcave.warehouse.stages.pointing import Pointing
-from snowcave.warehouse.tail import EventSource
 
 # Snowflake's statementTypeId.
 _SELECT = 0x1000
@@ -218,7 +218,8 @@ class Statements:
         """Whether the statement reads the event table, which is now as of now."""
         engine = session.engine
         if await self._sessions.thread(engine.reads_event_table, statement, sql, context):
-            moment = await self._events.now()
+            bounds = await self._sessions.thread(engine.event_bounds, statement, context)
+            moment = await self._events.now(bounds)
             await self._sessions.thread(engine.point_event_table, moment)
             return True
         return False

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import grpc.aio
 import pyarrow as pa
 import structlog
 
+from snowcave.model.errors import Unavailable
 from snowcave.v1 import events_pb2, events_pb2_grpc
 from snowcave.warehouse import columns, event_table
 from snowcave.warehouse.event_table import Moment
@@ -24,8 +25,8 @@ _Brought = tuple[pa.Table, dict[int, str]]
 """Rows of one message, and what their numbers of resources mean."""
 
 
-class EventSource(Protocol):
-    async def now(self) -> Moment: ...
+class InNoFiles(Exception):
+    """`events` keeps the table elsewhere: rows come by a scan alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class EventTail:
         self._resources: dict[int, str] = {}
 
     async def now(self) -> Moment:
+        """Raises InNoFiles, and Unavailable where nobody has said yet whether there are files."""
         tail: pa.Table | None = None
         async with self._looking:
             try:
@@ -64,6 +66,8 @@ class EventTail:
                 tail = pa.concat_tables(tables) if tables else None
             except (grpc.aio.AioRpcError, TimeoutError, pa.ArrowInvalid) as error:
                 log.warning("event_tail_missing", reason=type(error).__name__)
+                if not await asyncio.to_thread(self._folder.exists):
+                    raise Unavailable("The event table cannot be read now.") from error
                 files = await asyncio.to_thread(event_table.rolled, self._folder)
             await asyncio.to_thread(self._learn, files)
             return Moment(files, tail, self._resources)
@@ -71,16 +75,21 @@ class EventTail:
     async def _look(self) -> list[str]:
         """Bring what is known up to date; returns the names of the finished files of the same moment."""
         known = {segment: piece.frames for segment, piece in self._known.items()}
-        request = events_pb2.ScanRequest(tail_only=True, known=known)
+        # The limit is for a store without files; one with files does not look at it.
+        request = events_pb2.ScanRequest(tail_only=True, known=known, limit=1)
+        in_files = False
         files: list[str] = []
         held: dict[int, int] = {}
         new: dict[int, list[_Brought]] = {}
         async for reply in self._stub.Scan(request):
             if reply.has_rolled_files:
+                in_files = True
                 files, held = list(reply.rolled_files), dict(reply.held)
             if reply.segment:
                 brought = event_table.conform(columns.from_stream(reply.arrow_stream))
                 new.setdefault(reply.segment, []).append(brought)
+        if not in_files:
+            raise InNoFiles
         # All of it or nothing: an answer that broke off leaves what was known before.
         self._known = {
             segment: _grown(self._known.get(segment), new.get(segment, []), frames)

@@ -227,3 +227,26 @@ async def test_rows_of_one_moment_keep_their_order(store: EventStore):
     numbers = [str(number) for number in range(100)]
     assert await values(store) == numbers
     assert await values(store, Scan(newest_first=True, limit=70)) == numbers[:29:-1]
+
+
+async def test_a_scan_finds_rows_by_the_texts_among_their_resource_attributes(store: EventStore):
+    request = v1.AppendRequest(
+        resources=[
+            v1.Resource(service=service, service_name=name, source=name, attributes='{"size": 5}')
+            for service, name in ((7, "IT'S"), (8, "OTHER"), (8, "\\"))
+        ]
+    )
+    for number in range(6):
+        row = request.rows.add(resource=number % 3, value=f'"{number}"', offset=number)
+        row.timestamp.FromDatetime(START)
+    await store.append(intake.read(request), Lane())
+    for attributes, expected in (
+        ({"snow.service.name": "IT'S"}, ["0", "3"]),
+        ({"snow.service.name": "\\"}, ["2", "5"]),
+        ({"snow.service.name": "OTHER", "snow.service.id": "8"}, ["1", "4"]),
+        ({"snow.service.name": "other"}, []),
+        ({"missing": "x"}, []),
+        # What is no text is for the reader to compare.
+        ({"size": "4"}, ["0", "1", "2", "3", "4", "5"]),
+    ):
+        assert sorted(await values(store, Scan(attributes=attributes))) == expected

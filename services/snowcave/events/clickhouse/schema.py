@@ -186,6 +186,13 @@ class Tables:
         if wish.record_type:
             conditions.append("`record_type` = {record_type:String}")
             given["record_type"] = wish.record_type
+        for at, (name, text) in enumerate(wish.attributes.items()):
+            named = f"ifNull(`resource_attributes`, ''), {{name{at}:String}}"
+            conditions.append(
+                f"(JSONExtractString({named}) = {{text{at}:String}} "
+                f"OR JSONType({named}) NOT IN ('String', 'Null'))"
+            )
+            given |= {f"name{at}": name, f"text{at}": text}
         order = (
             "`timestamp` DESC, `position` DESC"
             if wish.newest_first

@@ -3,6 +3,7 @@
 A module for each thing that is rewritten; what a session takes a statement through is gathered here.
 """
 
+from snowcave.warehouse.rewrite.asking import ask_of_events
 from snowcave.warehouse.rewrite.dialect import (
     call_the_clock,
     keep_exact,
@@ -30,6 +31,7 @@ from snowcave.warehouse.rewrite.variants import asks_for_types, compare_variants
 __all__ = [
     "TEMPORARY",
     "EventTable",
+    "ask_of_events",
     "asks_for_types",
     "bare_temporary",
     "call_the_clock",

@@ -21,7 +21,7 @@ _ATTRIBUTES = "RESOURCE_ATTRIBUTES"
 _TIMES = ("TIMESTAMP", "START_TIMESTAMP", "OBSERVED_TIMESTAMP")
 _COMPARISONS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ)
 # What may not be moved into another query, or be taken for a constant.
-_TIED = (exp.Query, exp.Window, exp.AggFunc, exp.Placeholder, exp.Parameter)
+TIED = (exp.Query, exp.Window, exp.AggFunc, exp.Placeholder, exp.Parameter)
 # What a query may not have if its newest rows are to be chosen first.
 _WHOLE = ("group", "having", "qualify", "windows", "distinct", "offset", "connect", "match")
 # Columns that are not in the rows as they are in the table.
@@ -53,11 +53,11 @@ def narrow_events(
     if not isinstance(statement, exp.Query):
         return statement
     for select in list(statement.find_all(exp.Select)):
-        source = _only_source(select)
+        source = only_source(select)
         place = place_of(source, context)
         if source is None or place not in events.numbers or _is_qualified(select):
             continue
-        conditions = _conditions(select)
+        conditions = conditions_of(select)
         about = [one for one in conditions if _is_about_resources(one)]
         kept = [_plain_times(one) for one in conditions if one not in about]
         wanted = [*map(_unqualified, about), *_belonging(events.numbers[place])]
@@ -92,14 +92,14 @@ def _belonging(number: int | None) -> list[Expr]:
     return [exp.EQ(this=exp.column("event_table"), expression=exp.Literal.number(number))]
 
 
-def _conditions(select: exp.Select) -> list[Expr]:
+def conditions_of(select: exp.Select) -> list[Expr]:
     where = select.args.get("where")
     if where is None:
         return []
     return list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
 
 
-def _only_source(select: exp.Select) -> exp.Table | None:
+def only_source(select: exp.Select) -> exp.Table | None:
     source = select.args.get("from_")
     if source is None or select.args.get("joins") or select.args.get("laterals"):
         return None
@@ -117,7 +117,7 @@ def _is_qualified(select: exp.Select) -> bool:
 
 def _is_about_resources(condition: Expr) -> bool:
     names = {column.name.upper() for column in condition.find_all(exp.Column)}
-    return names == {_ATTRIBUTES} and condition.find(*_TIED) is None
+    return names == {_ATTRIBUTES} and condition.find(*TIED) is None
 
 
 def _plain_times(condition: Expr) -> Expr:
@@ -181,7 +181,7 @@ def _takes_newest(select: exp.Select, kept: Sequence[Expr]) -> bool:
 
 def _is_about_rows(condition: Expr) -> bool:
     names = {column.name.upper() for column in condition.find_all(exp.Column)}
-    return names.isdisjoint(_JOINED) and condition.find(*_TIED) is None
+    return names.isdisjoint(_JOINED) and condition.find(*TIED) is None
 
 
 def _newest(select: exp.Select, kept: Sequence[Expr], parts: Sequence[str]) -> Expr:
