@@ -1,7 +1,15 @@
 """A service function called on rows, without SQL: rows stream out, answers stream back in their order."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Sequence,
+)
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +17,7 @@ import pyarrow as pa
 from grpc.aio import Channel
 
 from snowcave.client.answers import typed
+from snowcave.model.errors import SnowcaveError
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import functions_pb2 as v1
 from snowcave.v1 import functions_pb2_grpc
@@ -64,10 +73,11 @@ class Functions:
         `f(NUMBER)`. Values go out as they are, without casts to the declared types. Raises SnowcaveError, as
         soon as a batch has failed for good; leaving the iteration ends the call.
         """
-        call = self._stub.Invoke(self._requests(name, arguments))
+        broken: list[Exception] = []
+        call = self._stub.Invoke(self._requests(name, arguments, broken))
         returns = ""
         try:
-            with translated("The api"):
+            with _unless(broken), translated("The api"):
                 async for reply in call:
                     if not returns:
                         returns = dict(await call.initial_metadata()).get(_RETURNS, "VARCHAR")
@@ -81,12 +91,33 @@ class Functions:
             call.cancel()
 
     async def _requests(
-        self, name: str, arguments: Iterable[pa.RecordBatch] | Batches
+        self,
+        name: str,
+        arguments: Iterable[pa.RecordBatch] | Batches,
+        broken: list[Exception],
     ) -> AsyncIterator[v1.InvokeRequest]:
+        """`broken` takes what the arguments raised: gRPC knows only that there is an end to the call."""
         yield v1.InvokeRequest(header=v1.InvokeHeader(token=self._token, name=name))
-        async for batch in _each(arguments):
-            for start in range(0, batch.num_rows, _MESSAGE):
-                yield v1.InvokeRequest(arrow_stream=_as_stream(batch.slice(start, _MESSAGE)))
+        try:
+            async for batch in _each(arguments):
+                for start in range(0, batch.num_rows, _MESSAGE):
+                    yield v1.InvokeRequest(arrow_stream=_as_stream(batch.slice(start, _MESSAGE)))
+        except Exception as error:
+            broken.append(error)
+            raise
+
+
+@contextmanager
+def _unless(broken: list[Exception]) -> Generator[None]:
+    """What the caller's own arguments raised goes before what became of the call by that."""
+    try:
+        yield
+    except (SnowcaveError, asyncio.CancelledError):
+        task = asyncio.current_task()
+        # gRPC cancels a call whose requests fail, and whoever waits for its replies with it.
+        if broken and not (task and task.cancelling()):
+            raise broken[0] from None
+        raise
 
 
 def _note(progress: Progress | None, said: v1.InvokeProgress) -> None:

@@ -81,6 +81,19 @@ async def test_a_failure_keeps_its_number(scene: Scene):
     assert failed.value.code == 395090
 
 
+async def test_what_the_arguments_raise_is_raised_and_ends_the_call(scene: Scene):
+    async def broken() -> AsyncIterator[pa.RecordBatch]:
+        yield a_table(3).to_batches()[0]
+        raise KeyError("no more of them")
+
+    with pytest.raises(KeyError, match="no more of them"):
+        async for _ in scene.functions.stream("f", broken()):
+            pass
+    async with asyncio.timeout(60):
+        while not scene.router.lanes.is_idle:
+            await asyncio.sleep(0.01)
+
+
 async def test_who_leaves_a_call_leaves_nothing_at_the_service(scene: Scene):
     async def hang(_request: web.Request, _rows: list[list[Any]]) -> web.StreamResponse:
         if len(scene.service.requests) > 4:

@@ -82,7 +82,7 @@ PIECES = st.lists(st.lists(st.tuples(TEXTS, TEXTS), max_size=23), max_size=6)
     retries=st.integers(0, 3),
     null=st.booleans(),
     strict=st.booleans(),
-    kill=st.booleans(),
+    kill=st.one_of(st.none(), st.floats(0, 5)),
 )
 def test_each_row_is_answered_once_in_its_place_or_the_call_fails(
     seed, pieces, failures, likely, latency, rows, retries, null, strict, kill
@@ -96,8 +96,8 @@ def test_each_row_is_answered_once_in_its_place_or_the_call_fails(
             "strict": strict,
         }
         async with routed(instances, **function) as router:
-            if kill:
-                instances.dead.add(1000)
+            if kill is not None:
+                asyncio.get_running_loop().call_later(kill, instances.dead.add, 1000)
             got, error = [], None
             try:
                 got = await ask(router, pieces)
@@ -109,7 +109,7 @@ def test_each_row_is_answered_once_in_its_place_or_the_call_fails(
     got, error, instances = in_time(seed, scenario)
     given_rows = [row for piece in pieces for row in piece]
     expected = [None if strict and None in row else echoed(row) for row in given_rows]
-    may_fail = kill or (likely and (failures - {"later", "slow"}))
+    may_fail = kill is not None or (likely and (failures - {"later", "slow"}))
     if error is not None:
         assert may_fail
         assert not null
