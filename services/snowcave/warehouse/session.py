@@ -199,6 +199,8 @@ class DuckSession:
         self._functions: list[str] = []
         duck.execute(f"SET search_path = '{_NOWHERE}'")
         self._events = event_table.Moment()
+        # Of the event tables that its rows are in.
+        self._numbers = set[int]()
         event_table.point(duck, own, self._events)
 
     # ------------------------------------------------------------ statements
@@ -346,6 +348,8 @@ class DuckSession:
     def point_event_table(self, now: event_table.Moment) -> None:
         """What the event table holds for this session from now on."""
         event_table.point(self._raw, self._own, now, self._events)
+        if now.resources is not self._events.resources:
+            self._numbers = {telemetry.told_apart(text)[1] for text in now.resources.values()}
         self._events = now
 
     def event_bounds(self, statement: Expr, context: Context) -> EventBounds:
@@ -576,7 +580,12 @@ class DuckSession:
         statement = udfs.call_tables(semistructured.spell_out(statement))
         own = {place: one.number for place, one in context.event_tables.items()}
         if own or event_table.may_read(statement.sql()):
-            events = replace(_EVENTS, numbers={**_EVENTS.numbers, **own})
+            # Most have rows of one table alone, and nothing to choose by.
+            numbers = {
+                place: None if self._numbers <= {number} else number
+                for place, number in {**_EVENTS.numbers, **own}.items()
+            }
+            events = replace(_EVENTS, numbers=numbers)
             statement = rewrite.narrow_events(statement, context, events, self._all_resources_meet)
         if own:
             statement = rewrite.name_events(statement, context, replace(_EVENTS, numbers=own))
@@ -585,8 +594,7 @@ class DuckSession:
     def _all_resources_meet(self, condition: Expr) -> bool:
         """They are few, so it is worth asking."""
         resources = exp.table_(event_table.RESOURCES, db="main", catalog="temp")
-        attributes = exp.column("attributes").as_("RESOURCE_ATTRIBUTES")
-        texts = exp.select(attributes, exp.column("event_table")).from_(resources)
+        texts = exp.select(exp.column("attributes").as_("RESOURCE_ATTRIBUTES")).from_(resources)
         meets = exp.Coalesce(this=condition.copy(), expressions=[exp.false()])
         others = exp.select("1").from_(texts.subquery("r")).where(exp.Not(this=meets)).limit(1)
         cursor = _Cursor(self._connection, cast(Any, self._duck))

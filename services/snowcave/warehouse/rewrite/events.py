@@ -60,8 +60,8 @@ def narrow_events(
         conditions = conditions_of(select)
         about = [one for one in conditions if _is_about_resources(one)]
         kept = [_plain_times(one) for one in conditions if one not in about]
-        wanted = [*map(_unqualified, about), *_belonging(events.numbers[place])]
-        chosen = [one for one in wanted if not all_meet(one)]
+        chosen = [one for one in map(_unqualified, about) if not all_meet(one)]
+        chosen += _belonging(events.numbers[place])
         rows: Expr = _table(events.rows)
         if not chosen and _takes_newest(select, kept):
             rows = _newest(select, kept, events.parts)
