@@ -1,14 +1,17 @@
 """Reading json-file logs over rotation, broken records and restarts."""
 
 import json
+import os
 import random
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snowcave.agent.logs.jsonfile import LogReader, Place, Record, parse
+from snowcave.agent.logs.jsonfile import WINDOW, Place, Record, parse
+from snowcave.agent.logs.reader import LogReader
 from snowcave.agent.logs.reading import Wish, read
 from snowcave.agent.logs.rows import rows
 
@@ -214,3 +217,60 @@ def test_the_pieces_of_a_long_line_are_answered_as_one(tmp_path: Path):
     engine.write("last\n")
     assert read(engine.path, Wish(tail_lines=1)) == b"last\n"
     assert sorted(read(engine.path, Wish()).splitlines()) == [b"aaaaaaaaaab", b"last", b"other"]
+
+
+def test_what_a_crash_left_in_a_file_is_passed_over(tmp_path: Path):
+    engine = Engine(tmp_path)
+    engine.write("before\n")
+    with engine.path.open("ab") as file:
+        file.write(b"\0" * (2 * WINDOW + 100))
+    engine.write("after\n")
+    reader = LogReader(engine.path)
+    assert texts(reader.read(10)) == ["before", "after"]
+    assert reader.unreadable
+    reader.close()
+
+
+def test_a_file_that_is_lost_counts_once_though_its_successor_is_read_again(tmp_path: Path):
+    engine = Engine(tmp_path, files=2)
+    engine.write()
+    reader = LogReader(engine.path)
+    (first,) = reader.read(10)
+    reader.release(first.end)
+    reader.close()
+    for _ in range(3):
+        engine.rotate()
+        engine.write()
+    for _ in range(3):
+        assert texts(reader.read(10)) == expected(4, 2)
+        assert reader.lost_files == 1
+        reader.rewind(first.end)
+    reader.close()
+
+
+def test_a_rotation_between_look_and_link_does_not_put_links_out_of_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    engine = Engine(tmp_path, files=4)
+    reader = LogReader(engine.path, held=tmp_path / "held")
+    for _ in range(2):
+        engine.write()
+        engine.rotate()
+    link, left = os.link, [engine.rotate]
+
+    def late(source: Path, target: Path) -> None:
+        if left:
+            engine.write()
+            left.pop()()
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    for _ in range(2):
+        reader.hold(1 << 20)
+    for _ in range(4):
+        engine.write()
+        engine.rotate()
+    seen = texts(reader.read(100))
+    assert seen[:3] == expected(3)
+    assert seen == sorted(seen)
+    reader.close()

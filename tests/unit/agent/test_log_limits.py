@@ -13,8 +13,9 @@ import pytest
 
 from snowcave.agent.logs import rows
 from snowcave.agent.logs.allowance import Allowance
-from snowcave.agent.logs.jsonfile import LogReader, Place, Record
+from snowcave.agent.logs.jsonfile import Place, Record
 from snowcave.agent.logs.ledger import Ledger
+from snowcave.agent.logs.reader import LogReader
 from snowcave.agent.logs.shipper import LogSettings, Shipper, open_shipper
 from snowcave.kit.clock import LoopClock
 from snowcave.v1.events_pb2 import EventRow

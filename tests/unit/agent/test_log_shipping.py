@@ -16,7 +16,8 @@ from snowcave.agent.logs import rows
 from snowcave.agent.logs.ledger import Entry, Ledger
 from snowcave.agent.logs.shipper import LogSettings, Shipper, open_shipper
 from snowcave.kit.clock import LoopClock
-from snowcave.v1.events_pb2 import AppendReply, AppendRequest
+from snowcave.model.errors import Unavailable
+from snowcave.v1.events_pb2 import AppendReply, AppendRequest, Resource
 from tests.kit.agent_node import Events, assignment
 from tests.kit.log_containers import container
 
@@ -192,3 +193,82 @@ async def test_a_loud_container_leaves_room_for_the_others(tmp_path: Path):
             while not any(run == "quiet" for run, _, _ in events.rows):
                 await asyncio.sleep(0)
     assert len(events.rows) < 100
+
+
+async def test_two_that_always_have_something_leave_room_for_a_third(tmp_path: Path):
+    """A batch has room for one share and a half of another."""
+    events = Events()
+    loud = [container(tmp_path, name) for name in ("loud1", "loud2")]
+    quiet = container(tmp_path, "quiet")
+    for made in loud:
+        write(made, *(f"n{n}" for n in range(500)))
+    write(quiet, "psst")
+    async with shipper(tmp_path, events) as shipping:
+        for made in (*loud, quiet):
+            shipping.follow(WANT, made)
+        async with asyncio.timeout(10):
+            while not any(run == "quiet" for run, _, _ in events.rows):
+                await asyncio.sleep(0)
+    assert len(events.rows) < 100
+
+
+async def test_a_removed_container_is_forgotten_though_another_always_has_something(
+    tmp_path: Path,
+):
+    events, loud, gone = Events(), container(tmp_path, "loud"), container(tmp_path, "gone")
+    write(loud, *(f"n{n}" for n in range(2000)))
+    write(gone, "bye")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, loud)
+        shipping.follow(WANT, gone)
+        await shipping.keep(gone)
+        async with asyncio.timeout(10):
+            while (tmp_path / "ledger" / "gone.json").exists():
+                await asyncio.sleep(0)
+        assert len(events.rows) < 2000
+    assert any(run == "gone" for run, _, _ in events.rows)
+
+
+class FullLedger(Ledger):
+    """Its disk takes nothing for a while, from when it is said on."""
+
+    refusals = 0
+
+    def save(self, entry: Entry) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise Unavailable("No space left on device.")
+        super().save(entry)
+
+
+async def test_a_full_disk_of_the_node_holds_up_lines_and_loses_none(tmp_path: Path):
+    events, made, ledger = Events(), container(tmp_path), FullLedger(tmp_path / "ledger")
+    write(made, "one", "two", "three", "four", "five")
+    async with shipper(tmp_path, events, ledger) as shipping:
+        shipping.follow(WANT, made)
+        ledger.refusals = 3
+        await until(events, 5)
+        await acknowledged(shipping)
+    assert events.values() == [f'"{text}"' for text in ("one", "two", "three", "four", "five")]
+
+
+def test_a_log_that_could_not_be_kept_is_not_taken_as_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made, ledger = container(tmp_path), Ledger(tmp_path / "ledger")
+    write(made, "one")
+    assert made.log_path is not None
+    entry = Entry(made.id, made.log_path, Resource(), "INFO")
+    ledger.save(entry)
+
+    def full(_path: Path, _text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        with pytest.raises(Unavailable, match="No space left"):
+            ledger.keep(entry)
+    assert (entry.kept, entry.path) == (False, made.log_path)
+    ledger.keep(entry)
+    assert entry.kept
+    assert next(ledger.load()).path == entry.path != made.log_path

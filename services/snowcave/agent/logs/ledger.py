@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from snowcave.agent.logs.jsonfile import Place, parts
+from snowcave.model.errors import Unavailable
 from snowcave.v1 import events_pb2 as events
 
 log = structlog.get_logger()
@@ -50,32 +51,33 @@ class Ledger:
                 log.error("log_position_unreadable", path=str(path), error=str(error))
 
     def save(self, entry: Entry) -> None:
+        """Raises Unavailable where the disk takes nothing: the position before counts on."""
         path = self._folder / f"{entry.run}.json"
         temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(_encode(entry)))
-        temporary.replace(path)
+        try:
+            temporary.write_text(json.dumps(_encode(entry)))
+            temporary.replace(path)
+        except OSError as error:
+            raise _unwritable(error) from error
 
     def keep(self, entry: Entry) -> None:
-        """Take hold of the files before their container is removed."""
+        """Take hold of the files before their container is removed.
+
+        Raises Unavailable; then the entry is as it was.
+        """
         if entry.kept:
             return
         folder = self._folder / entry.run
-        folder.mkdir(exist_ok=True)
-        inodes: dict[int, int] = {}
-        for part in parts(entry.path):
-            link = folder / part.name
-            link.unlink(missing_ok=True)
-            try:
-                os.link(part, link)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                # Another file system, or another mount of it: a copy, with another inode.
-                inodes[part.stat().st_ino] = _copy(part, link)
-        if (place := entry.acknowledged) is not None and place.inode in inodes:
-            entry.acknowledged = replace(place, inode=inodes[place.inode])
-        entry.path, entry.kept = folder / entry.path.name, True
-        self.save(entry)
+        try:
+            copied = _taken(parts(entry.path), folder)
+        except OSError as error:
+            raise _unwritable(error) from error
+        place = entry.acknowledged
+        if place is not None and place.inode in copied:
+            place = replace(place, inode=copied[place.inode])
+        kept = replace(entry, path=folder / entry.path.name, kept=True, acknowledged=place)
+        self.save(kept)
+        entry.path, entry.kept, entry.acknowledged = kept.path, True, place
 
     def held(self, entry: Entry) -> Path:
         """Where its reader puts rotated parts that the engine may delete."""
@@ -88,6 +90,27 @@ class Ledger:
 
     def kept_bytes(self, entry: Entry) -> int:
         return sum(part.stat().st_size for part in parts(entry.path)) if entry.kept else 0
+
+
+def _taken(files: list[Path], folder: Path) -> dict[int, int]:
+    """Links in that folder; old and new inodes of those that had to be copied."""
+    folder.mkdir(exist_ok=True)
+    copied: dict[int, int] = {}
+    for part in files:
+        link = folder / part.name
+        link.unlink(missing_ok=True)
+        try:
+            os.link(part, link)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            # Another file system, or another mount of it: a copy, with another inode.
+            copied[part.stat().st_ino] = _copy(part, link)
+    return copied
+
+
+def _unwritable(error: OSError) -> Unavailable:
+    return Unavailable(f"Logs cannot be kept on this node: {error.strerror}.")
 
 
 def _copy(source: Path, target: Path) -> int:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from snowcave.agent.logs.jsonfile import LogReader, Place, parse, parts
+from snowcave.agent.logs.jsonfile import Place, parse, parts
+from snowcave.agent.logs.reader import LogReader
 
 # The most that is answered at once, and the most that is searched for it.
 _ANSWER = 1 << 20

@@ -8,17 +8,17 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-import prometheus_client
 import structlog
 
 from snowcave.agent.engine.api import Container
 from snowcave.agent.logs.allowance import Allowance
-from snowcave.agent.logs.jsonfile import SECOND, LogReader, Place, Record
 from snowcave.agent.logs.ledger import Entry, Ledger
-from snowcave.agent.logs.rows import Columns, Line, Lost, is_wanted, rows
+from snowcave.agent.logs.reader import LogReader
+from snowcave.agent.logs.rows import Columns
+from snowcave.agent.logs.source import LOST_FILES, Reached, Source
 from snowcave.kit.clock import Clock, backoff
 from snowcave.kit.tasks import background
 from snowcave.model.errors import SnowcaveError, Unavailable
@@ -26,13 +26,6 @@ from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
-
-LOST_FILES = prometheus_client.Counter(
-    "snowcave_agent_lost_log_files", "Gone before they were read."
-)
-DROPPED_LINES = prometheus_client.Counter(
-    "snowcave_agent_dropped_lines", "Above the node's limit."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +57,12 @@ class Collector(Protocol):
     ) -> AsyncIterator[events.AppendReply]: ...
 
 
-@dataclass(slots=True)
-class _Source:
-    entry: Entry
-    reader: LogReader
-    # Read and sent, not acknowledged yet.
-    broken: set[str] = field(default_factory=set[str])
-    # Of the reader's lost files those that the event table knows of.
-    told_files: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Batch:
     request: events.AppendRequest
-    reached: dict[str, "_Reached"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """How far a reader had come, and which streams stood in the middle of a line there."""
-
-    reader: LogReader
-    place: Place
-    broken: frozenset[str]
+    reached: dict[str, Reached]
+    # Runs of which nothing more will come.
+    over: list[str]
 
 
 class Shipper:
@@ -110,10 +86,11 @@ class Shipper:
         self._sequence = 0
         self._acknowledged_sequence = 0
         self._allowance = Allowance(settings.bytes_per_second)
+        self._looked_at = ""
         # Readers and entries are used by one thread at a time.
         self._reading = asyncio.Lock()
         self._sources = {
-            entry.run: _Source(entry, self._reader(entry), set(entry.broken))
+            entry.run: Source(entry, self._reader(entry), set(entry.broken))
             for entry in ledger.load()
         }
 
@@ -130,7 +107,7 @@ class Shipper:
             log_level=want.spec.log_level or "INFO",
         )
         self._ledger.save(entry)
-        self._sources[entry.run] = _Source(entry, self._reader(entry))
+        self._sources[entry.run] = Source(entry, self._reader(entry))
 
     def _reader(self, entry: Entry) -> LogReader:
         return LogReader(entry.path, entry.acknowledged, self._ledger.held(entry))
@@ -140,9 +117,7 @@ class Shipper:
             if (source := self._sources.get(container.id)) is None:
                 return
             await asyncio.to_thread(self._ledger.keep, source.entry)
-            source.reader.close()
-            source.reader = self._reader(source.entry)
-            source.broken = set(source.entry.broken)
+            source.restart(self._reader(source.entry))
             self._bound_spool()
 
     @property
@@ -162,16 +137,17 @@ class Shipper:
             shipped = self._acknowledged_sequence
             try:
                 await self._ship()
-            except SnowcaveError as error:
+            except (SnowcaveError, OSError) as error:
                 if self._acknowledged_sequence != shipped:
                     delays = backoff(self._rng, cap=self._settings.retry_cap)
                     told = ""
-                if error.message != told:  # not at every attempt, but never in silence
-                    told = error.message
+                if str(error) != told:  # not at every attempt, but never in silence
+                    told = str(error)
                     log.info("log_shipping_waits", error=told)
-            self._allowance.forget()
-            for source in self._sources.values():
-                self._rewind(source)
+            async with self._reading:
+                self._allowance.forget()
+                for source in self._sources.values():
+                    source.rewind()
             await self._clock.sleep(next(delays))
 
     async def _ship(self) -> None:
@@ -208,54 +184,36 @@ class Shipper:
         while True:
             async with self._reading:
                 batch = await asyncio.to_thread(self._read)
+                for run in batch.over:
+                    self._drop(run)
                 if batch.reached:
                     return batch
-                self._forget_finished()
             await self._clock.sleep(self._settings.idle)
 
     def _read(self) -> _Batch:
         columns = Columns(self._sequence + 1)
-        reached: dict[str, _Reached] = {}
-        for source in list(self._sources.values()):
+        reached: dict[str, Reached] = {}
+        over: list[str] = []
+        for source in self._in_turn():
             room = self._settings.batch - len(columns)
             if room <= 0:
                 break
-            records = source.reader.read(min(room, self._settings.share))
-            if not records:
-                continue
-            columns.add(source.entry.resource, self._chosen(source, records))
-            place = source.reader.place
-            assert place is not None, "something was read"
-            reached[source.entry.run] = _Reached(source.reader, place, frozenset(source.broken))
+            self._looked_at = source.entry.run
+            found = source.read(min(room, self._settings.share), self._allowance)
+            if found is not None:
+                lines, reached[source.entry.run] = found
+                columns.add(source.entry.resource, lines)
+            elif source.is_over:
+                over.append(source.entry.run)
         if len(columns):
             self._sequence += 1
-        return _Batch(columns.request(), reached)
+        return _Batch(columns.request(), reached, over)
 
-    def _chosen(self, source: _Source, records: list[Record]) -> list[Line]:
-        """Within the node's limit. Where that is used up, the rest of the same second is passed over."""
-        level, broken = source.entry.log_level, source.broken
-        lines: list[Line] = []
-        lost = Lost(files=source.reader.lost_files - source.told_files)
-        for record in records:
-            if not is_wanted(record.stream, level) or self._fits(record):
-                lines += rows([record], level, broken)
-            else:
-                lost.add(1, len(record.text), {record.stream: not record.whole}, broken)
-        second = records[-1].time[:SECOND]
-        while lost.lines and level == "INFO" and self._allowance.is_used_up(second):
-            skipped = source.reader.skip(second)
-            if skipped is None:
-                break
-            lost.add(skipped.records, skipped.size, skipped.broken, broken)
-        DROPPED_LINES.inc(lost.lines)
-        LOST_FILES.inc(lost.files)
-        source.told_files = source.reader.lost_files
-        place = source.reader.place
-        assert place is not None, "something was read"
-        return [*lines, *lost.told(place, records[-1], level)]
-
-    def _fits(self, record: Record) -> bool:
-        return self._allowance.takes(record.time[:SECOND], len(record.text))
+    def _in_turn(self) -> list[Source]:
+        """Beginning after the one that was looked at last: those that always have something leave room."""
+        runs = list(self._sources)
+        at = runs.index(self._looked_at) + 1 if self._looked_at in self._sources else 0
+        return [self._sources[run] for run in runs[at:] + runs[:at]]
 
     async def _remember(self, batch: _Batch) -> None:
         # Not while `keep` moves an entry, in its thread: both write the same file.
@@ -263,12 +221,7 @@ class Shipper:
             self._allowance.settle()
             for run, reached in batch.reached.items():
                 source = self._sources.get(run)
-                # Another reader began at what was acknowledged then: it sends these rows again,
-                # which is harmless, while their place may be in a file that has been copied since.
-                if source is not None and source.reader is reached.reader:
-                    source.entry.acknowledged = reached.place
-                    source.entry.broken = set(reached.broken)
-                    source.reader.release(reached.place)
+                if source is not None and source.remember(reached):
                     self._ledger.save(source.entry)
 
     async def hold_forever(self) -> None:
@@ -283,16 +236,6 @@ class Shipper:
         room = self._settings.spool_bytes - sum(one.reader.held_bytes() for one in sources)
         for source in sources:
             room -= source.reader.hold(room)
-
-    def _rewind(self, source: _Source) -> None:
-        source.reader.rewind(source.entry.acknowledged)
-        source.broken = set(source.entry.broken)
-
-    def _forget_finished(self) -> None:
-        """Nothing new came: the logs of removed containers have been read to their end."""
-        for run, source in list(self._sources.items()):
-            if source.entry.kept or not source.entry.path.exists():
-                self._drop(run)
 
     def _bound_spool(self) -> None:
         kept = [s for s in self._sources.values() if s.entry.kept]
