@@ -214,7 +214,12 @@ NOT_BUILT = [
     ),
     _later("CALL p()", unsupported("CALL of a procedure")),
     _later("CREATE STREAM s ON TABLE t", unsupported("CREATE STREAM")),
-    _later("CREATE EVENT TABLE e", unsupported("CREATE EVENT TABLE")),
+]
+EVENT_TABLES = [
+    documented("CREATE EVENT TABLE e", status("Table E successfully created.")),
+    documented("SHOW EVENT TABLES LIKE 'E'", one(name="E")),
+    documented("SELECT record_type, value FROM e", Columns("RECORD_TYPE VALUE"), Rows([])),
+    documented("DROP TABLE e", status("E successfully dropped.")),
 ]
 RESULT_SCANS = [
     documented("SHOW TABLES", some(name="T")),
@@ -258,7 +263,7 @@ TRANSACTIONS = [
 FAMILIES = [
     Family(
         "ordinary",
-        [*TABLES, *QUERIES, *REPORTS, *NOT_BUILT, *RESULT_SCANS, *TRANSACTIONS],
+        [*TABLES, *QUERIES, *REPORTS, *NOT_BUILT, *EVENT_TABLES, *RESULT_SCANS, *TRANSACTIONS],
         smoke=True,
     )
 ]
