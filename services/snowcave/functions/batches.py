@@ -4,9 +4,8 @@ import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-import pyarrow as pa
 import structlog
 
 from snowcave.functions import metrics, routing, wire
@@ -24,8 +23,7 @@ log = structlog.get_logger()
 _SHOWN = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What is sent. The id is the same for every attempt."""
 
     id: str
@@ -110,7 +108,9 @@ class BatchRunner:
         # Asking for it, or for the time by way of it, costs a system call each time.
         self._loop = asyncio.get_running_loop()
 
-    async def run(self, turn: Turn, rules: Rules, batch: Batch, progress: Progress) -> pa.Array:
+    async def run(
+        self, turn: Turn, rules: Rules, batch: Batch, progress: Progress
+    ) -> wire.Answers:
         """The batch's answers. Raises ServiceFunctionFailed, unless the function answers NULL then.
 
         `turn` is that of the first attempt; it is over afterwards.
@@ -129,7 +129,7 @@ class BatchRunner:
 
     async def _within_time(
         self, turn: Turn, rules: Rules, batch: Batch, progress: Progress
-    ) -> pa.Array:
+    ) -> wire.Answers:
         attempts = Attempts()
         deadline = Deadline(self._loop, rules.timeout)
         try:
@@ -146,7 +146,7 @@ class BatchRunner:
 
     async def _attempt_until_done(
         self, turn: Turn, rules: Rules, batch: Batch, attempts: Attempts, progress: Progress
-    ) -> pa.Array:
+    ) -> wire.Answers:
         http = self._settings.http
         pauses: Iterator[float] | None = None
         began = self._loop.time()
@@ -171,7 +171,9 @@ class BatchRunner:
             await self._clock.sleep(next(pauses))
             turn = await self._lanes.take(turn.service, turn.call, turn.function, attempts.avoid)
 
-    async def _on(self, instance: Instance, turn: Turn, rules: Rules, batch: Batch) -> pa.Array:
+    async def _on(
+        self, instance: Instance, turn: Turn, rules: Rules, batch: Batch
+    ) -> wire.Answers:
         """One instance's answers. Raises AttemptFailed, BadAnswer, TooLarge or ServiceFunctionFailed."""
         window, _ = self._lanes.window(turn)
         sent = self._loop.time()

@@ -60,7 +60,7 @@ class Caller:
         await self._catch_up(call)
         rules = self._targets.rules(call.function)
 
-        async def work(batch: Batch, turn: Turn) -> pa.Array:
+        async def work(batch: Batch, turn: Turn) -> wire.Answers:
             return await self._runner.run(turn, rules, batch, progress)
 
         with self._uses.of(rules.service), metrics.CALLS.track_inprogress():
@@ -93,6 +93,7 @@ class Caller:
         under_way: UnderWay,
     ) -> None:
         head, number = _head(call, rules), call.first_batch
+        ids = heads.legal(f"{call.query_id}:{call.number}")
         try:
             async for rows in arguments:
                 asked, mask = wire.without_nulls(rows) if rules.strict else (rows, None)
@@ -101,8 +102,7 @@ class Caller:
                     await under_way.room(group)
                     # Turns are shared out among queries, however many calls each of them makes.
                     turn = await self._lanes.take(rules.service, call.query_id, call.function)
-                    batch_id = heads.legal(f"{call.query_id}:{call.number}:{number}:0:0")
-                    under_way.add(group, Batch(batch_id, size, body, head), turn)
+                    under_way.add(group, Batch(f"{ids}:{number}:0:0", size, body, head), turn)
                     number += 1
                 under_way.finish_group(group)
         except Exception as error:  # raised by `answered`, where somebody waits

@@ -8,8 +8,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httptools
 
@@ -21,8 +20,7 @@ _SILENCE, _PROBE, _PROBES = 10, 5, 3
 _NO_BODY = (204, 304)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     status: int
     body: bytes
     md5: str | None = None

@@ -1,6 +1,7 @@
 """The functions daemon: routes calls of service functions to ready instances."""
 
 import gc
+import random
 from functools import partial
 
 from snowcave.functions.batches import BatchRunner
@@ -43,7 +44,7 @@ async def build(settings: FunctionsSettings, parts: Parts) -> None:
         "http", open_connections(settings.http, settings.batch.response_bytes)
     )
     targets = MirroredTargets(functions, services, endpoints, statuses, settings.batch)
-    lanes = Lanes(targets, settings.batch, ids.system_random())
+    lanes = Lanes(targets, settings.batch, random.Random())
     lanes.follow()
     runner = BatchRunner(http, targets, lanes, settings, LoopClock(), ids.system_random())
     uses = Uses(store, services, LoopClock(), settings.use_interval)

@@ -17,7 +17,7 @@ from snowcave.functions.batches import Batch
 from snowcave.functions.lanes import Lanes, Turn
 from snowcave.functions.settings import BatchSettings
 
-Work = Callable[[Batch, Turn], Awaitable[pa.Array]]
+Work = Callable[[Batch, Turn], Awaitable[wire.Answers]]
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Group:
 
     # Which of the rows were asked for; None: all.
     mask: pa.Array | None
-    answers: list[pa.Array | None] = field(default_factory=list[pa.Array | None])
+    answers: list[wire.Answers | None] = field(default_factory=list[wire.Answers | None])
     missing: int = 0
     bytes: int = 0
     is_whole: bool = False
@@ -36,7 +36,7 @@ class Group:
         return self.is_whole and not self.missing
 
     def answer(self) -> pa.Array:
-        answers = pa.concat_arrays(self.answers) if self.answers else wire.nulls(0)
+        answers = wire.joined(self.answers) if self.answers else wire.nulls(0)
         return answers if self.mask is None else wire.scatter(answers, self.mask)
 
 
@@ -141,7 +141,8 @@ class UnderWay:
             self._room.set()
         group.answers[place] = answers
         group.missing -= 1
-        group.bytes += answers.nbytes
-        self._waiting_bytes += answers.nbytes
+        size = answers.nbytes
+        group.bytes += size
+        self._waiting_bytes += size
         if group is self._groups[0] and group.is_answered:
             self._news.set()

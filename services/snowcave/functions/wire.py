@@ -11,20 +11,23 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.types as types
 
-from snowcave.functions import plain_texts
+from snowcave.functions import plain_rows, plain_texts
+from snowcave.functions.plain_texts import PlainTexts
 
 compute: Any = pyarrow.compute
 
 WIRE = b"snowcave.wire"
 # Whole numbers up to here, and texts of numbers up to so many characters, stand for themselves.
 _EXACT, _DIGITS = 2.0**53, 16
+# Rows that are taken out of their columns at once, where batches are smaller.
+_AT_ONCE = 16_384
 _SEMI_STRUCTURED = {"VARIANT", "OBJECT", "ARRAY", "MAP"}
 
 
@@ -34,28 +37,69 @@ class BadAnswer(Exception):
 
 def split(rows: pa.RecordBatch, max_rows: int, max_bytes: int) -> Iterator[tuple[int, bytes]]:
     """(number of rows, body) of each POST, in order; none above the limits but a single large row."""
-    for start in range(0, rows.num_rows, max_rows):
-        yield from _fitting(rows.slice(start, max_rows), max_bytes)
-
-
-def _fitting(rows: pa.RecordBatch, max_bytes: int) -> Iterator[tuple[int, bytes]]:
-    body = encode(rows)
-    if len(body) <= max_bytes or rows.num_rows == 1:
-        yield rows.num_rows, body
+    if (bodies := _plain(rows, max_rows)) is None:
+        yield from _taken_apart(rows, max_rows, max_bytes)
         return
-    half = rows.num_rows // 2
-    yield from _fitting(rows.slice(0, half), max_bytes)
-    yield from _fitting(rows.slice(half), max_bytes)
+    start = 0
+    for size, body in bodies:
+        if len(body) <= max_bytes or size == 1:
+            yield size, body
+        else:
+            yield from _taken_apart(rows.slice(start, size), max_rows, max_bytes)
+        start += size
+
+
+def _plain(rows: pa.RecordBatch, max_rows: int) -> Iterator[tuple[int, bytes]] | None:
+    marks = [(field.metadata or {}).get(WIRE) for field in rows.schema]
+    columns = [
+        _finite(column) if mark == b"json" else column
+        for column, mark in zip(rows.columns, marks, strict=True)
+        if mark != b"absent"
+    ]
+    are_json = [mark == b"json" for mark in marks if mark != b"absent"]
+    return plain_rows.write(columns, are_json, max_rows)
+
+
+def _taken_apart(
+    rows: pa.RecordBatch, max_rows: int, max_bytes: int
+) -> Iterator[tuple[int, bytes]]:
+    step = max_rows * max(1, _AT_ONCE // max_rows)
+    for first in range(0, rows.num_rows, step):
+        part = rows.slice(first, step)
+        columns = _columns(part)
+        for start in range(0, part.num_rows, max_rows):
+            yield from _fitting(columns, start, min(start + max_rows, part.num_rows), max_bytes)
+
+
+def _fitting(
+    columns: list[list[Any]], start: int, stop: int, max_bytes: int
+) -> Iterator[tuple[int, bytes]]:
+    body = _encode(columns, start, stop)
+    if len(body) <= max_bytes or stop - start == 1:
+        yield stop - start, body
+        return
+    middle = (start + stop) // 2
+    yield from _fitting(columns, start, middle, max_bytes)
+    yield from _fitting(columns, middle, stop, max_bytes)
 
 
 def encode(rows: pa.RecordBatch) -> bytes:
     """`{"data":[[0,…],…]}`"""
-    columns = [
+    return _encode(_columns(rows), 0, rows.num_rows)
+
+
+def _encode(columns: list[list[Any]], start: int, stop: int) -> bytes:
+    """Of the rows from `start` to before `stop`, which are numbered from 0 on."""
+    parts = [column[start:stop] for column in columns]
+    return orjson.dumps({"data": list(zip(_numbers(stop - start), *parts, strict=True))})
+
+
+def _columns(rows: pa.RecordBatch) -> list[list[Any]]:
+    return [
         values(rows.column(index), field)
         for index, field in enumerate(rows.schema)
         if (field.metadata or {}).get(WIRE) != b"absent"
     ]
-    return orjson.dumps({"data": list(zip(_numbers(rows.num_rows), *columns, strict=True))})
 
 
 def values(column: pa.Array, field: pa.Field) -> list[Any]:
@@ -87,7 +131,10 @@ def _fragments(texts: list[Any]) -> list[Any]:
     return [None if text is None else orjson.Fragment(text) for text in texts]
 
 
-def decode(body: bytes, rows: int, returns: str) -> pa.Array:
+Answers = pa.Array | PlainTexts
+
+
+def decode(body: bytes, rows: int, returns: str) -> Answers:
     """The answers of a batch, as texts. Raises BadAnswer."""
     semi_structured = base_type(returns) in _SEMI_STRUCTURED
     if not semi_structured and (plain := plain_texts.read(body, rows)) is not None:
@@ -162,6 +209,15 @@ def _text(cell: object) -> str | None:
     return orjson.dumps(cell).decode()
 
 
+def joined(answers: Sequence[Answers]) -> pa.Array:
+    """One after the other."""
+    if all(isinstance(one, PlainTexts) for one in answers):
+        return plain_texts.array(cast("Sequence[PlainTexts]", answers))
+    return pa.concat_arrays(
+        [plain_texts.array([one]) if isinstance(one, PlainTexts) else one for one in answers]
+    )
+
+
 def nulls(rows: int) -> pa.Array:
     return pa.nulls(rows, pa.string())
 
@@ -207,6 +263,7 @@ _SYNONYMS: Mapping[str, str] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def base_type(kind: str) -> str:
     name = kind.split("(")[0].strip().upper()
     return _SYNONYMS.get(name, name)

@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from snowcave.functions import wire
 
 
+def decoded(*given):
+    return wire.joined([wire.decode(*given)]).to_pylist()
+
+
 def sent(array, metadata=None):
     field = pa.field("a", array.type, metadata=metadata)
     batch = pa.RecordBatch.from_arrays([array], schema=pa.schema([field]))
@@ -64,13 +68,13 @@ def test_json_goes_out_as_it_is_but_for_numbers_that_json_has_not():
 )
 def test_answers_become_texts(values, returns, expected):
     body = orjson.dumps({"data": list(enumerate(values))})
-    assert wire.decode(body, len(values), returns).to_pylist() == expected
+    assert decoded(body, len(values), returns) == expected
 
 
 def test_numbers_of_many_digits_are_not_rounded():
     body = b'{"data":[[0,12345678901234567890123],[1,0.12345678901234567890],[2,-1.5],[3,7]]}'
     exact = ["12345678901234567890123", "0.12345678901234567890", "-1.5", "7"]
-    assert wire.decode(body, 4, "NUMBER(38,20)").to_pylist() == exact
+    assert decoded(body, 4, "NUMBER(38,20)") == exact
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_however_an_answer_is_written_it_is_read_the_same(values, spell, rows, s
     right = wanted == len(values) and (not shift or not values)
     expected = [None if v is None else v if isinstance(v, str) else str(v) for v in values]
     try:
-        assert wire.decode(body, wanted, "VARCHAR").to_pylist() == expected
+        assert decoded(body, wanted, "VARCHAR") == expected
     except wire.BadAnswer:
         assert not right
     else:
@@ -124,3 +128,61 @@ def test_however_an_answer_is_written_it_is_read_the_same(values, spell, rows, s
 def test_an_answer_that_only_looks_right_is_refused(body):
     with pytest.raises(wire.BadAnswer):
         wire.decode(body, 2, "VARCHAR")
+
+
+@given(
+    st.lists(st.text(max_size=40), min_size=1, max_size=40),
+    st.sampled_from([None, "text", "json", "none"]),
+    st.integers(1, 9),
+    st.integers(20, 400),
+)
+def test_batches_hold_the_rows_in_their_order_within_their_limits(texts, second, most, most_bytes):
+    """However the bodies are written."""
+    columns = {
+        "text": (pa.array([text[::-1] for text in texts]), {}),
+        "json": (pa.array([str(len(text)) for text in texts]), {"snowcave.wire": "json"}),
+        "none": (pa.nulls(len(texts), pa.string()), {}),
+    }
+    chosen = [(pa.array(texts), {}), *([columns[second]] if second else [])]
+    schema = pa.schema(
+        [pa.field(f"a{n}", pa.string(), metadata=m) for n, (_, m) in enumerate(chosen)]
+    )
+    batch = pa.RecordBatch.from_arrays([column for column, _ in chosen], schema=schema)
+    found = []
+    for start in (0, len(texts) // 2):  # also of columns that begin elsewhere
+        found.clear()
+        for size, body in wire.split(batch.slice(start), most, most_bytes):
+            data = orjson.loads(body)["data"]
+            assert [row[0] for row in data] == list(range(size))
+            assert size <= most
+            assert size == 1 or len(body) <= most_bytes
+            found += [row[1:] for row in data]
+        others = {
+            None: [[] for _ in texts],
+            "text": [[text[::-1]] for text in texts],
+            "json": [[len(text)] for text in texts],
+            "none": [[None] for _ in texts],
+        }[second]
+        assert found == [[t, *o] for t, o in zip(texts, others, strict=True)][start:]
+
+
+@pytest.mark.parametrize("rows", [16_383, 16_384, 16_385, 40_000])
+def test_many_rows_are_cut_at_the_same_places(rows):
+    batch = pa.RecordBatch.from_arrays([pa.array([f"row {n}" for n in range(rows)])], ["a"])
+    sizes, found = [], []
+    for size, body in wire.split(batch, 500, 1 << 20):
+        sizes.append(size)
+        found += [text for _, text in orjson.loads(body)["data"]]
+    assert sizes == [500] * (rows // 500) + ([rows % 500] if rows % 500 else [])
+    assert found == batch.column(0).to_pylist()
+
+
+def test_answers_of_both_kinds_stand_one_after_the_other():
+    plain = wire.decode(b'{"data":[[0,"a"],[1,"\xc3\xa4"]]}', 2, "VARCHAR")
+    other = wire.decode(b'{"data":[[0,null]]}', 1, "VARCHAR")
+    assert wire.joined([plain, other, plain, wire.nulls(1)]).to_pylist() == [
+        *("a", "ä"),
+        None,
+        *("a", "ä"),
+        None,
+    ]
