@@ -119,14 +119,15 @@ def _translated() -> Generator[None]:
 def address(settings: ClickHouseSettings) -> dict[str, Any]:
     """What the client is made with. Blocking. Raises SettingsInvalid."""
     parts = urlsplit(settings.url)
+    wanted = SettingsInvalid(
+        "events.clickhouse.url: want http://host:port or https://host:port of its HTTP interface"
+    )
     try:
         port = parts.port
     except ValueError:
-        port = None
+        raise wanted from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsInvalid(
-            "events.clickhouse.url: want http://host:port or https://host:port of its HTTP interface"
-        )
+        raise wanted
     if parts.username or parts.password or parts.query:
         raise SettingsInvalid(
             "events.clickhouse.url: user and password stand in user and password or password_file"
