@@ -19,7 +19,7 @@ HAS_ALL = "ALL"
 
 
 def left_on(kind: str, privilege: str) -> str:
-    return f"{CALLER}{privilege} ON {kind.upper()}"
+    return f"{CALLER}{privilege} ON {kind.upper().replace('_', ' ')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from snowcave.model import telemetry
+from snowcave.model import limits, telemetry
 from snowcave.model.errors import ObjectExists, SnowcaveError
 from snowcave.warehouse import failures
 from snowcave.warehouse.duck import DuckEngine
@@ -216,6 +216,19 @@ def test_reading_one_takes_a_privilege_on_it(session, context, table, allowed):
     else:
         with pytest.raises(SnowcaveError, match="does not exist or not authorized"):
             run(session, sql, context)
+
+
+@pytest.mark.parametrize("kind", ["event_table", "table"])
+def test_who_acts_for_its_caller_needs_it_left_for_event_tables(session, kind):
+    """The caller owns the table; a grant that leaves something of tables leaves nothing of it."""
+    left = {("DB", "S"): frozenset({limits.left_on(kind, "SELECT")})}
+    told = {**left, limits.NOWHERE: frozenset({limits.LIMITED})}
+    context = replace(restricted(roles=frozenset({9})), schemas=told)
+    if kind == "event_table":
+        assert run(session, "SELECT count(*) FROM mine", context) == [(2,)]
+    else:
+        with pytest.raises(SnowcaveError, match="does not exist or not authorized"):
+            run(session, "SELECT count(*) FROM mine", context)
 
 
 def test_shows_leave_out_those_that_the_roles_hold_nothing_on(session):
