@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from snowflake.connector import ProgrammingError
 
 from tests.kit.clients import (
     Fleet,
@@ -34,7 +36,10 @@ def watched(fleet: Fleet) -> Generator[str]:
     sql = service_sql("watched", probe_container(), endpoint("ui", 8000, public=True) + GROUPS)
     fleet.session.cursor().execute(f"{sql} LOG_EVENT_LEVEL = INFO")
     wait_ready(fleet.session, "watched")
-    yield ingress_host(fleet.session, "watched")
+    host = ingress_host(fleet.session, "watched")
+    # It has no readiness probe, so it may be ready before it listens.
+    until(lambda: call(host, token=fleet.token).status < 500)
+    yield host
     fleet.session.cursor().execute("DROP SERVICE IF EXISTS watched")
 
 
@@ -182,6 +187,73 @@ def test_a_pool_s_nodes_publish_their_metrics_to_its_monitors(
     allowed, refused = reply.json()
     assert allowed["status"] == 200
     assert refused["message"] == "Forbidden"
+
+
+SAID = """
+SELECT VALUE::VARCHAR AS LINE FROM {} WHERE RECORD_TYPE = 'LOG'
+AND RESOURCE_ATTRIBUTES:"snow.service.name" = 'WATCHED' AND VALUE::VARCHAR LIKE 'told %'
+"""
+MINE, DEFAULT = "tutorial_db.data_schema.my_events", "snowflake.telemetry.events"
+
+
+@dataclass
+class Teller:
+    """Has the container write numbered lines to its standard output."""
+
+    fleet: Fleet
+    host: str
+    told: list[str] = field(default_factory=list[str])
+
+    def said(self, table: str) -> set[str]:
+        """What of them is in an event table."""
+        return {row["LINE"] for row in rows(self.fleet.session, SAID.format(table))}
+
+    def tell_until_in(self, table: str) -> None:
+        """Until one of the lines that are told from now on is there: `events` hears of a change soon."""
+        first = len(self.told)
+
+        def tell() -> set[str]:
+            line = f"told {len(self.told)}"
+            check(self.fleet, self.host, ["append", "/proc/1/fd/1", line + "\n"])
+            self.told.append(line)
+            return set(self.told[first:]) & self.said(table)
+
+        until(tell)
+
+
+@pytest.fixture
+def my_events(fleet: Fleet, watched: str) -> Generator[Any]:
+    """An event table; a cursor of the administrator, who may set it."""
+    fleet.session.cursor().execute(f"CREATE EVENT TABLE {MINE}")
+    with fleet.cave.connect() as administrator:
+        yield administrator.cursor()
+        administrator.cursor().execute("ALTER ACCOUNT UNSET EVENT_TABLE")
+        fleet.session.cursor().execute(f"DROP TABLE {MINE}")
+
+
+@pytest.mark.documented
+def test_what_is_said_comes_into_the_event_table_that_is_set(
+    fleet: Fleet, watched: str, my_events: Any
+):
+    teller = Teller(fleet, watched)
+    teller.tell_until_in(DEFAULT)
+    before = set(teller.told)
+    with pytest.raises(ProgrammingError, match="Insufficient privileges"):
+        fleet.session.cursor().execute(f"ALTER ACCOUNT SET EVENT_TABLE = {MINE}")
+    my_events.execute(f"ALTER ACCOUNT SET EVENT_TABLE = {MINE}")
+    (shown,) = rows(fleet.session, "SHOW PARAMETERS LIKE 'event_table' IN ACCOUNT")
+    assert shown["value"] == MINE.upper()
+    teller.tell_until_in(MINE)
+    my_events.execute("ALTER ACCOUNT UNSET EVENT_TABLE")
+    teller.tell_until_in(DEFAULT)
+    told = set(teller.told)
+    until(lambda: told == teller.said(MINE) | teller.said(DEFAULT))
+    # What came in before stays where it was, and nothing is in both.
+    assert teller.said(MINE) & (before | teller.said(DEFAULT)) == set()
+    logs = rows(fleet.session, "SELECT LOG FROM TABLE(watched!SPCS_GET_LOGS())")
+    assert told <= {row["LOG"] for row in logs}
+    asked = "SELECT SYSTEM$GET_SERVICE_LOGS('watched', 0, 'probe', 1000) AS LINES"
+    assert told <= set(rows(fleet.session, asked)[0]["LINES"].splitlines())
 
 
 @pytest.mark.ours
