@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -113,6 +114,56 @@ async def test_an_append_that_a_frozen_server_took_late_is_not_doubled(server: C
         server.thaw()
         await eventually(store, "a", 15, 20)
         assert await values(store) == list(range(35))
+
+
+class Forgetful:
+    """A proxy; of the answers to inserts it passes on each third one, and hangs up instead of the others."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._inserts = 0
+        self.kept_back = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+        asked = bytearray()
+
+        async def forward() -> None:
+            while part := await reader.read(65536):
+                asked.extend(part)
+                to_server.write(part)
+                await to_server.drain()
+            to_server.close()
+
+        forwarding = asyncio.ensure_future(forward())
+        try:
+            while part := await answers.read(65536):
+                if b"FORMAT ArrowStream" in asked and b"INSERT" in asked:
+                    self._inserts += 1
+                    if self._inserts % 3:
+                        self.kept_back += 1
+                        return
+                asked.clear()
+                writer.write(part)
+                await writer.drain()
+        finally:
+            forwarding.cancel()
+            to_server.close()
+            writer.transport.abort()
+
+
+async def test_inserts_of_which_no_answer_came_are_not_doubled(lasting: ClickHouse):
+    own = lasting.settings("forgotten_")
+    forgetful = Forgetful(urlsplit(own.url).port or 0)
+    async with await asyncio.start_server(forgetful.serve, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        through = replace(own, url=f"http://127.0.0.1:{port}")
+        async with opened(through, append_deadline=5.0) as store:
+            for first in range(0, 40, 10):
+                await eventually(store, "a", max(0, first - 3), 13 if first else 10)
+    assert forgetful.kept_back >= 2
+    async with opened(own) as store:
+        assert await values(store) == list(range(40))
 
 
 async def test_a_lane_whose_append_failed_stores_no_later_one(server: ClickHouse):
