@@ -36,6 +36,8 @@ log = structlog.get_logger()
 
 _ROLES = {role.value: role for role in Role}
 _ERROR_METADATA = "snowcave-error-bin"
+# What gRPC says by itself to who was writing when the peer went away.
+_CUT_OFF = "Internal error from Core"
 MAX_MESSAGE = 64 << 20
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -174,7 +176,9 @@ async def connect(
 
 
 @asynccontextmanager
-async def connect_public(address: str, authority: bytes | None) -> AsyncGenerator[grpc.aio.Channel]:
+async def connect_public(
+    address: str, authority: bytes | None
+) -> AsyncGenerator[grpc.aio.Channel]:
     """As `connect`, to a server of `serve_public`. `authority`: PEM; None: without TLS."""
     name = ("grpc.ssl_target_name_override", tls.server_name(Role.API))
     if authority is None:
@@ -208,6 +212,8 @@ def from_rpc(error: grpc.aio.AioRpcError, peer: str) -> SnowcaveError:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlinePassed(f"{peer} did not answer in time.")
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
+            return Unavailable(f"{peer} does not answer.")
+        case grpc.StatusCode.INTERNAL if error.details() == _CUT_OFF:
             return Unavailable(f"{peer} does not answer.")
         case _:
             return RemoteError(Kind.INTERNAL, 370001, "XX000", f"{peer}: {error.details()}")
