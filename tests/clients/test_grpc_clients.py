@@ -61,6 +61,24 @@ async def shows_the_fleet(session: Session) -> None:
     assert [node.status for node in nodes] == ["READY", "READY"]
 
 
+async def test_a_program_without_a_certificate_shows_an_access_token(fleet: Fleet):
+    cave = fleet.cave
+    with cave.connect() as admin:
+        add = "ALTER USER admin ADD PROGRAMMATIC ACCESS TOKEN of_programs ROLE_RESTRICTION='TEST_ROLE'"
+        token = admin.cursor().execute(add).fetchone()[1]
+        encrypted = Target(
+            f"localhost:{cave.mesh.port('grpc-tls')}",
+            authority=cave.mesh.folder("tls") / "ca.pem",
+        )
+        for target in (Target(f"127.0.0.1:{cave.mesh.port('grpc')}"), encrypted):
+            login = {"authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": token}
+            async with connect(target, **login, **PLACE) as session:
+                result = await session.execute("SELECT CURRENT_ROLE()")
+                assert result.rows == [("TEST_ROLE",)]
+                await shows_the_fleet(session)
+        admin.cursor().execute("ALTER USER admin REMOVE PROGRAMMATIC ACCESS TOKEN of_programs")
+
+
 def test_a_program_that_has_no_protos_asks_what_there_is(tutorial: Snowcave):
     """As grpcurl does, from the certificate to a call."""
     served: dict[str, str] = {}

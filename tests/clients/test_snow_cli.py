@@ -1,6 +1,9 @@
 """The snow CLI, unmodified: what it does with container services, from the first connection on."""
 
 import json
+import signal
+import subprocess
+import threading
 import uuid
 from collections.abc import Generator
 from pathlib import Path
@@ -31,6 +34,13 @@ spec:
   endpoints:
   - {{name: e, port: 8000, public: true}}
   platformMonitor: {{metricConfig: {{groups: [system]}}}}
+"""
+FALLS = f"""
+spec:
+  containers:
+  - name: main
+    image: /{IMAGE}
+    command: ["/usr/bin/python3", "-c", "import sys; sys.exit('one life of many')"]
 """
 JOB = f"""
 spec:
@@ -63,7 +73,10 @@ entities:
     min_instances: 1
     max_instances: 1
     query_warehouse: tutorial_warehouse
+    auto_suspend_secs: 600
+    external_access_integrations: [snow_out]
     comment: it's a test
+    tags: [{name: t, value: v1}]
     artifacts: [spec.yml]
 """
 
@@ -87,7 +100,12 @@ def a_key(folder: Path) -> str:
 def snow(tutorial: Snowcave, tmp_path_factory: pytest.TempPathFactory) -> Generator[SnowCli]:
     """In a folder with specifications and a project; SNOW_POOL is there."""
     folder = tmp_path_factory.mktemp("snow")
-    for name, text in (("spec.yml", SERVICE), ("job.yml", JOB), ("snowflake.yml", PROJECT)):
+    for name, text in (
+        ("spec.yml", SERVICE),
+        ("job.yml", JOB),
+        ("falls.yml", FALLS),
+        ("snowflake.yml", PROJECT),
+    ):
         (folder / name).write_text(text)
     public = a_key(folder)
     with tutorial.connect() as admin:
@@ -95,6 +113,8 @@ def snow(tutorial: Snowcave, tmp_path_factory: pytest.TempPathFactory) -> Genera
             "CREATE DATABASE snow_db",
             "ALTER DATABASE snow_db SET LOG_EVENT_LEVEL = INFO",
             "CREATE TAG t",
+            "CREATE NETWORK RULE out TYPE = HOST_PORT MODE = EGRESS VALUE_LIST = ('example.org:443')",
+            "CREATE EXTERNAL ACCESS INTEGRATION snow_out ALLOWED_NETWORK_RULES = (out) ENABLED = TRUE",
             f"CREATE USER key_user RSA_PUBLIC_KEY='{public}' DEFAULT_ROLE=test_role",
             "GRANT ROLE test_role TO USER key_user",
         ):
@@ -233,13 +253,23 @@ def test_a_compute_pool_is_made_changed_and_dropped(snow: SnowCli):
     change = ("--auto-resume", "--auto-suspend-secs", "60", "--comment", "c", "--max-nodes", "3")
     for command in (
         ("set", "snow_second", *change),
-        ("unset", "snow_second", "--comment"),
+        ("unset", "snow_second", "--comment", "--auto-resume"),
+        ("set", "snow_second", "--auto-resume"),
         ("resume", "snow_second"),
         ("suspend", "snow_second"),
         ("stop-all", "snow_second"),
     ):
         assert snow(*pool, *command, "--format", "json").status() == DONE
-    (row,) = snow.json("object", "describe", "compute-pool", "snow_second")
+    described, listed, objects, kept = snow.together(
+        ("object", "describe", "compute-pool", "snow_second"),
+        (*pool, "list"),
+        ("object", "list", "compute-pool"),
+        (*pool, "create", "snow_second", "--family", "CPU_X64_S", "--if-not-exists"),
+    )
+    for shown in (listed, objects):
+        assert {"SNOW_POOL", "SNOW_SECOND"} <= {row["name"] for row in shown.json()}
+    assert kept.status() == "SNOW_SECOND already exists, statement succeeded."
+    (row,) = described.json()
     assert (row["auto_suspend_secs"], row["auto_resume"], row["max_nodes"]) == (60, "true", 3)
     assert row["comment"] is None
     dropped, again = (
@@ -328,7 +358,7 @@ def service(snow: SnowCli) -> SnowCli:
         *("spcs", "service", "create", "svc1", "--compute-pool", "snow_pool"),
         *("--spec-path", "spec.yml", "--min-instances", "1", "--max-instances", "2"),
         *("--query-warehouse", "tutorial_warehouse", "--comment", "c'x", "--tag", "t=v"),
-        *("--format", "json"),
+        *("--eai-name", "snow_out", "--format", "json"),
     )
     assert made.status() == "Service SVC1 successfully created."
     until(lambda: service_status(snow, "svc1") == "RUNNING", READY)
@@ -347,6 +377,7 @@ def test_a_service_is_described_with_all_that_belongs_to_it(service: SnowCli):
     described, endpoints, instances, containers, roles, status = answers
     assert (described[0]["comment"], described[0]["auto_suspend_secs"]) == ("c'x", 0)
     assert "a$b" in described[0]["spec"]
+    assert json.loads(described[0]["external_access_integrations"]) == ["SNOW_OUT"]
     assert [(one["name"], one["is_public"]) for one in endpoints] == [("e", "true")]
     assert [(one["instance_id"], one["status"]) for one in instances] == [("0", "READY")]
     assert [(one["container_name"], one["status"]) for one in containers] == [("main", "READY")]
@@ -367,12 +398,40 @@ def test_logs_of_a_service_are_printed(service: SnowCli):
     plain = service(*logs, "snow_db.public.svc1")
     assert "echo-service" in plain.out
     stamped = service(
-        *(*logs, "svc1", "--num-lines", "2", "--include-timestamps"),
+        *(*logs, "svc1", "--num-lines", "1", "--include-timestamps"),
         *("--since", "2026-01-01T00:00:00Z"),
     )
-    first = stamped.out.splitlines()[0]
+    (first,) = (line for line in stamped.out.splitlines() if line.strip())
     assert first[:4].isdigit()
     assert "T" in first.split()[0]
+
+
+@pytest.mark.documented
+def test_logs_are_followed_until_one_has_seen_enough(service: SnowCli):
+    follow = ("logs", "svc1", "--container-name", "main", "--instance-id", "0", "--follow")
+    command = (str(PYTHON.with_name("snow")), "spcs", "service", *follow)
+    environment = {**service.environment, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        limit = threading.Timer(READY, running.kill)
+        limit.start()
+        assert running.stdout is not None
+        assert any("echo-service" in line for line in running.stdout)
+        running.send_signal(signal.SIGINT)
+        assert running.wait() >= 0
+        limit.cancel()
+
+
+@pytest.mark.documented
+def test_logs_of_the_run_before_are_printed(snow: SnowCli):
+    create = ("spcs", "service", "create", "falling", "--compute-pool", "snow_pool")
+    snow(*create, "--spec-path", "falls.yml", "--format", "json").status()
+    logs = ("spcs", "service", "logs", "falling", "--container-name", "main", "--instance-id", "0")
+    until(lambda: "one life of many" in snow(*logs, "--previous-logs").out, READY)
+    containers = snow.json("spcs", "service", "list-containers", "falling")
+    assert int(containers[0]["restart_count"]) >= 1
+    both = snow(*logs, "--previous-logs", "--follow").err
+    assert "--previous-logs" in both
+    snow("spcs", "service", "drop", "falling", "--format", "json").status()
 
 
 @pytest.mark.documented
@@ -396,6 +455,12 @@ def test_events_and_metrics_of_a_service_are_printed(service: SnowCli):
     assert running.items() <= found[0].items()
     assert {row["EVENT NAME"] for row in found} == {"CONTAINER.STATUS_CHANGE"}
     assert len(told(*events, "--since", "1 hour", "--first", "1")) == 1
+    (last,) = told(*events, "--since", "1 hour", "--last", "1")
+    assert last == found[-1]
+    assert told(*events, "--since", "1 hour", "--until", "2 hours") == []
+    (whole, *_) = told(*events, "--since", "1 hour", "--all")
+    assert {"TIMESTAMP", "RESOURCE_ATTRIBUTES", "RECORD_TYPE", "RECORD", "VALUE"} <= set(whole)
+    assert whole["RECORD_TYPE"] == "EVENT"
 
 
 @pytest.mark.documented
@@ -404,7 +469,9 @@ def test_a_service_is_changed_suspended_and_upgraded(service: SnowCli):
     change = ("--min-instances", "1", "--max-instances", "2", "--auto-resume", "--comment", "c")
     for command in (
         ("set", "svc1", *change, "--query-warehouse", "tutorial_warehouse"),
-        ("unset", "svc1", "--comment", "--auto-suspend-secs"),
+        ("set", "svc1", "--eai-name", "snow_out", "--auto-suspend-secs", "300"),
+        ("unset", "svc1", "--comment", "--auto-suspend-secs", "--query-warehouse"),
+        ("unset", "svc1", "--min-instances", "--max-instances", "--auto-resume"),
         ("suspend", "svc1"),
         ("resume", "svc1"),
         ("upgrade", "svc1", "--spec-path", "spec.yml"),
@@ -428,7 +495,8 @@ def test_a_project_s_service_is_deployed_from_a_stage_and_deployed_anew(snow: Sn
     (snow.cwd / "spec.yml").write_text(SERVICE)
     (row,) = snow.json("spcs", "service", "describe", "deployed")
     assert "changed" in row["spec"]
-    assert row["comment"] == "it's a test"
+    assert (row["comment"], row["auto_suspend_secs"]) == ("it's a test", 600)
+    assert json.loads(row["external_access_integrations"]) == ["SNOW_OUT"]
     dropped = snow("object", "drop", "service", "snow_db.public.deployed", "--format", "json")
     assert dropped.status() == "DEPLOYED successfully dropped."
 
@@ -438,7 +506,10 @@ def test_jobs_are_run_and_waited_for_or_not(snow: SnowCli):
     job = ("--compute-pool", "snow_pool", "--spec-path", "job.yml")
     waited, started = snow.together(
         (*EXECUTE, "j1", *job),
-        (*EXECUTE, "j2", *job, "--async", "--replicas", "2", "--comment", "c"),
+        (
+            *(*EXECUTE, "j2", *job, "--async", "--replicas", "2", "--comment", "c"),
+            *("--eai-name", "snow_out", "--query-warehouse", "tutorial_warehouse"),
+        ),
     )
     assert waited.status() == "Job J1 completed successfully with status: DONE."
     assert started.status() == "Started Snowpark Container Services Job 'J2'."

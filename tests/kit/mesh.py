@@ -139,7 +139,9 @@ def running_mesh(home: Path) -> Generator[Snowcave]:
         snowcave(home, "down")
 
 
-# The connector and what it needs, as scripts/test installs them.
+# Environments of the clients: as scripts/test installs them, or with other releases (scripts/newest).
+CLIENTS = Path(os.environ.get("SNOWCAVE_TEST_CLIENTS", ROOT / ".venvs"))
+# The connector and what it needs; images run the Python of this machine's Debian.
 CONNECTOR_PACKAGES = ROOT / ".venvs/connector4/lib/python3.11/site-packages"
 ECHO_COMMAND = 'CMD ["/usr/bin/python3", "/app/echo_service.py"]'
 
@@ -193,7 +195,7 @@ class Connector:
 
     @property
     def python(self) -> Path:
-        return ROOT / ".venvs" / self.name / "bin/python"
+        return CLIENTS / self.name / "bin/python"
 
     def run(self, program: str, order: dict[str, Any]) -> dict[str, Any]:
         """What a program of tests/clients/programs answers."""

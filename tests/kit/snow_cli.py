@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from tests.kit.mesh import ROOT, Snowcave, clean_environment
+from tests.kit.mesh import CLIENTS, ROOT, Snowcave, clean_environment
 
-PYTHON = ROOT / ".venvs/cli/bin/python"
+PYTHON = CLIENTS / "cli/bin/python"
 _SERVER = ROOT / "tests/clients/programs/snow.py"
 # Of commands that run at one time.
 _LIMIT = 150.0
@@ -48,6 +48,7 @@ class SnowCli:
     """`cwd`: where commands are run, unless they say otherwise."""
 
     process: subprocess.Popen[str]
+    environment: dict[str, str]
     home: Path
     cwd: Path
     docker_config: Path = field(init=False)
@@ -122,6 +123,6 @@ def snow_cli(
         env=environment,
     ) as process:
         try:
-            yield SnowCli(process, home, folder)
+            yield SnowCli(process, environment, home, folder)
         finally:
             process.kill()
