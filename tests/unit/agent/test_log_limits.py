@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from snowcave.agent.logs.ledger import Ledger
 from snowcave.agent.logs.reader import LogReader
 from snowcave.agent.logs.shipper import LogSettings, Shipper, open_shipper
 from snowcave.kit.clock import LoopClock
-from snowcave.v1.events_pb2 import EventRow
+from snowcave.model.errors import Unavailable
+from snowcave.v1.events_pb2 import AppendReply, AppendRequest, EventRow
 from tests.kit.agent_node import Events, assignment
 from tests.kit.log_containers import container
 
@@ -234,3 +235,44 @@ def test_what_no_text_may_hold_is_replaced():
 def record_of(text: str) -> Record:
     place = Place(0, 1, 0)
     return Record(text, "stdout", "2026-01-01T00:00:00Z", True, place, place)
+
+
+class LateEvents(Events):
+    """Stores at once and acknowledges when it is let, or never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let, self.is_cut = asyncio.Event(), False
+
+    async def append(self, requests: AsyncIterator[AppendRequest]) -> AsyncGenerator[AppendReply]:
+        async for reply in super().append(requests):
+            await self.let.wait()
+            if self.is_cut:
+                self.is_cut = False
+                raise Unavailable("events does not answer.")
+            yield reply
+
+
+@pytest.mark.parametrize("accident", ["the acknowledgement is lost", "the container is removed"])
+async def test_what_was_dropped_counts_once_whatever_happens_while_it_is_on_its_way(
+    tmp_path: Path, accident: str
+):
+    events, made = LateEvents(), container(tmp_path)
+    path = made.log_path
+    assert path is not None
+    path.write_text("".join(record(f"{n:03d}", 0) for n in range(50)))
+    async with shipping(tmp_path, events, bytes_per_second=40) as shipper:
+        shipper.follow(WANT, made)
+        await until(lambda: dropped(events))
+        with path.open("a") as file:
+            file.write("".join(record(f"{n:03d}", 0) for n in range(50, 100)))
+        if "removed" in accident:
+            await shipper.keep(made)
+            path.unlink()
+        else:
+            events.is_cut = True
+        events.let.set()
+        await until(lambda: len(lines(events)) + dropped(events) >= 100)
+        await until(lambda: not shipper.lag())
+    assert len(lines(events)) + dropped(events) == 100
+    assert events.doubled == (0 if "removed" in accident else len(lines(events)) + 1)

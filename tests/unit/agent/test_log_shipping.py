@@ -132,11 +132,11 @@ class SlowLedger(Ledger):
         self.began, self.let = threading.Event(), threading.Event()
         self.disturbed = 0
 
-    def keep(self, entry: Entry) -> None:
+    def keep(self, entry: Entry) -> dict[int, int]:
         self.began.set()
         assert self.let.wait(10)
         self.began.clear()
-        super().keep(entry)
+        return super().keep(entry)
 
     def save(self, entry: Entry) -> None:
         self.disturbed += self.began.is_set()

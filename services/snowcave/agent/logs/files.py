@@ -1,6 +1,7 @@
 """The files of a log as they are now: the engine's own, and rotated ones that are held for reading."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from snowcave.agent.logs.jsonfile import Place, inode_of, parts
@@ -36,10 +37,11 @@ class LogFiles:
         """It is being read."""
         self._unread.discard(inode)
 
-    def hold(self, here: int | None, room: int) -> int:
-        """Link the rotated parts from `here` on, so that they outlive the engine's own cleaning.
+    def hold(self, needed: int | None, here: int | None, room: int) -> int:
+        """Link the rotated parts from `needed` on, so that they outlive the engine's own cleaning.
 
         At most `room` bytes of them: what came first is kept. Returns how many bytes it took.
+        `here`: what is being read.
         """
         if self._held is None:
             return 0
@@ -47,13 +49,10 @@ class LogFiles:
         rotated = {inode: part for part, inode in found if part != self.path and inode is not None}
         # The one that is written has a number of its own, which may have been another's until just now.
         self._count_lost(set(rotated))
-        order = list(rotated)
-        unread = order[order.index(here) :] if here in rotated else order
-        if here is not None and here == inode_of(self.path):
-            unread = []
-        self._unread |= {inode for inode in unread if inode != here}
+        written = inode_of(self.path)
+        self._unread |= set(_from(here, rotated, written)) - {here}
         taken, held = 0, {inode_of(link) for link in self._links()}
-        for inode in unread:
+        for inode in _from(needed, rotated, written):
             if inode in held:
                 continue
             size = self._link(rotated[inode], inode, room - taken)
@@ -102,3 +101,11 @@ class LogFiles:
 
     def _links(self) -> list[Path]:
         return sorted(self._held.glob("*")) if self._held and self._held.exists() else []
+
+
+def _from(inode: int | None, rotated: Mapping[int, Path], written: int | None) -> list[int]:
+    """That part and the younger ones; all where it is not there, none where it is being written."""
+    if inode is not None and inode == written:
+        return []
+    order = list(rotated)
+    return order if inode is None or inode not in rotated else order[order.index(inode) :]

@@ -60,13 +60,13 @@ class Ledger:
         except OSError as error:
             raise _unwritable(error) from error
 
-    def keep(self, entry: Entry) -> None:
-        """Take hold of the files before their container is removed.
+    def keep(self, entry: Entry) -> dict[int, int]:
+        """Take hold of the files before their container is removed. Returns old and new inodes of copies.
 
         Raises Unavailable; then the entry is as it was.
         """
         if entry.kept:
-            return
+            return {}
         folder = self._folder / entry.run
         try:
             copied = _taken(parts(entry.path), folder)
@@ -78,6 +78,7 @@ class Ledger:
         kept = replace(entry, path=folder / entry.path.name, kept=True, acknowledged=place)
         self.save(kept)
         entry.path, entry.kept, entry.acknowledged = kept.path, True, place
+        return copied
 
     def held(self, entry: Entry) -> Path:
         """Where its reader puts rotated parts that the engine may delete."""

@@ -32,6 +32,8 @@ class LogReader:
     def __init__(self, path: Path, place: Place | None = None, held: Path | None = None) -> None:
         self._files = LogFiles(path, held)
         self._place = place
+        # What is before it is not asked for again.
+        self._released = place
         self._file: int | None = None
         # Files that were rotated away before they were read; and as it was at the place released last.
         self._passed = self._passed_at_release = 0
@@ -84,12 +86,13 @@ class LogReader:
         return Skipped(data.count(b"\n"), len(data), broken_at_end(data), self._place)
 
     def hold(self, room: int) -> int:
-        """Keep the rotated parts that are not read yet: at most `room` bytes. Returns how many it took."""
-        return self._files.hold(self._place.inode if self._place else None, room)
+        """Keep the rotated parts that are still needed: at most `room` bytes. Returns how many it took."""
+        needed, here = (one.inode if one else None for one in (self._released, self._place))
+        return self._files.hold(needed, here, room)
 
     def release(self, reached: Place) -> None:
         """What was read until there is not asked for again: give up the held parts before it."""
-        self._passed_at_release = self._passed
+        self._released, self._passed_at_release = reached, self._passed
         self._files.release(reached)
 
     def held_bytes(self) -> int:

@@ -87,6 +87,8 @@ class Shipper:
         self._acknowledged_sequence = 0
         self._allowance = Allowance(settings.bytes_per_second)
         self._looked_at = ""
+        # Read, and not known to be stored.
+        self._pending: _Batch | None = None
         # Readers and entries are used by one thread at a time.
         self._reading = asyncio.Lock()
         self._sources = {
@@ -116,8 +118,8 @@ class Shipper:
         async with self._reading:
             if (source := self._sources.get(container.id)) is None:
                 return
-            await asyncio.to_thread(self._ledger.keep, source.entry)
-            source.restart(self._reader(source.entry))
+            moved = await asyncio.to_thread(self._ledger.keep, source.entry)
+            source.restart(self._reader(source.entry), moved)
             self._bound_spool()
 
     @property
@@ -144,23 +146,35 @@ class Shipper:
                 if str(error) != told:  # not at every attempt, but never in silence
                     told = str(error)
                     log.info("log_shipping_waits", error=told)
-            async with self._reading:
-                self._allowance.forget()
-                for source in self._sources.values():
-                    source.rewind()
+            if self._pending is None:
+                await self._read_anew()
             await self._clock.sleep(next(delays))
 
+    async def _read_anew(self) -> None:
+        """What was read for a batch that did not come about."""
+        async with self._reading:
+            self._allowance.forget()
+            for source in self._sources.values():
+                source.rewind()
+
     async def _ship(self) -> None:
-        """One stream: a batch at a time, each acknowledged before the next is read."""
+        """One stream: a batch at a time, each acknowledged before the next is read.
+
+        What was not acknowledged is sent again as it was: it may be stored, and what it counts would
+        count twice where it came with other lines.
+        """
         outgoing: asyncio.Queue[events.AppendRequest] = asyncio.Queue(1)
         replies = self._collector.append(_drain(outgoing))
         try:
             while True:
-                batch = await self._next_batch()
+                if self._pending is None:
+                    self._pending = await self._next_batch()
+                batch = self._pending
                 if batch.request.lines.kind:
                     await outgoing.put(batch.request)
                     await self._acknowledged(replies, batch.request.sequence)
                 await self._remember(batch)
+                self._pending = None
         finally:
             if isinstance(replies, AsyncGenerator):
                 await replies.aclose()
@@ -221,7 +235,8 @@ class Shipper:
             self._allowance.settle()
             for run, reached in batch.reached.items():
                 source = self._sources.get(run)
-                if source is not None and source.remember(reached):
+                if source is not None:
+                    source.remember(reached)
                     self._ledger.save(source.entry)
 
     async def hold_forever(self) -> None:

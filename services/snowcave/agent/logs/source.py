@@ -1,6 +1,7 @@
 """One container run's log on its way: what is read of it, what of that is collected, how far it is stored."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import prometheus_client
 
@@ -39,6 +40,8 @@ class Source:
     broken: set[str] = field(default_factory=set[str])
     # Of the reader's lost files those that the event table knows of.
     told_files: int = 0
+    # Inodes of copied files, old to new.
+    moved: Mapping[int, int] = field(default_factory=dict[int, int])
 
     def read(self, most: int, allowance: Allowance) -> tuple[list[Line], Reached] | None:
         """Up to so many records, and what is to be collected of them; None: there is nothing new."""
@@ -72,28 +75,30 @@ class Source:
             lost.add(skipped.records, skipped.size, skipped.broken, broken)
         return lines
 
-    def remember(self, reached: Reached) -> bool:
-        """All until there is stored. Whether that is news: a reader that began anew sends those rows again,
-        which is harmless, while the old one's place may be in a file that has been copied since."""
-        if self.reader is not reached.reader:
-            return False
-        self.entry.acknowledged = reached.place
-        self.entry.broken = set(reached.broken)
-        self.reader.release(reached.place)
+    def remember(self, reached: Reached) -> None:
+        """All until there is stored."""
+        place, is_same = reached.place, self.reader is reached.reader
+        if not is_same:
+            # It has read nothing yet: one batch is on its way at a time.
+            place = replace(place, inode=self.moved.get(place.inode, place.inode))
+            self.reader.rewind(place)
+            self.broken = set(reached.broken)
+        self.entry.acknowledged, self.entry.broken = place, set(reached.broken)
+        self.reader.release(place)
         DROPPED_LINES.inc(reached.dropped_lines)
-        LOST_FILES.inc(max(0, reached.lost_files - self.told_files))
-        self.told_files = reached.lost_files
-        return True
+        if is_same:
+            LOST_FILES.inc(max(0, reached.lost_files - self.told_files))
+            self.told_files = reached.lost_files
 
     def rewind(self) -> None:
         """Back to what is stored."""
         self.reader.rewind(self.entry.acknowledged)
         self.broken = set(self.entry.broken)
 
-    def restart(self, reader: LogReader) -> None:
-        """The files are elsewhere now."""
+    def restart(self, reader: LogReader, moved: Mapping[int, int]) -> None:
+        """The files are elsewhere now; `moved`: their inodes, old to new, where they changed."""
         self.reader.close()
-        self.reader, self.told_files = reader, 0
+        self.reader, self.moved, self.told_files = reader, moved, 0
         self.broken = set(self.entry.broken)
 
     @property
