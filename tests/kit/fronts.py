@@ -86,7 +86,7 @@ class _SecondPorts(Mesh):
     """The same mesh, but that api's own ports lie apart."""
 
     def port(self, name: str) -> int:
-        return super().port(name) + 2 if name == "api" else super().port(name) + 1
+        return super().port(name) + 4
 
     def grpc_port(self, role: Role) -> int:
         return super().grpc_port(role) + 12 if role is Role.API else super().grpc_port(role)
