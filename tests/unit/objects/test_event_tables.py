@@ -164,6 +164,14 @@ async def test_a_table_or_a_view_of_the_name_is_in_its_way(account: Account) -> 
     )
     with pytest.raises(ObjectExists):
         await account.sql("CREATE OR REPLACE EVENT TABLE v")
+    with pytest.raises(ObjectExists):
+        await account.sql("ALTER TABLE my_events RENAME TO v")
+
+
+async def test_the_system_s_database_has_its_own_alone(account: Account) -> None:
+    for name in ("events", "all_events"):
+        with pytest.raises(NotAuthorized):
+            await account.sql(f"CREATE EVENT TABLE snowflake.telemetry.{name}")
 
 
 async def test_its_properties_are_set_and_unset_as_a_table_s(account: Account) -> None:

@@ -7,6 +7,7 @@ in DNS stay. The warehouse knows rooms by uid, too, and moves them when it is to
 from snowcave.api.catalog.change import Change, name_of
 from snowcave.api.contract import Rows, status
 from snowcave.api.sql.tree import Alter
+from snowcave.api.statements.event_tables import need_free
 from snowcave.api.statements.existing import EXECUTED, is_fixed, sought, taken
 from snowcave.api.statements.functions import find_function
 from snowcave.api.statements.work import Work
@@ -47,6 +48,10 @@ async def rename(statement: Alter, work: Work) -> Rows:
         raise ObjectExists(changed.name)
     if taken(work, statement.domain, changed.parent, name_of(changed)) is not None:
         raise ObjectExists(changed.name)
+    if statement.domain == "event_table":
+        schema = work.catalog.get("schema", changed.parent)
+        if schema is not None:
+            await need_free(changed.name, schema, work)
     change.rename(entry, changed)
     before = _where(found, work)
     await work.catalog.commit(change)

@@ -28,6 +28,7 @@ from snowcave.api.statements import (
     compute_pools,
     databases,
     describes,
+    event_table_shows,
     event_tables,
     function_shows,
     functions,
@@ -136,7 +137,7 @@ _DESCRIBE: dict[str, Handler] = {
     "network_rule": network_rules.describe_network_rule,
     "integration": integrations.describe_integration,
     "tag": tags.describe_tag,
-    "event_table": event_tables.describe_event_table,
+    "event_table": event_table_shows.describe_event_table,
 }
 _SHOW: dict[str, Handler] = {
     "DATABASES": databases.show_databases,
@@ -157,7 +158,7 @@ _SHOW: dict[str, Handler] = {
     "EXTERNAL ACCESS INTEGRATIONS": integrations.show_integrations,
     "SECURITY INTEGRATIONS": integrations.show_integrations,
     "TAGS": tags.show_tags,
-    "EVENT TABLES": event_tables.show_event_tables,
+    "EVENT TABLES": event_table_shows.show_event_tables,
     "SERVICES": service_shows.show_services,
     "SERVICE INSTANCES": instance_shows.show_instances,
     "SERVICE CONTAINERS": instance_shows.show_containers,

@@ -15,7 +15,7 @@ from snowcave.api.sql.domains import label
 from snowcave.api.sql.event_tables import CLUSTER_BY, COPY_GRANTS
 from snowcave.api.sql.options import Options
 from snowcave.api.sql.tree import Action, Existing
-from snowcave.api.statements.event_tables import COLUMNS, PROPERTIES
+from snowcave.api.statements.event_table_shows import COLUMNS, PROPERTIES
 from snowcave.model.errors import ObjectNotFound
 from snowcave.model.names import ObjectName
 
