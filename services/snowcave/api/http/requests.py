@@ -8,7 +8,8 @@ from typing import Any, cast
 import orjson
 from aiohttp import web
 
-from snowcave.model.errors import SessionGone, SnowcaveError, ValueInvalid
+from snowcave.api.sessions.callers import session_token
+from snowcave.model.errors import SnowcaveError, ValueInvalid
 from snowcave.v1 import warehouse_pb2 as warehouse
 
 _GZIP = b"\x1f\x8b"
@@ -74,13 +75,7 @@ def _unpacked(data: bytes, limit: int) -> bytes:
 
 def token(request: web.Request) -> str:
     """Of `Authorization: Snowflake Token="…"`. Raises SessionGone where there is none."""
-    header = request.headers.get("Authorization", "")
-    kind, _, value = header.partition(" ")
-    name, _, quoted = value.strip().partition("=")
-    found = quoted.strip().strip('"')
-    if kind.lower() != "snowflake" or name.lower() != "token" or found in ("", "None"):
-        raise SessionGone
-    return found
+    return session_token(request.headers.get("Authorization", ""))
 
 
 def text(values: Mapping[str, Any], name: str, *, most: int = 1 << 24) -> str:
