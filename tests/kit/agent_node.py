@@ -282,7 +282,7 @@ async def running_node(
     lease: float = 10.0,
     clock: Clock | None = None,
     log_idle: float = 0.05,
-    log_bytes_per_second: int = LogSettings.bytes_per_second,
+    log_bytes_per_second: int = LogSettings().bytes_per_second,
     volumes: Volumes | None = None,
 ) -> AsyncGenerator[Node]:
     """Left as by SIGTERM: containers stay. Start it again with the same backend to restart the agent."""

@@ -170,8 +170,14 @@ VALUES = [
     Case("SELECT sum(n), sum(id) FROM typed, orders", [(Decimal("2.50"), 5)]),
 ]
 EVENTS = [
-    Case("CREATE EVENT TABLE shop.front.my_events", error=2),
-    Case("ALTER ACCOUNT SET EVENT_TABLE = shop.front.my_events", error=2),
+    Case(
+        "CREATE EVENT TABLE shop.front.my_events",
+        rows=[("Table MY_EVENTS successfully created.",)],
+    ),
+    Case(
+        "ALTER ACCOUNT SET EVENT_TABLE = shop.front.my_events",
+        rows=[("Statement executed successfully.",)],
+    ),
     Case("SHOW PARAMETERS LIKE 'event_table' IN ACCOUNT", check=names("EVENT_TABLE", at=0)),
     status(
         "CREATE OR REPLACE TABLE events (timestamp TIMESTAMP_NTZ, resource_attributes OBJECT, "
@@ -196,7 +202,7 @@ SHOWS = [
     Case("SHOW DATABASES", check=includes("SHOP", "SNOWFLAKE")),
     Case("SHOW SCHEMAS IN DATABASE shop", check=includes("FRONT", "PUBLIC")),
     Case("SHOW TABLES LIKE 'ORD%' IN SCHEMA front", check=names("ORDERS")),
-    Case("SHOW TABLES", check=names("BUYERS", "EVENTS", "ORDERS", "TYPED")),
+    Case("SHOW TABLES", check=names("BUYERS", "EVENTS", "MY_EVENTS", "ORDERS", "TYPED")),
     Case("SHOW COLUMNS IN TABLE orders", check=names("ID", "BUYER", "NOTE", "AT", at=2)),
     Case("SHOW WAREHOUSES", check=names("SMALL", at=0)),
     Case("SHOW ROLES", check=includes("ACCOUNTADMIN", "CLERK")),

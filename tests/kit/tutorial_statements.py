@@ -85,8 +85,14 @@ TABLES = [
     ),
 ]
 EVENTS = [
-    Case("CREATE EVENT TABLE tutorial_db.data_schema.my_events", error=2),
-    Case("ALTER ACCOUNT SET EVENT_TABLE = tutorial_db.data_schema.my_events", error=2),
+    Case(
+        "CREATE EVENT TABLE tutorial_db.data_schema.my_events",
+        rows=[("Table MY_EVENTS successfully created.",)],
+    ),
+    Case(
+        "ALTER ACCOUNT SET EVENT_TABLE = tutorial_db.data_schema.my_events",
+        rows=[("Statement executed successfully.",)],
+    ),
     status(
         "CREATE OR REPLACE TABLE events (timestamp TIMESTAMP_NTZ, resource_attributes OBJECT, "
         "record_attributes OBJECT, value VARIANT)",

@@ -370,13 +370,14 @@ class DuckSession:
         return found if isinstance(found, datetime) else None
 
     def reads_event_table(self, statement: Expr, sql: str, context: Context) -> bool:
-        """By name, or through a view that does."""
-        if event_table.may_read(sql):
+        """By name, or through a view that does. A table of somebody's own may be called EVENTS too."""
+        if event_table.names_its_schema(sql):
             return True
         # Where the session was before may be gone.
         self._look_at(context)
+        places = {event_table.PLACE, event_table.ALL_PLACE, *context.event_tables}
         for database, schema, name in rewrite.tables_of(statement, context):
-            if (database, schema, name) in context.event_tables:
+            if (database, schema, name) in places:
                 return True
             found = self._raw.execute(
                 "SELECT sql FROM duckdb_views() "

@@ -1,5 +1,6 @@
 """The engine itself: lock-down, the event table, what Snowflake's documents ask of ordinary SQL."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -166,6 +167,18 @@ def test_a_view_of_the_user_s_over_the_event_table_is_recognised(session):
     run(session, "CREATE TABLE plain AS SELECT 1 AS a")
     sql = "SELECT * FROM plain"
     assert not session.reads_event_table(session.parse(sql, HERE), sql, HERE)
+
+
+def test_a_table_of_one_s_own_that_is_called_events_needs_no_event_store(session):
+    for sql in (
+        "CREATE TABLE events (a INT)",
+        "INSERT INTO events VALUES (1)",
+        "SELECT a FROM events",
+    ):
+        assert not session.reads_event_table(session.parse(sql, HERE), sql, HERE)
+        run(session, sql)
+    there = replace(HERE, database="SNOWFLAKE", schema="TELEMETRY")
+    assert session.reads_event_table(session.parse("SELECT * FROM events", there), sql, there)
 
 
 def test_two_sessions_see_their_own_moment_of_the_event_table(engine, session):
