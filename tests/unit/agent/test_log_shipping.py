@@ -105,10 +105,39 @@ async def test_lines_outlive_their_container_while_events_is_away(tmp_path: Path
     async with shipper(tmp_path, events):
         events.away = False
         await until(events, 2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while list((tmp_path / "ledger").iterdir()):
                 await asyncio.sleep(0.01)
     assert events.values() == ['"one"', '"two"']
+
+
+class HungUpEvents(Events):
+    """Ends the call while somebody else still waits for its next request, as gRPC does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[asyncio.Task[int]] = []
+
+    async def append(self, requests: AsyncIterator[AppendRequest]) -> AsyncGenerator[AppendReply]:
+        async def read() -> int:
+            return len([request async for request in requests])
+
+        self.readers.append(asyncio.create_task(read()))
+        await asyncio.sleep(0.01)
+        raise Unavailable("events has hung up.")
+        yield AppendReply()
+
+
+async def test_nobody_is_left_waiting_for_requests_of_a_call_that_is_over(tmp_path: Path):
+    events, made = HungUpEvents(), container(tmp_path)
+    write(made, "one")
+    async with shipper(tmp_path, events) as shipping:
+        shipping.follow(WANT, made)
+        async with asyncio.timeout(10):
+            while len(events.readers) < 3:
+                await asyncio.sleep(0.005)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*events.readers)
 
 
 class LateEvents(Events):
@@ -154,9 +183,10 @@ async def test_an_acknowledgement_waits_while_the_files_are_moved(tmp_path: Path
         events.let.set()
         for _ in range(50):  # the acknowledgement is on its way
             await asyncio.sleep(0)
+        # What is written later, when all was acknowledged, nobody reads any more: the container is gone.
+        write(made, "two")
         ledger.let.set()
         await keeping
-        write(made, "two")
         await until(events, 2)
     assert ledger.disturbed == 0
     assert events.values() == ['"one"', '"two"']

@@ -163,7 +163,7 @@ class Shipper:
         What was not acknowledged is sent again as it was: it may be stored, and what it counts would
         count twice where it came with other lines.
         """
-        outgoing: asyncio.Queue[events.AppendRequest] = asyncio.Queue(1)
+        outgoing: asyncio.Queue[events.AppendRequest | None] = asyncio.Queue(1)
         replies = self._collector.append(_drain(outgoing))
         try:
             while True:
@@ -176,6 +176,10 @@ class Shipper:
                 await self._remember(batch)
                 self._pending = None
         finally:
+            # gRPC leaves its reader of requests waiting where the other side ended the call.
+            if not outgoing.empty():
+                outgoing.get_nowait()
+            outgoing.put_nowait(None)
             if isinstance(replies, AsyncGenerator):
                 await replies.aclose()
 
@@ -277,10 +281,10 @@ class Shipper:
 
 
 async def _drain(
-    queue: asyncio.Queue[events.AppendRequest],
+    queue: asyncio.Queue[events.AppendRequest | None],
 ) -> AsyncGenerator[events.AppendRequest]:
-    while True:
-        yield await queue.get()
+    while (request := await queue.get()) is not None:
+        yield request
 
 
 @asynccontextmanager
