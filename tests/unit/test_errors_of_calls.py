@@ -20,4 +20,5 @@ from snowcave.runtime.grpc import from_rpc
 )
 def test_a_peer_that_is_gone_is_told_from_one_that_failed(code, details, kind):
     none = grpc.aio.Metadata()
-    assert type(from_rpc(grpc.aio.AioRpcError(code, none, none, details), "It")) is kind
+    failed = grpc.aio.AioRpcError(code, none, none, details, debug_error_string="")
+    assert type(from_rpc(failed, "It")) is kind
