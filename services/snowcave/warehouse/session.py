@@ -4,7 +4,7 @@ Blocking, and not safe for two callers at once; `Sessions` sees to that.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,6 @@ from typing import Any, cast
 import duckdb
 import pyarrow as pa
 from fakesnow.conn import FakeSnowflakeConnection
-from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.statement_type import statement_type_id
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
@@ -32,9 +31,7 @@ from snowcave.warehouse import (
     event_table,
     formats,
     guard,
-    merging,
     own_events,
-    plain_rows,
     plans,
     rewrite,
     semistructured,
@@ -43,11 +40,13 @@ from snowcave.warehouse import (
     udfs,
 )
 from snowcave.warehouse import bindings as binding
+from snowcave.warehouse.cursor import Cursor, Duck, Forgetful
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
 from snowcave.warehouse.event_bounds import EventBounds
 from snowcave.warehouse.macros import call
 from snowcave.warehouse.own import OwnStatements
 from snowcave.warehouse.plans import Plan, Plans
+from snowcave.warehouse.read_ahead import ReadAhead
 from snowcave.warehouse.temporary import TemporaryNames
 from snowcave.warehouse.transactions import CHANGES, DEFINITIONS, Transaction, TransactionLost
 
@@ -64,109 +63,8 @@ _EVENTS = rewrite.EventTable(
 )
 # Rows of one of DuckDB's own batches.
 _VECTOR = 2048
-# Rows that are read one by one.
-_FEW = 100
 # The search path of a session without a database.
 _NOWHERE = "memory.main"
-_NUMERIC = (exp.Sum, exp.Avg, exp.Median)
-
-
-class _Forgetful(dict[str, Any]):
-    """fakesnow keeps every result for ever; we keep them elsewhere and for a while."""
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        pass
-
-
-class _Duck:
-    """A DuckDB connection that remembers the types of its last result, which Arrow alone does not tell."""
-
-    def __init__(self, inner: duckdb.DuckDBPyConnection) -> None:
-        self._inner = inner
-        self.types: list[tuple[str, str]] = []
-
-    def execute(self, *args: Any, **kwargs: Any) -> "_Duck":
-        self._inner.execute(*args, **kwargs)
-        return self
-
-    def to_arrow_table(self, *args: Any) -> pa.Table:
-        self.types = self._described()
-        return self._inner.to_arrow_table(*args)
-
-    def few_rows(self, plan: Plan) -> pa.Table | None:
-        """What was executed, where it is plain and was small the last time; None: nothing has been read."""
-        if not plan.are_plain or plan.rows > _FEW or self._described() != plan.types:
-            return None
-        return columns.from_rows(plan.types, self._inner.fetchall())
-
-    def _described(self) -> list[tuple[str, str]]:
-        return [(str(d[0]), str(d[1])) for d in self._inner.description or ()]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-class _Cursor(FakeSnowflakeCursor):
-    def run(self, statement: Expr, parameters: list[Any] | None) -> Expr:
-        """fakesnow's `execute` from the tree on; answers the last translated statement."""
-        statement = rewrite.bare_temporary(statement)
-        self.check_db_and_schema(statement)
-        if isinstance(statement, exp.Merge):
-            return self._merge(statement, parameters)
-        if statement.find(*_NUMERIC) is None:
-            return self._parts(statement, parameters)
-        try:
-            return self._parts(statement.copy(), parameters, exact=True)
-        except ProgrammingError as error:
-            if "No function matches" not in str(error):
-                raise
-        # Texts or semi-structured values are added up: only then as floating-point numbers.
-        return self._parts(statement, parameters)
-
-    def _parts(
-        self, statement: Expr, parameters: list[Any] | None, *, exact: bool = False
-    ) -> Expr:
-        translated = statement
-        for part in self._transform_explode(statement):
-            translated = self._transform(part, parameters)
-            if exact:
-                translated = rewrite.keep_exact(translated)
-            self._execute(translated, parameters if translated.find(exp.Placeholder) else None)
-        return translated
-
-    def _merge(self, statement: exp.Merge, parameters: list[Any] | None) -> Expr:
-        translated = self._transform(merging.spelled(statement.copy()), parameters)
-        given = parameters or ()
-        self._rowcount = merging.run(self._duck_conn, statement, translated, given)
-        self._arrow_table = self._duck_conn.to_arrow_table()
-        return translated
-
-    def _transform(self, expression: Expr, params: Any) -> Expr:
-        rows = plain_rows.set_aside(expression)
-        translated = super()._transform(rewrite.unquote_calls(expression), params)
-        translated = rewrite.call_the_clock(rewrite.quote_reserved(translated))
-        plain_rows.put_back(translated, rows)
-        return translated
-
-    def duckdb_sql(self, query: Expr) -> str:
-        """A query as DuckDB reads it."""
-        query = rewrite.bare_temporary(query)
-        self.check_db_and_schema(query)
-        return self._transform(query, None).sql(dialect="duckdb")
-
-    @property
-    def translated(self) -> str:
-        """What DuckDB was given last."""
-        return self._last_sql or ""
-
-    @property
-    def rows_affected(self) -> int:
-        return self._rowcount or 0
-
-    @property
-    def table(self) -> pa.Table:
-        assert self._arrow_table is not None
-        return self._arrow_table
 
 
 class DuckSession:
@@ -178,10 +76,10 @@ class DuckSession:
         self.number = number
         self._own = own
         self._raw = duck
-        self._duck = _Duck(duck)
+        self._duck = Duck(duck)
         self._connection = FakeSnowflakeConnection(
             cast(Any, self._duck),
-            _Forgetful(),
+            Forgetful(),
             create_database=False,
             create_schema=False,
             paramstyle="qmark",
@@ -296,13 +194,13 @@ class DuckSession:
         relations: Sequence[Relation],
         rows: int,
         most_bytes: int,
-    ) -> "ReadAhead":
+    ) -> ReadAhead:
         """Raises SnowcaveError and DuckDB's errors; so does reading."""
         self._cancelled.clear()
         self._look_at(context)
         self._register(relations, ())
         query = self._meant(query, context)
-        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        cursor = Cursor(self._connection, cast(Any, self._duck))
         relation = self._raw.sql(cursor.duckdb_sql(query))
         described = zip(relation.columns, relation.types, strict=True)
         variants = frozenset(name for name, kind in described if str(kind) == "JSON")
@@ -330,7 +228,7 @@ class DuckSession:
             lambda node: exp.Null() if isinstance(node, exp.Placeholder) else node
         )
         plain = self._meant(plain, context)
-        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        cursor = Cursor(self._connection, cast(Any, self._duck))
         rows = self._raw.execute("DESCRIBE " + cursor.duckdb_sql(plain)).fetchall()
         return tuple(columns.column_type(str(row[0]), str(row[1])) for row in rows)
 
@@ -487,7 +385,7 @@ class DuckSession:
         as_of: int,
     ) -> Outcome:
         """`as_of`: the definitions that a translation of a lasting statement rests on; else 0."""
-        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        cursor = Cursor(self._connection, cast(Any, self._duck))
         if self._cancelled.is_set():
             raise QueryCancelled
         if (query := self._answers.run(statement, context)) is not None:
@@ -598,7 +496,7 @@ class DuckSession:
         texts = exp.select(exp.column("attributes").as_("RESOURCE_ATTRIBUTES")).from_(resources)
         meets = exp.Coalesce(this=condition.copy(), expressions=[exp.false()])
         others = exp.select("1").from_(texts.subquery("r")).where(exp.Not(this=meets)).limit(1)
-        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        cursor = Cursor(self._connection, cast(Any, self._duck))
         try:
             return not self._raw.execute(cursor.duckdb_sql(others)).fetchall()
         except duckdb.Error:  # the statement itself will say what is wrong with it
@@ -606,7 +504,7 @@ class DuckSession:
 
     def _translated(self, query: Expr, context: Context) -> str:
         """A query as DuckDB reads it."""
-        cursor = _Cursor(self._connection, cast(Any, self._duck))
+        cursor = Cursor(self._connection, cast(Any, self._duck))
         return cursor.duckdb_sql(self._meant(query, context))
 
     def _columns(self, statement: Expr, context: Context) -> tuple[dict[str, str], list[str]]:
@@ -667,46 +565,6 @@ class DuckSession:
             self._raw.unregister(relation.name + "_")
         while self._functions:
             self._raw.remove_function(self._functions.pop())
-
-
-class ReadAhead:
-    """The rows of a running query. Close it before the session does anything else."""
-
-    def __init__(
-        self,
-        reader: pa.RecordBatchReader,
-        variants: frozenset[str],
-        rows: int,
-        most_bytes: int,
-        release: Callable[[], None],
-    ) -> None:
-        self._reader = reader
-        self._rows = rows
-        self._most_bytes = most_bytes
-        self._release = release
-        self.schema: pa.Schema = reader.schema
-        self.names: list[str] = reader.schema.names
-        self.variants = variants
-
-    def read(self) -> pa.RecordBatch | None:
-        """Several of DuckDB's own batches together, as far as they are small."""
-        found: list[pa.RecordBatch] = []
-        rows = size = 0
-        while rows < self._rows and size < self._most_bytes:
-            try:
-                batch = self._reader.read_next_batch()
-            except StopIteration:
-                break
-            found.append(batch)
-            rows += batch.num_rows
-            size += batch.nbytes
-        if len(found) < 2:
-            return found[0] if found else None
-        return pa.concat_batches(found)
-
-    def close(self) -> None:
-        self._reader.close()
-        self._release()
 
 
 def _commits_by_itself(context: Context) -> bool:
