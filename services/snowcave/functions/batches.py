@@ -3,15 +3,18 @@
 import asyncio
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import structlog
 
 from snowcave.functions import metrics, routing, wire
+from snowcave.functions.attempts import AttemptFailed, Attempts
 from snowcave.functions.connections import ConnectionFailed, Reply, TooLarge
 from snowcave.functions.heads import Head
 from snowcave.functions.lanes import Lanes, Turn
+from snowcave.functions.race import Races, Won
 from snowcave.functions.routing import Instance, Verdict
 from snowcave.functions.settings import FunctionsSettings
 from snowcave.functions.targets import Rules, Targets
@@ -38,32 +41,15 @@ class Http(Protocol):
         ...
 
 
-class AttemptFailed(Exception):
-    """An attempt that may be made again: the connection broke, or the service was overloaded."""
-
-
 @dataclass(slots=True)
 class Progress:
     rows: int = 0
     batches: int = 0
     retries: int = 0
+    # Batches that were sent to a second instance, which is no retry.
+    hedges: int = 0
     # Batches whose answers have been taken.
     taken: int = 0
-
-
-@dataclass(slots=True)
-class Attempts:
-    """A batch under way: what has failed so far, and where."""
-
-    failed: int = 0
-    avoid: set[str] = field(default_factory=set[str])
-    reason: str = ""
-
-    def note(self, instance: Instance | None, reason: str) -> None:
-        self.failed += 1
-        self.reason = reason
-        if instance is not None:
-            self.avoid.add(instance.name)
 
 
 class Deadline:
@@ -107,6 +93,7 @@ class BatchRunner:
         self._rng = rng
         # Asking for it, or for the time by way of it, costs a system call each time.
         self._loop = asyncio.get_running_loop()
+        self._races = Races(settings.hedge, lanes) if settings.hedge.after > 0 else None
 
     async def run(
         self, turn: Turn, rules: Rules, batch: Batch, progress: Progress
@@ -154,8 +141,13 @@ class BatchRunner:
             try:
                 if turn.instance is None:
                     raise AttemptFailed("no instance of the service is ready")
-                answers = await self._on(turn.instance, turn, rules, batch)
-                self._note_time(rules, batch, turn.instance, began, attempts.failed)
+                by = turn.instance
+                if self._races is None or attempts.failed:
+                    reply = await self._post(turn, rules, batch)
+                    answers = await self._taken(by, turn.function, rules, batch, reply)
+                else:
+                    answers, by = await self._first_of(self._races, turn, rules, batch, progress)
+                self._note_time(rules, batch, by, began, attempts.failed)
                 return answers
             except AttemptFailed as error:
                 attempts.note(turn.instance, str(error))
@@ -171,26 +163,64 @@ class BatchRunner:
             await self._clock.sleep(next(pauses))
             turn = await self._lanes.take(turn.service, turn.call, turn.function, attempts.avoid)
 
-    async def _on(
-        self, instance: Instance, turn: Turn, rules: Rules, batch: Batch
-    ) -> wire.Answers:
-        """One instance's answers. Raises AttemptFailed, BadAnswer, TooLarge or ServiceFunctionFailed."""
+    async def _post(self, turn: Turn, rules: Rules, batch: Batch) -> Reply:
+        """What the turn's instance says. Raises AttemptFailed and TooLarge."""
+        assert turn.instance is not None
         window, _ = self._lanes.window(turn)
         sent = self._loop.time()
-        reply = await self._exchange("POST", instance, batch)
+        reply = await self._exchange("POST", turn.instance, batch)
         now = self._loop.time()
         if routing.is_overload(reply.status):
             window.refused(sent, now)
         elif reply.status == 200:
             window.answered(batch.rows, self._lanes.window(turn)[1], sent, now)
+        return reply
+
+    async def _taken(
+        self, instance: Instance, function: int, rules: Rules, batch: Batch, reply: Reply
+    ) -> wire.Answers:
+        """The answers, asked for until they are there. Raises as an attempt may: it failed, or is bad."""
         polls: Iterator[float] | None = None
         while (found := self._judge(reply, rules, batch)) is Verdict.POLL:
             http = self._settings.http
             polls = polls or backoff(self._rng, http.poll_base, http.poll_cap)
-            reply = await self._poll(instance, turn.function, rules, batch, polls)
+            reply = await self._poll(instance, function, rules, batch, polls)
         assert found is Verdict.DONE
-        wire.check_md5(reply.md5, reply.body)
-        return wire.decode(reply.body, batch.rows, rules.returns)
+        return _read(reply, rules, batch)
+
+    async def _first_of(
+        self, races: Races, turn: Turn, rules: Rules, batch: Batch, progress: Progress
+    ) -> tuple[wire.Answers, Instance]:
+        """Of the turn's instance, or of another one that is asked as well where it takes long."""
+        assert turn.instance is not None
+
+        def on_hedge() -> None:
+            progress.hedges += 1
+            metrics.HEDGES.labels(rules.name).inc()
+
+        first = partial(self._judged, rules, batch)
+        hedge = partial(self._hedge, rules, batch)
+        found = await races.run(turn, first, hedge, on_hedge)
+        if isinstance(found, Won):
+            metrics.HEDGES_WON.labels(rules.name).inc()
+            return found.answers, found.instance
+        answers = await self._taken(turn.instance, turn.function, rules, batch, found)
+        return answers, turn.instance
+
+    async def _judged(self, rules: Rules, batch: Batch, turn: Turn) -> Reply:
+        reply = await self._post(turn, rules, batch)
+        self._judge(reply, rules, batch)
+        return reply
+
+    async def _hedge(self, rules: Rules, batch: Batch, turn: Turn) -> Won | None:
+        """None where the answer is not good, or to be asked for later: the first attempt has to do then."""
+        assert turn.instance is not None
+        try:
+            reply = await self._judged(rules, batch, turn)
+            answers = _read(reply, rules, batch) if reply.status == 200 else None
+        except (AttemptFailed, wire.BadAnswer, TooLarge, ServiceFunctionFailed):
+            return None
+        return None if answers is None else Won(answers, turn.instance)
 
     async def _poll(
         self,
@@ -251,6 +281,12 @@ class BatchRunner:
                 seconds=round(seconds, 3),
                 failed_attempts=failures,
             )
+
+
+def _read(reply: Reply, rules: Rules, batch: Batch) -> wire.Answers:
+    """Raises BadAnswer."""
+    wire.check_md5(reply.md5, reply.body)
+    return wire.decode(reply.body, batch.rows, rules.returns)
 
 
 def failed(rules: Rules, batch: Batch, reason: str, retries: int) -> ServiceFunctionFailed:

@@ -84,6 +84,14 @@ class Lanes:
             return turn
         return await self._wait(lane, call, _Waiter(function, avoid, self._loop.create_future()))
 
+    def spare(self, turn: Turn) -> Turn | None:
+        """Another turn for the same batch, at another instance, where that keeps nobody waiting."""
+        assert turn.instance is not None
+        avoid = (turn.instance.name,)
+        if all(one.name in avoid for one in self._targets.ready(turn.function)):
+            return None
+        return self._at_once(self._lanes[turn.service], turn.call, turn.function, avoid)
+
     def give_back(self, turn: Turn) -> None:
         """The next one may go. A turn that is over already may be given back."""
         if turn.is_over:

@@ -14,6 +14,10 @@ BATCHES = Histogram(
     buckets=_SECONDS,
 )
 RETRIES = Counter("snowcave_functions_retries", "Attempts after one that failed.", ["function"])
+HEDGES = Counter("snowcave_functions_hedges", "Batches sent to a second instance.", ["function"])
+HEDGES_WON = Counter(
+    "snowcave_functions_hedges_won", "Those that the second instance answered.", ["function"]
+)
 FAILED = Counter("snowcave_functions_failed_batches", "Batches given up.", ["function"])
 CALLS = Gauge("snowcave_functions_calls", "Calls under way.")
 

@@ -42,11 +42,22 @@ class HttpSettings:
     poll_cap: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class HedgeSettings:
+    """Batches that are asked of a second instance before the first one has answered."""
+
+    # After so many seconds without an answer; 0: never. Services may get a batch twice then, at once.
+    after: float = 0.0
+    # Of a query's batches this share at most.
+    share: float = 0.05
+
+
 @dataclass(frozen=True)
 class FunctionsSettings:
     mesh: Mesh
     batch: BatchSettings = field(default_factory=BatchSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    hedge: HedgeSettings = field(default_factory=HedgeSettings)
     # A service's calls are told to the scheduler once in so many seconds at most.
     use_interval: float = 15.0
     # A batch that took longer is logged.
