@@ -129,7 +129,8 @@ def _progress() -> Generator[Callable[[v1.SqlProgress], None]]:
 def told(progress: v1.SqlProgress, seconds: float) -> str:
     rate = progress.rows / seconds if seconds > 0 else 0
     retries = f", {progress.retries:,} retries" if progress.retries else ""
-    return f"{progress.rows:,} rows answered, {rate:,.0f} rows/s{retries}"
+    hedges = f", {progress.hedges:,} hedges" if progress.hedges else ""
+    return f"{progress.rows:,} rows answered, {rate:,.0f} rows/s{retries}{hedges}"
 
 
 def _read_statement() -> str | None:

@@ -31,11 +31,15 @@ Row = Sequence[Any]
 
 @dataclass(slots=True)
 class Progress:
-    """How far a call has come: rows and batches that are answered, and attempts that were made again."""
+    """How far a call has come: rows and batches that are answered, and attempts that were made again.
+
+    Hedges are batches that a second instance was asked for while the first had not answered.
+    """
 
     rows: int = 0
     batches: int = 0
     retries: int = 0
+    hedges: int = 0
 
 
 class Functions:
@@ -123,7 +127,7 @@ def _unless(broken: list[Exception]) -> Generator[None]:
 def _note(progress: Progress | None, said: v1.InvokeProgress) -> None:
     if progress is not None:
         progress.rows, progress.batches = said.rows, said.batches
-        progress.retries = said.retries
+        progress.retries, progress.hedges = said.retries, said.hedges
 
 
 async def _each(arguments: Iterable[pa.RecordBatch] | Batches) -> AsyncIterator[pa.RecordBatch]:

@@ -75,7 +75,10 @@ async def _replies(
 def _told(progress: Progress) -> pb.InvokeReply:
     return pb.InvokeReply(
         progress=pb.InvokeProgress(
-            rows=progress.rows, batches=progress.batches, retries=progress.retries
+            rows=progress.rows,
+            batches=progress.batches,
+            retries=progress.retries,
+            hedges=progress.hedges,
         )
     )
 

@@ -60,11 +60,13 @@ class InvokeReply(_message.Message):
     def __init__(self, arrow_stream: _Optional[bytes] = ..., progress: _Optional[_Union[InvokeProgress, _Mapping]] = ..., is_whole: _Optional[bool] = ..., batches: _Optional[int] = ...) -> None: ...
 
 class InvokeProgress(_message.Message):
-    __slots__ = ("rows", "batches", "retries")
+    __slots__ = ("rows", "batches", "retries", "hedges")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     BATCHES_FIELD_NUMBER: _ClassVar[int]
     RETRIES_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_FIELD_NUMBER: _ClassVar[int]
     rows: int
     batches: int
     retries: int
-    def __init__(self, rows: _Optional[int] = ..., batches: _Optional[int] = ..., retries: _Optional[int] = ...) -> None: ...
+    hedges: int
+    def __init__(self, rows: _Optional[int] = ..., batches: _Optional[int] = ..., retries: _Optional[int] = ..., hedges: _Optional[int] = ...) -> None: ...

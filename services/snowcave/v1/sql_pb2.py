@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from snowcave.v1 import warehouse_pb2 as snowcave_dot_v1_dot_warehouse__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15snowcave/v1/sql.proto\x12\x0bsnowcave.v1\x1a\x1bsnowcave/v1/warehouse.proto\"\x97\x01\n\x0cLoginRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x03 \x01(\t\x12\x0e\n\x06schema\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x11\n\twarehouse\x18\x06 \x01(\t\x12\x15\n\rauthenticator\x18\x07 \x01(\t\x12\r\n\x05token\x18\x08 \x01(\t\"\x1b\n\nLoginReply\x12\r\n\x05token\x18\x01 \x01(\t\"\x1e\n\rLogoutRequest\x12\r\n\x05token\x18\x01 \x01(\t\"\r\n\x0bLogoutReply\"o\n\x11\x46ollowLogsRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x13\n\x0binstance_id\x18\x03 \x01(\x05\x12\x11\n\tcontainer\x18\x04 \x01(\t\x12\x12\n\ntail_lines\x18\x05 \x01(\x05\"\x1f\n\x0f\x46ollowLogsReply\x12\x0c\n\x04text\x18\x01 \x01(\x0c\"(\n\nSqlRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03sql\x18\x02 \x01(\t\"\xb4\x01\n\x08SqlReply\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12(\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x14\n\x0c\x61rrow_stream\x18\x03 \x01(\x0c\x12\x12\n\ntotal_rows\x18\x04 \x01(\x03\x12\x16\n\x0estatement_type\x18\x05 \x01(\x05\x12*\n\x08progress\x18\x06 \x01(\x0b\x32\x18.snowcave.v1.SqlProgress\"=\n\x0bSqlProgress\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x03\x12\x0f\n\x07retries\x18\x03 \x01(\x03\"3\n\x10SqlCancelRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x10\n\x08query_id\x18\x02 \x01(\t\"\x10\n\x0eSqlCancelReply\"\x1c\n\rResumeRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\"\x1e\n\x0bResumeReply\x12\x0f\n\x07resumed\x18\x01 \x01(\x08\"0\n\x0eSuspendRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tby_policy\x18\x02 \x01(\x08\"!\n\x0cSuspendReply\x12\x11\n\tsuspended\x18\x01 \x01(\x08\"\x1c\n\rForgetRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\"\r\n\x0b\x46orgetReply\"5\n\x13ServiceTokenRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\"5\n\x11ServiceTokenReply\x12\r\n\x05token\x18\x01 \x01(\t\x12\x11\n\tvalid_for\x18\x02 \x01(\x01\"A\n\x11ReadSecretRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xa6\x01\n\x0fReadSecretReply\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x38\n\x06values\x18\x02 \x03(\x0b\x32(.snowcave.v1.ReadSecretReply.ValuesEntry\x12\x0b\n\x03uid\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\x03\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xda\x02\n\nSqlService\x12;\n\x05Login\x12\x19.snowcave.v1.LoginRequest\x1a\x17.snowcave.v1.LoginReply\x12>\n\x06Logout\x12\x1a.snowcave.v1.LogoutRequest\x1a\x18.snowcave.v1.LogoutReply\x12;\n\x07\x45xecute\x12\x17.snowcave.v1.SqlRequest\x1a\x15.snowcave.v1.SqlReply0\x01\x12\x44\n\x06\x43\x61ncel\x12\x1d.snowcave.v1.SqlCancelRequest\x1a\x1b.snowcave.v1.SqlCancelReply\x12L\n\nFollowLogs\x12\x1e.snowcave.v1.FollowLogsRequest\x1a\x1c.snowcave.v1.FollowLogsReply0\x01\x32\xf6\x02\n\x0e\x43\x61talogService\x12>\n\x06Resume\x12\x1a.snowcave.v1.ResumeRequest\x1a\x18.snowcave.v1.ResumeReply\x12\x41\n\x07Suspend\x12\x1b.snowcave.v1.SuspendRequest\x1a\x19.snowcave.v1.SuspendReply\x12>\n\x06\x46orget\x12\x1a.snowcave.v1.ForgetRequest\x1a\x18.snowcave.v1.ForgetReply\x12U\n\x11IssueServiceToken\x12 .snowcave.v1.ServiceTokenRequest\x1a\x1e.snowcave.v1.ServiceTokenReply\x12J\n\nReadSecret\x12\x1e.snowcave.v1.ReadSecretRequest\x1a\x1c.snowcave.v1.ReadSecretReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15snowcave/v1/sql.proto\x12\x0bsnowcave.v1\x1a\x1bsnowcave/v1/warehouse.proto\"\x97\x01\n\x0cLoginRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x03 \x01(\t\x12\x0e\n\x06schema\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x11\n\twarehouse\x18\x06 \x01(\t\x12\x15\n\rauthenticator\x18\x07 \x01(\t\x12\r\n\x05token\x18\x08 \x01(\t\"\x1b\n\nLoginReply\x12\r\n\x05token\x18\x01 \x01(\t\"\x1e\n\rLogoutRequest\x12\r\n\x05token\x18\x01 \x01(\t\"\r\n\x0bLogoutReply\"o\n\x11\x46ollowLogsRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x13\n\x0binstance_id\x18\x03 \x01(\x05\x12\x11\n\tcontainer\x18\x04 \x01(\t\x12\x12\n\ntail_lines\x18\x05 \x01(\x05\"\x1f\n\x0f\x46ollowLogsReply\x12\x0c\n\x04text\x18\x01 \x01(\x0c\"(\n\nSqlRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0b\n\x03sql\x18\x02 \x01(\t\"\xb4\x01\n\x08SqlReply\x12\x10\n\x08query_id\x18\x01 \x01(\t\x12(\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x17.snowcave.v1.ColumnType\x12\x14\n\x0c\x61rrow_stream\x18\x03 \x01(\x0c\x12\x12\n\ntotal_rows\x18\x04 \x01(\x03\x12\x16\n\x0estatement_type\x18\x05 \x01(\x05\x12*\n\x08progress\x18\x06 \x01(\x0b\x32\x18.snowcave.v1.SqlProgress\"M\n\x0bSqlProgress\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x03\x12\x0f\n\x07retries\x18\x03 \x01(\x03\x12\x0e\n\x06hedges\x18\x04 \x01(\x03\"3\n\x10SqlCancelRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x10\n\x08query_id\x18\x02 \x01(\t\"\x10\n\x0eSqlCancelReply\"\x1c\n\rResumeRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\"\x1e\n\x0bResumeReply\x12\x0f\n\x07resumed\x18\x01 \x01(\x08\"0\n\x0eSuspendRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\x12\x11\n\tby_policy\x18\x02 \x01(\x08\"!\n\x0cSuspendReply\x12\x11\n\tsuspended\x18\x01 \x01(\x08\"\x1c\n\rForgetRequest\x12\x0b\n\x03uid\x18\x01 \x01(\x03\"\r\n\x0b\x46orgetReply\"5\n\x13ServiceTokenRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\"5\n\x11ServiceTokenReply\x12\r\n\x05token\x18\x01 \x01(\t\x12\x11\n\tvalid_for\x18\x02 \x01(\x01\"A\n\x11ReadSecretRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xa6\x01\n\x0fReadSecretReply\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x38\n\x06values\x18\x02 \x03(\x0b\x32(.snowcave.v1.ReadSecretReply.ValuesEntry\x12\x0b\n\x03uid\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\x03\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xda\x02\n\nSqlService\x12;\n\x05Login\x12\x19.snowcave.v1.LoginRequest\x1a\x17.snowcave.v1.LoginReply\x12>\n\x06Logout\x12\x1a.snowcave.v1.LogoutRequest\x1a\x18.snowcave.v1.LogoutReply\x12;\n\x07\x45xecute\x12\x17.snowcave.v1.SqlRequest\x1a\x15.snowcave.v1.SqlReply0\x01\x12\x44\n\x06\x43\x61ncel\x12\x1d.snowcave.v1.SqlCancelRequest\x1a\x1b.snowcave.v1.SqlCancelReply\x12L\n\nFollowLogs\x12\x1e.snowcave.v1.FollowLogsRequest\x1a\x1c.snowcave.v1.FollowLogsReply0\x01\x32\xf6\x02\n\x0e\x43\x61talogService\x12>\n\x06Resume\x12\x1a.snowcave.v1.ResumeRequest\x1a\x18.snowcave.v1.ResumeReply\x12\x41\n\x07Suspend\x12\x1b.snowcave.v1.SuspendRequest\x1a\x19.snowcave.v1.SuspendReply\x12>\n\x06\x46orget\x12\x1a.snowcave.v1.ForgetRequest\x1a\x18.snowcave.v1.ForgetReply\x12U\n\x11IssueServiceToken\x12 .snowcave.v1.ServiceTokenRequest\x1a\x1e.snowcave.v1.ServiceTokenReply\x12J\n\nReadSecret\x12\x1e.snowcave.v1.ReadSecretRequest\x1a\x1c.snowcave.v1.ReadSecretReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,35 +51,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SQLREPLY']._serialized_start=486
   _globals['_SQLREPLY']._serialized_end=666
   _globals['_SQLPROGRESS']._serialized_start=668
-  _globals['_SQLPROGRESS']._serialized_end=729
-  _globals['_SQLCANCELREQUEST']._serialized_start=731
-  _globals['_SQLCANCELREQUEST']._serialized_end=782
-  _globals['_SQLCANCELREPLY']._serialized_start=784
-  _globals['_SQLCANCELREPLY']._serialized_end=800
-  _globals['_RESUMEREQUEST']._serialized_start=802
-  _globals['_RESUMEREQUEST']._serialized_end=830
-  _globals['_RESUMEREPLY']._serialized_start=832
-  _globals['_RESUMEREPLY']._serialized_end=862
-  _globals['_SUSPENDREQUEST']._serialized_start=864
-  _globals['_SUSPENDREQUEST']._serialized_end=912
-  _globals['_SUSPENDREPLY']._serialized_start=914
-  _globals['_SUSPENDREPLY']._serialized_end=947
-  _globals['_FORGETREQUEST']._serialized_start=949
-  _globals['_FORGETREQUEST']._serialized_end=977
-  _globals['_FORGETREPLY']._serialized_start=979
-  _globals['_FORGETREPLY']._serialized_end=992
-  _globals['_SERVICETOKENREQUEST']._serialized_start=994
-  _globals['_SERVICETOKENREQUEST']._serialized_end=1047
-  _globals['_SERVICETOKENREPLY']._serialized_start=1049
-  _globals['_SERVICETOKENREPLY']._serialized_end=1102
-  _globals['_READSECRETREQUEST']._serialized_start=1104
-  _globals['_READSECRETREQUEST']._serialized_end=1169
-  _globals['_READSECRETREPLY']._serialized_start=1172
-  _globals['_READSECRETREPLY']._serialized_end=1338
-  _globals['_READSECRETREPLY_VALUESENTRY']._serialized_start=1293
-  _globals['_READSECRETREPLY_VALUESENTRY']._serialized_end=1338
-  _globals['_SQLSERVICE']._serialized_start=1341
-  _globals['_SQLSERVICE']._serialized_end=1687
-  _globals['_CATALOGSERVICE']._serialized_start=1690
-  _globals['_CATALOGSERVICE']._serialized_end=2064
+  _globals['_SQLPROGRESS']._serialized_end=745
+  _globals['_SQLCANCELREQUEST']._serialized_start=747
+  _globals['_SQLCANCELREQUEST']._serialized_end=798
+  _globals['_SQLCANCELREPLY']._serialized_start=800
+  _globals['_SQLCANCELREPLY']._serialized_end=816
+  _globals['_RESUMEREQUEST']._serialized_start=818
+  _globals['_RESUMEREQUEST']._serialized_end=846
+  _globals['_RESUMEREPLY']._serialized_start=848
+  _globals['_RESUMEREPLY']._serialized_end=878
+  _globals['_SUSPENDREQUEST']._serialized_start=880
+  _globals['_SUSPENDREQUEST']._serialized_end=928
+  _globals['_SUSPENDREPLY']._serialized_start=930
+  _globals['_SUSPENDREPLY']._serialized_end=963
+  _globals['_FORGETREQUEST']._serialized_start=965
+  _globals['_FORGETREQUEST']._serialized_end=993
+  _globals['_FORGETREPLY']._serialized_start=995
+  _globals['_FORGETREPLY']._serialized_end=1008
+  _globals['_SERVICETOKENREQUEST']._serialized_start=1010
+  _globals['_SERVICETOKENREQUEST']._serialized_end=1063
+  _globals['_SERVICETOKENREPLY']._serialized_start=1065
+  _globals['_SERVICETOKENREPLY']._serialized_end=1118
+  _globals['_READSECRETREQUEST']._serialized_start=1120
+  _globals['_READSECRETREQUEST']._serialized_end=1185
+  _globals['_READSECRETREPLY']._serialized_start=1188
+  _globals['_READSECRETREPLY']._serialized_end=1354
+  _globals['_READSECRETREPLY_VALUESENTRY']._serialized_start=1309
+  _globals['_READSECRETREPLY_VALUESENTRY']._serialized_end=1354
+  _globals['_SQLSERVICE']._serialized_start=1357
+  _globals['_SQLSERVICE']._serialized_end=1703
+  _globals['_CATALOGSERVICE']._serialized_start=1706
+  _globals['_CATALOGSERVICE']._serialized_end=2080
 # @@protoc_insertion_point(module_scope)

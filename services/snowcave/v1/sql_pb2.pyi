@@ -88,14 +88,16 @@ class SqlReply(_message.Message):
     def __init__(self, query_id: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[_warehouse_pb2.ColumnType, _Mapping]]] = ..., arrow_stream: _Optional[bytes] = ..., total_rows: _Optional[int] = ..., statement_type: _Optional[int] = ..., progress: _Optional[_Union[SqlProgress, _Mapping]] = ...) -> None: ...
 
 class SqlProgress(_message.Message):
-    __slots__ = ("rows", "batches", "retries")
+    __slots__ = ("rows", "batches", "retries", "hedges")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     BATCHES_FIELD_NUMBER: _ClassVar[int]
     RETRIES_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_FIELD_NUMBER: _ClassVar[int]
     rows: int
     batches: int
     retries: int
-    def __init__(self, rows: _Optional[int] = ..., batches: _Optional[int] = ..., retries: _Optional[int] = ...) -> None: ...
+    hedges: int
+    def __init__(self, rows: _Optional[int] = ..., batches: _Optional[int] = ..., retries: _Optional[int] = ..., hedges: _Optional[int] = ...) -> None: ...
 
 class SqlCancelRequest(_message.Message):
     __slots__ = ("token", "query_id")

@@ -346,14 +346,16 @@ class ProgressRequest(_message.Message):
     def __init__(self, session: _Optional[int] = ..., query_id: _Optional[str] = ...) -> None: ...
 
 class ProgressReply(_message.Message):
-    __slots__ = ("rows", "batches", "retries")
+    __slots__ = ("rows", "batches", "retries", "hedges")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     BATCHES_FIELD_NUMBER: _ClassVar[int]
     RETRIES_FIELD_NUMBER: _ClassVar[int]
+    HEDGES_FIELD_NUMBER: _ClassVar[int]
     rows: int
     batches: int
     retries: int
-    def __init__(self, rows: _Optional[int] = ..., batches: _Optional[int] = ..., retries: _Optional[int] = ...) -> None: ...
+    hedges: int
+    def __init__(self, rows: _Optional[int] = ..., batches: _Optional[int] = ..., retries: _Optional[int] = ..., hedges: _Optional[int] = ...) -> None: ...
 
 class FetchResultRequest(_message.Message):
     __slots__ = ("query_id", "offset", "limit", "max_rows")

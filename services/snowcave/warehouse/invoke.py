@@ -171,6 +171,7 @@ class Invocation:
             rows=self.answers.num_rows,
             batches=self._header.first_batch,
             retries=self.progress.retries,
+            hedges=self.progress.hedges,
         )
         pieces: list[pa.RecordBatch] = []
         with translated(_PEER), self._waiting.stream() as messages:

@@ -124,7 +124,9 @@ class Sessions:
         if run is None:
             return pb.ProgressReply()
         said = run.tally.total()
-        return pb.ProgressReply(rows=said.rows, batches=said.batches, retries=said.retries)
+        return pb.ProgressReply(
+            rows=said.rows, batches=said.batches, retries=said.retries, hedges=said.hedges
+        )
 
     def cancel(self, number: int, query_id: str) -> bool:
         """Whether it ran."""

@@ -46,4 +46,5 @@ def plus(one: pb.InvokeProgress, other: pb.InvokeProgress) -> pb.InvokeProgress:
         rows=one.rows + other.rows,
         batches=one.batches + other.batches,
         retries=one.retries + other.retries,
+        hedges=one.hedges + other.hedges,
     )

@@ -77,6 +77,8 @@ def test_progress_says_rows_their_rate_and_retries():
     assert told(done, 4.0) == "120,000 rows answered, 30,000 rows/s"
     again = v1.SqlProgress(rows=1500, batches=3, retries=2)
     assert told(again, 1.0) == "1,500 rows answered, 1,500 rows/s, 2 retries"
+    twice = v1.SqlProgress(rows=10, batches=3, hedges=1)
+    assert told(twice, 1.0) == "10 rows answered, 10 rows/s, 1 hedges"
     assert told(again, 0.0).startswith("1,500 rows answered, 0 rows/s")
 
 

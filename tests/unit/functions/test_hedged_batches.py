@@ -17,9 +17,11 @@ from snowcave.functions.batches import Progress
 from snowcave.functions.calls import Call
 from snowcave.functions.connections import ConnectionFailed, Reply
 from snowcave.functions.hedging import Allowance
+from snowcave.functions.service import FunctionServicer
 from snowcave.functions.settings import BatchSettings, FunctionsSettings, HedgeSettings
 from snowcave.model.errors import ServiceFunctionFailed
 from snowcave.runtime.mesh import Mesh
+from snowcave.v1 import functions_pb2 as pb
 from tests.kit.seeded_loop import run
 from tests.kit.service_functions import Service, a_router, a_service, echo
 from tests.kit.virtual_services import FAILURES, Instances
@@ -141,6 +143,27 @@ def test_a_batch_in_a_stuck_instance_is_answered_by_another_one():
         rows=20, batches=20, retries=0, hedges=instances.counts[2], taken=20
     )
     assert all(len(set(where)) == len(where) <= 2 for where in instances.posted.values())
+
+
+def test_callers_are_told_of_hedges_apart_from_retries():
+    instances = Uneven(random.Random(1), first=("ok", LONG))
+    rows = pa.RecordBatch.from_pydict({"a": ["0", "1", "2"]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_batch(rows)
+
+    async def requests():
+        yield pb.InvokeRequest(header=pb.InvokeHeader(function=F, query_id="q"))
+        yield pb.InvokeRequest(arrow_stream=sink.getvalue().to_pybytes())
+
+    async def scenario(_rng):
+        async with routed(instances) as router:
+            return [
+                reply async for reply in FunctionServicer(router.caller).Invoke(requests(), None)
+            ]
+
+    last = run(1, scenario)[-1]
+    assert last.progress == pb.InvokeProgress(rows=3, batches=3, hedges=3)
 
 
 def test_where_it_is_off_no_batch_is_sent_twice():

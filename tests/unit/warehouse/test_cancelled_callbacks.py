@@ -83,7 +83,8 @@ def test_of_calls_that_have_ended_only_their_sum_is_kept() -> None:
     tally = Tally()
     for _ in range(3):
         with tally.counting(router := Endless()):
-            router.progress = functions_pb2.InvokeProgress(rows=2, batches=1, retries=1)
+            router.progress = functions_pb2.InvokeProgress(rows=2, batches=1, retries=1, hedges=2)
     with tally.counting(Endless()):
-        assert tally.total() == functions_pb2.InvokeProgress(rows=9, batches=3, retries=3)
+        told = functions_pb2.InvokeProgress(rows=9, batches=3, retries=3, hedges=6)
+        assert tally.total() == told
     assert tally.total().rows == 9

@@ -112,12 +112,14 @@ class Relay:
         self._done.batches = self._header.first_batch = batches
 
     def _told(self, before: v1.InvokeProgress, said: v1.InvokeProgress) -> v1.InvokeProgress:
-        """What an earlier router said beyond its answers that came was lost with it, but for its retries."""
+        """What an earlier router said beyond its answers that came was lost with it, but not its attempts."""
         self._done.retries = before.retries + said.retries
+        self._done.hedges = before.hedges + said.hedges
         return v1.InvokeProgress(
             rows=before.rows + said.rows,
             batches=before.batches + said.batches,
             retries=self._done.retries,
+            hedges=self._done.hedges,
         )
 
     async def _requests(self, messages: AsyncIterator[bytes]) -> AsyncIterator[v1.InvokeRequest]:

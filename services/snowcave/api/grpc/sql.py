@@ -173,7 +173,10 @@ class SqlServicer(stubs.SqlServiceServicer):
             with suppress(SnowcaveError):  # the next look may tell
                 found = await self._warehouse.progress(session, running.id)
                 told = v1.SqlProgress(
-                    rows=found.rows, batches=found.batches, retries=found.retries
+                    rows=found.rows,
+                    batches=found.batches,
+                    retries=found.retries,
+                    hedges=found.hedges,
                 )
                 if told != known:
                     known = told
