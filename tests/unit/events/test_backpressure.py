@@ -1,7 +1,10 @@
 """What the store holds in memory has an end, and so has waiting for it."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import pytest
 import structlog
 
 from snowcave.events import intake
+from snowcave.events.appends import Appends
 from snowcave.events.disk_store import DiskStore, open_disk_store
 from snowcave.events.intake import Incoming
 from snowcave.events.segments import Segment, Segments
@@ -83,6 +87,21 @@ async def test_a_table_that_cannot_be_rolled_takes_no_more_than_memory_may_hold(
                 except Unavailable:
                     continue
         assert await values(store) == ['"0001"', '"0002"']
+
+
+async def test_what_its_sender_gave_up_waits_for_a_held_up_writer_no_longer():
+    appends = Appends(EventsSettings(append_deadline=0.001))
+
+    async def given_up(number: int) -> weakref.ref[Any]:
+        rows = line(number)
+        found = weakref.ref(rows.offset)
+        with suppress(Unavailable):
+            await appends.add(rows, Lane())
+        return found
+
+    gone = [await given_up(number) for number in range(5)]
+    gc.collect()
+    assert [one() for one in gone[:4]] == [None] * 4  # the last one's failure may still be known
 
 
 class Slow:
