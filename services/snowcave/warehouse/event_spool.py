@@ -5,6 +5,7 @@ Blocking. What is here is as large as what a statement can need, on disk and not
 
 import contextlib
 import itertools
+import threading
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,31 +39,40 @@ class EventSpool:
 
 
 class Spooling:
+    """May be given up by another thread than the one that adds."""
+
     def __init__(self, path: Path, most_bytes: int) -> None:
         self._path = path
         self._most_bytes = most_bytes
         self._writer = pq.ParquetWriter(path, event_table.FILED, compression="lz4")
         self._resources: dict[int, str] = {}
+        # Arrow's writer must not be closed while it writes.
+        self._one_at_a_time = threading.Lock()
 
     def add(self, arrow_stream: bytes) -> None:
         """Raises Exhausted."""
         table, resources = event_table.conform(columns.from_stream(arrow_stream))
-        self._resources |= resources
-        self._writer.write_table(table)
-        if self._path.stat().st_size > self._most_bytes:
+        with self._one_at_a_time:
+            if not self._writer.is_open:  # given up meanwhile
+                return
+            self._resources |= resources
+            self._writer.write_table(table)
+            size = self._path.stat().st_size
+        if size > self._most_bytes:
             raise Exhausted(
                 "The statement may need more of the event table than fits "
                 "(warehouse.scan_bytes): narrow it by TIMESTAMP or RESOURCE_ATTRIBUTES."
             )
 
     def finish(self) -> Moment:
-        self._writer.close()
+        with self._one_at_a_time:
+            self._writer.close()
         files = _Files([self._path])
         weakref.finalize(files, _delete, [self._path])
         return Moment(files, None, self._resources)
 
     def give_up(self) -> None:
-        with contextlib.suppress(OSError):
+        with self._one_at_a_time, contextlib.suppress(OSError):
             self._writer.close()
         _delete([self._path])
 
