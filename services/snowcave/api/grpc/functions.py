@@ -43,8 +43,9 @@ class FunctionProxy(stubs.FunctionServiceServicer):
         self, request_iterator: AsyncIterator[v1.InvokeRequest], context: Any
     ) -> AsyncIterator[v1.InvokeReply]:
         """Raises SnowcaveError. Initial metadata say what the function returns."""
-        head = await self._head(request_iterator)
+        # From the first message on: who has not said yet who it is does not stay for ever.
         async with asyncio.timeout(self._limit):
+            head = await self._head(request_iterator)
             session = await self._callers.context(head.token, context)
             function = await self._function(head.name, session)
         await context.send_initial_metadata(((RETURNS, function.returns),))
