@@ -6,6 +6,7 @@ Dropping, altering and emptying one is a matter of the catalog and never comes h
 from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind, ObjectExists, RemoteError, SnowcaveError
+from snowcave.warehouse import cloning
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.rewrite import place_of
 
@@ -27,6 +28,10 @@ def refuse(statement: Expr, context: Context) -> None:
         made = statement.this.find(exp.Table) if isinstance(statement.this, Expr) else None
         if _is_one(made, context):
             raise ObjectExists(made.name if made else "")
+        source = cloning.source(statement)
+        if source is not None and _is_one(source.table, context):
+            verb = "CLONE" if source.with_rows else "LIKE"
+            raise _not_for_event_tables(verb, place_of(source.table, context)[2])
     renamed = statement.find(exp.AlterRename) if isinstance(statement, exp.Alter) else None
     if renamed is not None and _is_one(renamed.this, context):
         raise ObjectExists(renamed.this.name)

@@ -154,9 +154,11 @@ def test_it_has_the_documented_columns(session):
         "UPDATE mine SET record_type = 'x'",
         "DELETE FROM mine WHERE true",
         "MERGE INTO mine USING (SELECT 1 AS a) b ON true WHEN MATCHED THEN DELETE",
+        "CREATE TABLE t CLONE mine",
+        "CREATE TABLE t LIKE db.s.mine",
     ],
 )
-def test_only_telemetry_is_written_into_one(session, sql):
+def test_only_telemetry_is_written_into_one_and_none_is_made_after_it(session, sql):
     with pytest.raises(SnowcaveError, match="on event table MINE"):
         run(session, sql)
 
@@ -170,6 +172,13 @@ def test_its_name_is_taken(session):
     ):
         with pytest.raises(ObjectExists):
             run(session, sql)
+
+
+def test_sequences_and_functions_may_be_called_as_one_is(session):
+    run(session, "CREATE SEQUENCE mine")
+    run(session, "CREATE FUNCTION mine(a INT) RETURNS INT AS 'a + 1'")
+    assert run(session, "SELECT mine(1)") == [(2,)]
+    assert values(session, "SELECT value::string FROM mine") == ["filed mine", "mine"]
 
 
 def test_tables_are_shown_with_them(session):

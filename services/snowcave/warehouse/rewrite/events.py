@@ -74,9 +74,13 @@ def narrow_events(
 def name_events(statement: Expr, context: Context, events: EventTable) -> Expr:
     """Event tables that are no views of the engine's, wherever a statement reads them: as queries."""
     ctes = {cte.alias_or_name.upper() for cte in statement.find_all(exp.CTE)}
+    # Sequences and functions have names of their own.
+    made = statement.this.find(exp.Table) if isinstance(statement, exp.Create) else None
     for table in list(statement.find_all(exp.Table)):
-        if not isinstance(table.this, exp.Identifier) or (
-            not table.db and table.name.upper() in ctes
+        if (
+            table is made
+            or not isinstance(table.this, exp.Identifier)
+            or (not table.db and table.name.upper() in ctes)
         ):
             continue
         place = place_of(table, context)
