@@ -7,7 +7,7 @@ blocks and belongs on the engine's threads.
 import logging
 import warnings
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -26,6 +26,10 @@ from snowcave.warehouse.settings import EngineSettings
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 # fakesnow reads its results this way, and the copy is what keeps a connection free for the next statement.
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
+
+# fakesnow makes a folder for stages when it is imported and never removes it; ours are elsewhere.
+with suppress(OSError):
+    Path(fakesnow.transforms.stage.LOCAL_BUCKET_PATH).rmdir()
 
 # Translated queries that a session remembers.
 _PLANS = 64

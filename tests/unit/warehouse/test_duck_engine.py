@@ -1,5 +1,8 @@
 """The engine itself: lock-down, the event table, what Snowflake's documents ask of ordinary SQL."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -268,3 +271,9 @@ def test_events_are_read_in_no_database(session):
     session.point_event_table(moment([event("one"), event("two", minutes=90)]))
     nowhere = Context(session=1, user="U", role="R")
     assert [row[3] for row in run(session, DOCUMENTED, nowhere)] == ['"one"']
+
+
+def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path):
+    command = [sys.executable, "-c", "import snowcave.warehouse.duck"]
+    subprocess.run(command, check=True, timeout=60, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert not list(tmp_path.iterdir())
