@@ -68,9 +68,9 @@ class Session:
                 yield reply
 
     async def follow_logs(
-        self, service: str, instance_id: int = 0, container: str = "", *, tail_lines: int = 0
+        self, service: str, instance_id: int = 0, container: str = "", *, tail_lines: int = 100
     ) -> AsyncIterator[bytes]:
-        """What a container says, as it says it, after its last lines. Raises SnowcaveError."""
+        """What a container says, as it says it, after its last lines (1 to 1000). Raises SnowcaveError."""
         request = v1.FollowLogsRequest(
             token=self._token,
             service=service,

@@ -1,5 +1,6 @@
 """The gRPC ports for programs without certificates: who they are, and what they may."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -72,6 +73,14 @@ async def test_a_user_logs_in_by_password_without_a_certificate(port: Port):
         async with connect(Target(port.plain), "ADMIN", "guessed"):
             pass
     assert guessed.value.code == 390100
+
+
+async def test_logs_are_followed_without_saying_from_how_many_lines_on(port: Port):
+    async with connect(Target(port.plain), "ADMIN", port.rest.password) as session:
+        followed = session.follow_logs("d.s.shown")
+        with pytest.raises((TimeoutError, StopAsyncIteration)):
+            async with asyncio.timeout(2):
+                await anext(followed)
 
 
 async def test_an_access_token_logs_in_and_its_role_counts(port: Port):
