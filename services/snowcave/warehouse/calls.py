@@ -32,7 +32,7 @@ class Found:
 
 def find(statement: Expr, functions: Sequence[pb.FunctionBinding]) -> list[Found]:
     """Calls of the given functions, inner ones before those that they stand in."""
-    known = {spelling: f for f in functions for spelling in _spellings(f)}
+    known = {spelling for f in functions for spelling in _spellings(f)}
     names = {spelling[-1] for spelling in known}
     found: list[Found] = []
     for node in statement.find_all(exp.Anonymous):
@@ -44,13 +44,14 @@ def find(statement: Expr, functions: Sequence[pb.FunctionBinding]) -> list[Found
             meant = [f for f in candidates if f.function == whole.meta.get(_MEANS)]
             found.append(Found(whole, list(node.expressions), meant or candidates))
         elif path in known:
-            takes = len(known[path].argument_types)
+            takes = sorted({len(f.argument_types) for f in functions if path in _spellings(f)})
             raise RemoteError(
                 Kind.INVALID,
                 1044,
                 "42P13",
                 f"SQL compilation error:\nInvalid argument types for function '{'.'.join(path)}': "
-                f"it takes {takes} argument{'' if takes == 1 else 's'}, not {len(node.expressions)}",
+                f"it takes {' or '.join(map(str, takes))} argument{'' if takes == [1] else 's'}, "
+                f"not {len(node.expressions)}",
             )
     return found[::-1]
 

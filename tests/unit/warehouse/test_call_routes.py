@@ -84,3 +84,11 @@ def test_another_number_of_arguments_is_said_as_snowflake_does():
     with pytest.raises(SnowcaveError, match=r"Invalid argument types for function 'F'") as wrong:
         calls.find(rewrite.parse("SELECT f(1, 2)"), [F])
     assert (wrong.value.code, wrong.value.sqlstate) == (1044, "42P13")
+
+
+def test_the_numbers_of_arguments_of_all_overloads_are_named():
+    two = pb.FunctionBinding(
+        function=2, name="F", argument_types=["INT", "INT"], returns="INT", spellings=["F"]
+    )
+    with pytest.raises(SnowcaveError, match="it takes 1 or 2 arguments, not 3"):
+        calls.find(rewrite.parse("SELECT f(1, 2, 3)"), [two, F])
