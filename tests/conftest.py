@@ -1,12 +1,19 @@
 """What all tests stand on."""
 
+import os
 import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Nothing times anything: on a busy machine an example takes as long as it takes.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Nothing times anything: on a busy machine an example takes as long as it takes. CI tries the same examples
+# each time, so that it fails for what was changed; every other run tries new ones.
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
 settings.load_profile("untimed")
 
 
