@@ -1,5 +1,6 @@
 """gRPC between daemons: mTLS, role checks, health, reflection, and errors that keep their codes."""
 
+import asyncio
 import json
 from collections.abc import (
     AsyncGenerator,
@@ -104,6 +105,8 @@ class Bounds:
     streams: int = 128
     # Bytes of one message.
     message: int = 16 << 20
+    # Seconds of a stream for which nobody has to say who they are: of health or reflection.
+    unnamed: float = 60.0
 
 
 @asynccontextmanager
@@ -127,7 +130,9 @@ async def serve_public(
         ("grpc.max_concurrent_streams", bounds.streams),
     ]
     server = grpc.aio.server(
-        interceptors=[_Guard(None)], options=options, maximum_concurrent_rpcs=bounds.calls
+        interceptors=[_Guard(None, bounds.unnamed)],
+        options=options,
+        maximum_concurrent_rpcs=bounds.calls,
     )
     for address in plain:
         server.add_insecure_port(address)
@@ -233,8 +238,11 @@ class _Guard(
     `callers`: None where no certificate is asked for.
     """
 
-    def __init__(self, callers: Mapping[str, frozenset[Role]] | None) -> None:
+    def __init__(
+        self, callers: Mapping[str, frozenset[Role]] | None, unnamed: float | None = None
+    ) -> None:
         self._callers = callers
+        self._unnamed = unnamed
 
     async def intercept_service(
         self,
@@ -247,11 +255,14 @@ class _Guard(
         method = handler_call_details.method
         service = method.split("/")[1]
         if self._callers is None or service.startswith("grpc."):
-            return _guarded(handler, method, None)
+            limit = self._unnamed if service.startswith("grpc.") else None
+            return _guarded(handler, method, None, limit)
         return _guarded(handler, method, self._callers.get(service, frozenset()))
 
 
-def _guarded(handler: Any, method: str, callers: frozenset[Role] | None) -> Any:
+def _guarded(
+    handler: Any, method: str, callers: frozenset[Role] | None, limit: float | None = None
+) -> Any:
     async def admit(context: Any) -> None:
         if callers is not None and caller(context) not in callers:
             await context.abort(
@@ -275,8 +286,9 @@ def _guarded(handler: Any, method: str, callers: frozenset[Role] | None) -> Any:
         await admit(context)
         try:
             answers = (handler.unary_stream or handler.stream_stream)(request, context)
-            async for answer in answers:
-                yield answer
+            async with asyncio.timeout(limit):
+                async for answer in answers:
+                    yield answer
         except SnowcaveError as error:
             await _abort(context, error, method)
         except TimeoutError:
