@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -72,6 +73,9 @@ def logs(
         )
     except SnowcaveError as error:
         raise click.ClickException(describe(error)) from error
+    except KeyboardInterrupt:
+        # How following ends; nothing went wrong.
+        sys.exit(128 + signal.SIGINT)
 
 
 def daemon_log(mesh: Mesh, daemon: str) -> Path:

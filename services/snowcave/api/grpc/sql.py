@@ -34,6 +34,8 @@ from snowcave.v1 import state_pb2 as state
 
 SQL_SERVICE = "snowcave.v1.SqlService"
 _MOST_LINES = 1000
+# Where a caller says none, which proto3 does not tell from 0.
+_LINES = 100
 
 
 class SqlServicer(stubs.SqlServiceServicer):
@@ -96,7 +98,8 @@ class SqlServicer(stubs.SqlServiceServicer):
     ) -> AsyncGenerator[v1.FollowLogsReply]:
         """Needs MONITOR on the service, also while it goes on. Raises ValueInvalid on strange numbers."""
         session = await self._callers.context(request.token, context)
-        if not 1 <= request.tail_lines <= _MOST_LINES:
+        tail_lines = request.tail_lines or _LINES
+        if not 1 <= tail_lines <= _MOST_LINES:
             raise ValueInvalid(f"Between 1 and {_MOST_LINES} lines may be asked for.")
         name = parse_name(request.service)
 
@@ -111,7 +114,7 @@ class SqlServicer(stubs.SqlServiceServicer):
         container = request.container or names[0]
         if container not in names:
             raise ObjectNotFound("Container", container)
-        wanted = Wanted(service.uid, request.instance_id, container, request.tail_lines)
+        wanted = Wanted(service.uid, request.instance_id, container, tail_lines)
 
         def check() -> None:
             if allowed().uid != service.uid:
