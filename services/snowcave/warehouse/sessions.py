@@ -152,8 +152,18 @@ class Sessions:
             session.turn.release()
 
     async def thread(self, call: Callable[..., T], *args: Any) -> T:
-        """Run a blocking call on the engine's threads; foreign errors come back translated."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _told, call, args)
+        """Run a blocking call on the engine's threads; foreign errors come back translated.
+
+        Cancelling waits until it has ended: nobody else may use meanwhile what it uses.
+        """
+        running = self._pool.submit(_told, call, args)
+        future = asyncio.wrap_future(running)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if not running.cancel():
+                await asyncio.wait([future])
+            raise
 
     async def blocking(
         self,
