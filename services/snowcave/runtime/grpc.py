@@ -1,6 +1,7 @@
 """gRPC between daemons: mTLS, role checks, health, reflection, and errors that keep their codes."""
 
 import asyncio
+import inspect
 import json
 from collections.abc import (
     AsyncGenerator,
@@ -287,6 +288,11 @@ def _guarded(
         try:
             answers = (handler.unary_stream or handler.stream_stream)(request, context)
             async with asyncio.timeout(limit):
+                if inspect.isawaitable(
+                    answers
+                ):  # it writes to the context itself, as Health.Watch does
+                    await answers
+                    return
                 async for answer in answers:
                     yield answer
         except SnowcaveError as error:
