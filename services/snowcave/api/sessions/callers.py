@@ -82,9 +82,13 @@ class Callers:
         key = (wish.client_app, *as_whom)
         if (token := self._opened.get(key)) is not None:
             try:
-                return await self._book.find(token)
+                found = await self._book.find(token)
             except (SessionGone, SessionExpired):
                 self._opened.pop(key, None)
+            else:
+                if key in self._opened:  # the one used longest ago makes room for others
+                    self._opened.move_to_end(key)
+                return found
         tokens, _ = await self._login.begin(wish, known)
         self._opened[key] = tokens.session
         if len(self._opened) > self._most:
