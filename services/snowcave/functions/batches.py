@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
 
+import pyarrow as pa
 import structlog
 
 from snowcave.functions import metrics, routing, wire
@@ -14,6 +15,7 @@ from snowcave.functions.attempts import AttemptFailed, Attempts
 from snowcave.functions.connections import ConnectionFailed, Reply, TooLarge
 from snowcave.functions.heads import Head
 from snowcave.functions.lanes import Lanes, Turn
+from snowcave.functions.plain_texts import PlainTexts
 from snowcave.functions.race import Races, Won
 from snowcave.functions.routing import Instance, Verdict
 from snowcave.functions.settings import FunctionsSettings
@@ -105,14 +107,20 @@ class BatchRunner:
         try:
             answers = await self._within_time(turn, rules, batch, progress)
         except ServiceFunctionFailed as error:
-            metrics.FAILED.labels(rules.name).inc()
-            if not rules.return_null:
-                raise
-            log.warning("batch_answered_null", batch=batch.id, reason=error.message[:_SHOWN])
-            answers = wire.nulls(batch.rows)
+            answers = _null_or_raise(rules, batch.id, batch.rows, error)
         progress.rows += batch.rows
         progress.batches += 1
         return answers
+
+    def read_closely(self, rules: Rules, batch_id: str, texts: PlainTexts) -> pa.Array:
+        """An answer that `run` gave, and that is not what it seemed to be. Raises as `run` does."""
+        try:
+            return _looked_at(texts, rules)
+        except wire.BadAnswer as error:
+            reason = ServiceFunctionFailed(
+                rules.name, str(error), batch_id=batch_id, rows=texts.rows, retries=0
+            )
+            return _null_or_raise(rules, batch_id, texts.rows, reason)
 
     async def _within_time(
         self, turn: Turn, rules: Rules, batch: Batch, progress: Progress
@@ -145,6 +153,8 @@ class BatchRunner:
                 if self._races is None or attempts.failed:
                     reply = await self._post(turn, rules, batch)
                     answers = await self._taken(by, turn.function, rules, batch, reply)
+                    if attempts.failed:  # which is told with whatever is wrong with the answer
+                        answers = _looked_at(answers, rules)
                 else:
                     answers, by = await self._first_of(self._races, turn, rules, batch, progress)
                 self._note_time(rules, batch, by, began, attempts.failed)
@@ -217,7 +227,8 @@ class BatchRunner:
         assert turn.instance is not None
         try:
             reply = await self._judged(rules, batch, turn)
-            answers = _read(reply, rules, batch) if reply.status == 200 else None
+            good = reply.status == 200
+            answers = _looked_at(_read(reply, rules, batch), rules) if good else None
         except (AttemptFailed, wire.BadAnswer, TooLarge, ServiceFunctionFailed):
             return None
         return None if answers is None else Won(answers, turn.instance)
@@ -283,10 +294,27 @@ class BatchRunner:
             )
 
 
+def _null_or_raise(
+    rules: Rules, batch_id: str, rows: int, error: ServiceFunctionFailed
+) -> pa.Array:
+    metrics.FAILED.labels(rules.name).inc()
+    if not rules.return_null:
+        raise error
+    log.warning("batch_answered_null", batch=batch_id, reason=error.message[:_SHOWN])
+    return wire.nulls(rows)
+
+
 def _read(reply: Reply, rules: Rules, batch: Batch) -> wire.Answers:
-    """Raises BadAnswer."""
+    """Raises BadAnswer where that is known at once; see `PlainTexts`."""
     wire.check_md5(reply.md5, reply.body)
     return wire.decode(reply.body, batch.rows, rules.returns)
+
+
+def _looked_at(answers: wire.Answers, rules: Rules) -> pa.Array:
+    """Raises BadAnswer."""
+    if isinstance(answers, PlainTexts):
+        return wire.decode_closely(answers.body, answers.rows, rules.returns)
+    return answers
 
 
 def failed(rules: Rules, batch: Batch, reason: str, retries: int) -> ServiceFunctionFailed:

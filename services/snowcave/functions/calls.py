@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
@@ -63,6 +64,7 @@ class Caller:
         async def work(batch: Batch, turn: Turn) -> wire.Answers:
             return await self._runner.run(turn, rules, batch, progress)
 
+        closely = partial(self._runner.read_closely, rules)
         with self._uses.of(rules.service), metrics.CALLS.track_inprogress():
             self._targets.require_ready(call.function)
             under_way = UnderWay(work, self._lanes, self._settings)
@@ -70,7 +72,7 @@ class Caller:
             try:
                 async for group in under_way.answered():
                     progress.taken += len(group.answers)
-                    yield group.answer()
+                    yield group.answer(closely)
             finally:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)

@@ -1,59 +1,94 @@
 """Answers of the commonest shape, read without taking their JSON apart: texts without escapes. Pure.
 
-Between the quotes such an answer has nothing but the texts and, in turn with them, what stands between rows:
-brackets and the rows' numbers, written compactly or as Python's json writes them. So a comparison with what
-has to stand there checks every row and its number.
+Such an answer is texts and, in turn with them, what stands between rows: quotes, brackets and the rows'
+numbers, written compactly or as Python's json writes them. So a comparison with what has to stand there
+checks every row and its number, and is made for many answers at once: it costs hardly more than for one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 
+import numpy as np
 import pyarrow as pa
 
-# A backslash begins an escape; the others no text may hold.
-_AWKWARD = bytes(range(0x20)) + b"\\"
-# What stands before a row's number, and after it.
-_STYLES = {b":[[0,": (b"],[", b","), b": [[0, ": (b"], [", b", ")}
-
-
-# Bytes that a text takes as an object of its own, besides itself.
-_OBJECT = 48
+_QUOTE = ord('"')
+# Which no text of JSON may hold as they are.
+_BELOW = 0x20
+# What an answer begins with, and what stands before a row's number and after it.
+_STYLES = {b'{"data":[[0,"': ("],[", ',"'), b'{"data": [[0, "': ("], [", ', "')}
+# Rows and bytes of the answers that are looked at together; a single one may be larger.
+_ROWS, _BYTES = 32_768, 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class PlainTexts:
-    """UTF-8, not in a column yet: making one costs as much for a hundred texts as for a thousand."""
+    """An answer that seems to be of that shape; `array` tells whether it is."""
 
-    texts: list[bytes]
-    nbytes: int
+    body: bytes
+    rows: int
+    style: bytes
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return self.rows
 
-
-def array(parts: Sequence[PlainTexts]) -> pa.Array:
-    """One after the other in a column."""
-    return pa.array(list(chain.from_iterable(part.texts for part in parts)), pa.string())
+    @property
+    def nbytes(self) -> int:
+        return len(self.body)
 
 
 def read(body: bytes, rows: int) -> PlainTexts | None:
     """None for any other answer, right or wrong."""
     body = body.removesuffix(b"\n")
-    if len(body.translate(None, _AWKWARD)) != len(body):
+    for style in _STYLES:
+        if body.startswith(style):
+            is_plain = body.count(b'"') == 2 * rows + 2 and b"\\" not in body
+            return PlainTexts(body, rows, style) if is_plain else None
+    return None
+
+
+def array(answers: Sequence[PlainTexts]) -> pa.Array | None:
+    """The texts of all of them in a column. None where one of them is not what it seemed to be."""
+    found: list[pa.Array] = []
+    for run in _runs(answers):
+        if (texts := _texts(run)) is None:
+            return None
+        found.append(texts)
+    return found[0] if len(found) == 1 else pa.concat_arrays(found)
+
+
+def _runs(answers: Sequence[PlainTexts]) -> Iterator[Sequence[PlainTexts]]:
+    first = rows = size = 0
+    for number, answer in enumerate(answers):
+        if number > first and (rows + answer.rows > _ROWS or size + answer.nbytes > _BYTES):
+            yield answers[first:number]
+            first, rows, size = number, 0, 0
+        rows += answer.rows
+        size += answer.nbytes
+    yield answers[first:]
+
+
+def _texts(answers: Sequence[PlainTexts]) -> pa.Array | None:
+    body = b"".join([answer.body for answer in answers])
+    style = answers[0].style
+    held = np.frombuffer(body, np.uint8)
+    if held.min() < _BELOW or not body.endswith(b'"]]}') or not _is_utf8(body):
         return None
-    parts = body.split(b'"')
-    if len(parts) != 3 + 2 * rows or parts[:2] != [b"{", b"data"] or parts[2] not in _STYLES:
+    if any(answer.style != style for answer in answers):
         return None
-    if parts[2::2] != _between(rows, parts[2]):
+    # Quotes come in pairs, and what is between two of them is a text in turn with what is not.
+    places = np.flatnonzero(held == _QUOTE).astype(np.int32)
+    places[0::2] += 1
+    parts = pa.StringArray.from_buffers(len(places) - 1, pa.py_buffer(places), pa.py_buffer(body))
+    layout = _layout(style, tuple([answer.rows for answer in answers]))
+    if not parts.take(layout.others).equals(layout.between):
         return None
-    if not body.isascii() and not _is_utf8(body):
-        return None
-    return PlainTexts(parts[3::2], len(body) + _OBJECT * rows)
+    return parts.take(layout.texts)
 
 
 def _is_utf8(body: bytes) -> bool:
+    if body.isascii():
+        return True
     try:
         body.decode()
     except UnicodeDecodeError:
@@ -61,8 +96,31 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which parts are texts and which are not, and what has to stand in the latter."""
+
+    texts: pa.Array
+    others: pa.Array
+    between: pa.Array
+
+
 @lru_cache(maxsize=8)
-def _between(rows: int, first: bytes) -> list[bytes]:
-    """Not to be changed."""
-    before, after = _STYLES[first]
-    return [first, *(before + b"%d" % number + after for number in range(1, rows)), b"]]}"]
+def _layout(style: bytes, sizes: tuple[int, ...]) -> _Layout:
+    """Of answers with so many rows."""
+    before, after = _STYLES[style]
+    texts: list[int] = []
+    others: list[int] = []
+    between: list[str] = []
+    at = 0
+    for size in sizes:
+        # The first part is the word `data`, the last one reaches into the answer behind this one.
+        texts += range(at + 2, at + 2 * size + 2, 2)
+        others += range(at + 1, at + 2 * size + 2, 2)
+        between.append(style.decode().removeprefix('{"data'))
+        between += [f'"{before}{number}{after}' for number in range(1, size)]
+        between.append('"]]}{"')
+        at += 2 * size + 2
+    return _Layout(
+        pa.array(texts, pa.int32()), pa.array(others[:-1], pa.int32()), pa.array(between[:-1])
+    )

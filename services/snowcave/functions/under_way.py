@@ -15,9 +15,12 @@ import pyarrow as pa
 from snowcave.functions import wire
 from snowcave.functions.batches import Batch
 from snowcave.functions.lanes import Lanes, Turn
+from snowcave.functions.plain_texts import PlainTexts
 from snowcave.functions.settings import BatchSettings
 
 Work = Callable[[Batch, Turn], Awaitable[wire.Answers]]
+# Batch id and an answer of that batch that is not what it seemed to be.
+Closely = Callable[[str, PlainTexts], pa.Array]
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class Group:
 
     # Which of the rows were asked for; None: all.
     mask: pa.Array | None
+    # Of the batches.
+    ids: list[str] = field(default_factory=list[str])
     answers: list[wire.Answers | None] = field(default_factory=list[wire.Answers | None])
     missing: int = 0
     bytes: int = 0
@@ -35,9 +40,16 @@ class Group:
     def is_answered(self) -> bool:
         return self.is_whole and not self.missing
 
-    def answer(self) -> pa.Array:
-        answers = wire.joined(self.answers) if self.answers else wire.nulls(0)
-        return answers if self.mask is None else wire.scatter(answers, self.mask)
+    def answer(self, closely: Closely) -> pa.Array:
+        """Raises what `closely` raises."""
+        answers = [answer for answer in self.answers if answer is not None]
+        assert len(answers) == len(self.ids)
+        joined = (
+            wire.joined(answers, lambda place, texts: closely(self.ids[place], texts))
+            if answers
+            else wire.nulls(0)
+        )
+        return joined if self.mask is None else wire.scatter(joined, self.mask)
 
 
 class UnderWay:
@@ -70,6 +82,7 @@ class UnderWay:
 
     def add(self, group: Group, batch: Batch, turn: Turn) -> None:
         place = len(group.answers)
+        group.ids.append(batch.id)
         group.answers.append(None)
         group.missing += 1
         self._unanswered += 1

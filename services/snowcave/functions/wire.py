@@ -9,9 +9,10 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from itertools import groupby
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -135,10 +136,17 @@ Answers = pa.Array | PlainTexts
 
 
 def decode(body: bytes, rows: int, returns: str) -> Answers:
-    """The answers of a batch, as texts. Raises BadAnswer."""
-    semi_structured = base_type(returns) in _SEMI_STRUCTURED
-    if not semi_structured and (plain := plain_texts.read(body, rows)) is not None:
+    """The answers of a batch, as texts. Raises BadAnswer where that can be told from this one alone."""
+    if (
+        plain := None if _is_semi_structured(returns) else plain_texts.read(body, rows)
+    ) is not None:
         return plain
+    return decode_closely(body, rows, returns)
+
+
+def decode_closely(body: bytes, rows: int, returns: str) -> pa.Array:
+    """Raises BadAnswer."""
+    semi_structured = _is_semi_structured(returns)
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -154,6 +162,10 @@ def decode(body: bytes, rows: int, returns: str) -> Answers:
         pairs = zip(values, exact, strict=True)
         values = [old if isinstance(old, (dict, list)) else new for old, new in pairs]
     return texts(values, semi_structured=semi_structured)
+
+
+def _is_semi_structured(returns: str) -> bool:
+    return base_type(returns) in _SEMI_STRUCTURED
 
 
 def _may_be_rounded(value: object) -> bool:
@@ -209,13 +221,21 @@ def _text(cell: object) -> str | None:
     return orjson.dumps(cell).decode()
 
 
-def joined(answers: Sequence[Answers]) -> pa.Array:
-    """One after the other."""
-    if all(isinstance(one, PlainTexts) for one in answers):
-        return plain_texts.array(cast("Sequence[PlainTexts]", answers))
-    return pa.concat_arrays(
-        [plain_texts.array([one]) if isinstance(one, PlainTexts) else one for one in answers]
-    )
+def joined(answers: Sequence[Answers], closely: Callable[[int, PlainTexts], pa.Array]) -> pa.Array:
+    """One after the other. `closely` reads the one in this place, which may not be what it seemed to be.
+
+    Raises what that raises.
+    """
+    found: list[pa.Array] = []
+    for are_plain, run in groupby(enumerate(answers), lambda one: isinstance(one[1], PlainTexts)):
+        places, parts = zip(*run, strict=True)
+        if not are_plain:
+            found += parts
+        elif (texts := plain_texts.array(parts)) is not None:
+            found.append(texts)
+        else:
+            found += map(closely, places, parts)
+    return found[0] if len(found) == 1 else pa.concat_arrays(found)
 
 
 def nulls(rows: int) -> pa.Array:

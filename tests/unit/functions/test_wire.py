@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from snowcave.functions import wire
 
 
-def decoded(*given):
-    return wire.joined([wire.decode(*given)]).to_pylist()
+def decoded(body, rows, returns):
+    """As the only answer of its call."""
+    return joined([wire.decode(body, rows, returns)]).to_pylist()
+
+
+def joined(answers, returns="VARCHAR"):
+    return wire.joined(
+        answers, lambda _, seeming: wire.decode_closely(seeming.body, seeming.rows, returns)
+    )
 
 
 def sent(array, metadata=None):
@@ -127,7 +134,7 @@ def test_however_an_answer_is_written_it_is_read_the_same(values, spell, rows, s
 )
 def test_an_answer_that_only_looks_right_is_refused(body):
     with pytest.raises(wire.BadAnswer):
-        wire.decode(body, 2, "VARCHAR")
+        decoded(body, 2, "VARCHAR")
 
 
 @given(
@@ -180,9 +187,59 @@ def test_many_rows_are_cut_at_the_same_places(rows):
 def test_answers_of_both_kinds_stand_one_after_the_other():
     plain = wire.decode(b'{"data":[[0,"a"],[1,"\xc3\xa4"]]}', 2, "VARCHAR")
     other = wire.decode(b'{"data":[[0,null]]}', 1, "VARCHAR")
-    assert wire.joined([plain, other, plain, wire.nulls(1)]).to_pylist() == [
+    assert joined([plain, other, plain, wire.nulls(1)]).to_pylist() == [
         *("a", "ä"),
         None,
         *("a", "ä"),
         None,
     ]
+
+
+@given(
+    st.lists(st.lists(st.text(max_size=5), min_size=1, max_size=4), min_size=1, max_size=6),
+    st.lists(st.sampled_from(SPELLINGS), min_size=6, max_size=6),
+    st.none()
+    | st.tuples(st.integers(0, 5), st.integers(0, 40), st.sampled_from(b'\x00"\\0,[\xff')),
+)
+def test_one_wrong_answer_among_many_is_found_and_the_others_are_read(given, spellings, wrong):
+    """One byte of one answer may be another one."""
+    bodies = [
+        spell({"data": list(enumerate(texts))})
+        for texts, spell in zip(given, spellings, strict=False)
+    ]
+    if wrong and wrong[0] < len(bodies) and wrong[1] < len(bodies[wrong[0]]):
+        body = bytearray(bodies[wrong[0]])
+        body[wrong[1]] = wrong[2]
+        bodies[wrong[0]] = bytes(body)
+    expected, answers = [], []
+    for body, texts in zip(bodies, given, strict=True):
+        try:
+            one_by_one = wire.decode_closely(body, len(texts), "VARCHAR").to_pylist()
+        except wire.BadAnswer:
+            one_by_one = ["bad"]
+        expected += one_by_one
+        try:
+            answers.append(wire.decode(body, len(texts), "VARCHAR"))
+        except wire.BadAnswer:
+            answers.append(pa.array(["bad"]))
+
+    def closely(_, seeming):
+        try:
+            return wire.decode_closely(seeming.body, seeming.rows, "VARCHAR")
+        except wire.BadAnswer:
+            return pa.array(["bad"])
+
+    assert wire.joined(answers, closely).to_pylist() == expected
+
+
+def test_answers_of_more_rows_than_are_looked_at_together_are_all_read():
+    texts = [f"é{n}" for n in range(40_000)]
+    bodies = [
+        orjson.dumps({"data": list(enumerate(texts[at : at + 9_000]))})
+        for at in range(0, 40_000, 9_000)
+    ]
+    answers = [
+        wire.decode(body, min(9_000, 40_000 - 9_000 * n), "VARCHAR")
+        for n, body in enumerate(bodies)
+    ]
+    assert joined(answers).to_pylist() == texts
