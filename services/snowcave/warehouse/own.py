@@ -1,6 +1,7 @@
 """Statements that never reach fakesnow: SHOW of what DuckDB's catalog knows, variables, SQL functions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -86,10 +87,13 @@ class OwnStatements:
         """Remember what the statement made, once it has."""
         text = str(statement.meta.get("sql") or "")
         made: list[pb.WarehouseObject] = []
-        for change in objects.changes(statement, text, context):
-            rows = self._duck.execute(change).fetchall()
-            if change.startswith("INSERT "):
-                made += [_object(row) for row in rows]
+        if not (changes := objects.changes(statement, text, context)):
+            return ()
+        with self._at_once():
+            for change in changes:
+                rows = self._duck.execute(change).fetchall()
+                if change.startswith("INSERT "):
+                    made += [_object(row) for row in rows]
         return tuple(made)
 
     def look(self, wanted: frozenset[tuple[str, access.Place]]) -> access.Found:
@@ -109,15 +113,21 @@ class OwnStatements:
         there = conditions.has_table(place_of(statement.this, context), self._duck)
         if statement.args.get("exists") and not there:
             return _DONE
-        self._duck.execute("BEGIN")
-        try:
+        with self._at_once():
             for step in swapping.steps(statement, other, context):
                 self._duck.execute(step)
+        return _DONE
+
+    @contextmanager
+    def _at_once(self) -> Generator[None]:
+        """All or nothing, and written to disk once. For definitions, which no transaction is open at."""
+        self._duck.execute("BEGIN")
+        try:
+            yield
         except BaseException:
             self._duck.execute("ROLLBACK")
             raise
         self._duck.execute("COMMIT")
-        return _DONE
 
     def _without_condition(self, statement: exp.TruncateTable, context: Context) -> str | None:
         """DuckDB knows no TRUNCATE … IF EXISTS. None: run what is left of the statement."""

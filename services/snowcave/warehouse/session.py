@@ -27,6 +27,7 @@ from snowcave.warehouse import (
     access,
     binaries,
     columns,
+    duck_catalog,
     event_bounds,
     event_table,
     formats,
@@ -36,6 +37,7 @@ from snowcave.warehouse import (
     rewrite,
     semistructured,
     shows,
+    taking,
     timestamps,
     udfs,
 )
@@ -274,17 +276,10 @@ class DuckSession:
         # Where the session was before may be gone.
         self._look_at(context)
         places = {event_table.PLACE, event_table.ALL_PLACE, *context.event_tables}
-        for database, schema, name in rewrite.tables_of(statement, context):
-            if (database, schema, name) in places:
-                return True
-            found = self._raw.execute(
-                "SELECT sql FROM duckdb_views() "
-                "WHERE database_name = ? AND schema_name = ? AND view_name = ?",
-                [database, schema, name],
-            ).fetchall()
-            if any(event_table.may_read(row[0]) for row in found):
-                return True
-        return False
+        tables = set(rewrite.tables_of(statement, context))
+        return bool(tables & places) or any(
+            event_table.may_read(text) for text in duck_catalog.texts_of_views(self._raw, tables)
+        )
 
     # ------------------------------------------------------------ transactions
 
@@ -509,24 +504,25 @@ class DuckSession:
 
     def _columns(self, statement: Expr, context: Context) -> tuple[dict[str, str], list[str]]:
         """DuckDB's type of each column of the tables in reach, and the columns of the one that is written."""
+        if not rewrite.asks_for_types(statement):
+            return {}, []
         own = context.event_tables
         named = rewrite.tables_of(statement, context)
-        tables = [event_table.PLACE if place in own else place for place in named]
-        if not tables or not rewrite.asks_for_types(statement):
-            return {}, []
-        marks = ", ".join("(?, ?, ?)" for _ in tables)
-        found = self._raw.execute(
-            "SELECT database_name, schema_name, table_name, upper(column_name), data_type "
-            "FROM duckdb_columns() "
-            f"WHERE (database_name, schema_name, table_name) IN ({marks}) ORDER BY column_index",
-            [part for table in tables for part in table],
-        ).fetchall()
+        # What a service's answers stand in has texts, and is not there yet.
+        tables = [
+            event_table.PLACE if place in own else place
+            for place in named
+            if place != taking.PLACE
+        ]
+        made = isinstance(statement, exp.Create) and tables[:1]
+        found = duck_catalog.columns_of(
+            self._raw, tables[1:] if made else tables, may_fail=not self.in_transaction
+        )
         # One name in two tables: semi-structured wins, as the casts that follow from it do no harm elsewhere.
         types: dict[str, str] = {}
-        for *_, name, kind in found:
+        for _, name, kind in found:
             types[name] = kind if types.get(name) != "JSON" else "JSON"
-        target = [name for *place, name, _ in found if tuple(place) == tables[0]]
-        return types, target
+        return types, [name for place, name, _ in found if place == tables[0]]
 
     def _register(self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]) -> None:
         for relation in relations:

@@ -15,6 +15,8 @@ from snowcave.warehouse.calls import Found
 from snowcave.warehouse.wire import from_wire, text, wire_form
 
 RELATION = "_SC_CALLED"
+# (database, schema, name), folded.
+PLACE = ("TEMP", "MAIN", RELATION)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def rebuild(taken: Taken, columns: Sequence[str]) -> Expr:
 
 def temporary(name: str) -> exp.Table:
     """A relation of this session, whatever its current schema is."""
-    return exp.table_(name, db="MAIN", catalog="TEMP")
+    return exp.table_(name, db=PLACE[1], catalog=PLACE[0])
 
 
 class _Taking:
