@@ -127,6 +127,7 @@ class DuckEngine:
             ("max_temp_directory_size", settings.spill_limit),
             # What is written is compressed while more of it comes, not when its statement ends.
             ("write_buffer_row_group_count", "1"),
+            ("disabled_compression_methods", "" if settings.compress_texts else "dict_fsst"),
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),
             # A session's own is set when it runs a statement.

@@ -17,6 +17,8 @@ class EngineSettings:
     memory_limit: str = "2GB"
     # Bytes that spilling may take on disk.
     spill_limit: str = "20GB"
+    # Texts that differ take a third of the room on disk then, and three times as long to be written and read.
+    compress_texts: bool = False
     # How often a write that lost to another one is run again before the client is told.
     conflict_retries: int = 20
     # How long a DROP or RENAME of a database waits for the statements that use it.
@@ -64,7 +66,7 @@ class CallSettings:
     # Characters of one function's answers that a statement remembers where it may ask for them again.
     remembered: int = 32 << 20
     # Bytes of rows, and of answers, that one call keeps in memory; the rest waits in a file.
-    kept_bytes: int = 32 << 20
+    kept_bytes: int = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
