@@ -22,7 +22,7 @@ class BatchSettings:
     # Batches of all calls to one service that may be under way at once.
     in_flight_per_service: int = 256
     # Batches of a function that an instance is given at once to begin with.
-    first_window: int = 16
+    first_window: int = 32
     response_bytes: int = 10 << 20
     # Seconds that a call waits for the store's word of a function that was changed just now.
     catching_up: float = 5.0

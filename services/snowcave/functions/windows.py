@@ -8,7 +8,7 @@ one more is sent with every answer; where they are many, one less. A refusal for
 from dataclasses import dataclass, field
 
 # Batches that may wait in an instance: below, it gets more; above, less.
-_FEW, _MANY = 6.0, 16.0
+_FEW, _MANY = 12.0, 32.0
 # How much of the difference to longer answers the shortest known time moves in a second, as services change.
 _DRIFT = 0.02
 
