@@ -105,22 +105,21 @@ class _Layout:
     between: pa.Array
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _layout(style: bytes, sizes: tuple[int, ...]) -> _Layout:
     """Of answers with so many rows."""
+    # The first part of each is the word `data`, the last one reaches into the answer behind it.
+    counts = 2 * np.array(sizes, np.int32) + 2
+    words = np.cumsum(counts) - counts
+    parts = int(counts.sum()) - 1
+    texts = np.delete(np.arange(0, parts, 2, dtype=np.int32), words // 2)
+    others = np.arange(1, parts, 2, dtype=np.int32)
+    between = pa.concat_arrays([_between(style, size) for size in sizes])
+    return _Layout(pa.array(texts), pa.array(others), between[:-1])
+
+
+@lru_cache(maxsize=16)
+def _between(style: bytes, size: int) -> pa.Array:
     before, after = _STYLES[style]
-    texts: list[int] = []
-    others: list[int] = []
-    between: list[str] = []
-    at = 0
-    for size in sizes:
-        # The first part is the word `data`, the last one reaches into the answer behind this one.
-        texts += range(at + 2, at + 2 * size + 2, 2)
-        others += range(at + 1, at + 2 * size + 2, 2)
-        between.append(style.decode().removeprefix('{"data'))
-        between += [f'"{before}{number}{after}' for number in range(1, size)]
-        between.append('"]]}{"')
-        at += 2 * size + 2
-    return _Layout(
-        pa.array(texts, pa.int32()), pa.array(others[:-1], pa.int32()), pa.array(between[:-1])
-    )
+    first = style.decode().removeprefix('{"data')
+    return pa.array([first, *(f'"{before}{n}{after}' for n in range(1, size)), '"]]}{"'])
