@@ -102,7 +102,7 @@ class BatchRunner:
     ) -> wire.Answers:
         """The batch's answers. Raises ServiceFunctionFailed, unless the function answers NULL then.
 
-        `turn` is that of the first attempt; it is over afterwards.
+        `turn` is that of the first attempt; it is over where that has failed.
         """
         try:
             answers = await self._within_time(turn, rules, batch, progress)
@@ -144,34 +144,45 @@ class BatchRunner:
     ) -> wire.Answers:
         http = self._settings.http
         pauses: Iterator[float] | None = None
-        began = self._loop.time()
-        while True:
-            try:
-                if turn.instance is None:
-                    raise AttemptFailed("no instance of the service is ready")
-                by = turn.instance
-                if self._races is None or attempts.failed:
-                    reply = await self._post(turn, rules, batch)
-                    answers = await self._taken(by, turn.function, rules, batch, reply)
-                    if attempts.failed:  # which is told with whatever is wrong with the answer
-                        answers = _looked_at(answers, rules)
+        began, first = self._loop.time(), turn
+        try:
+            while True:
+                try:
+                    answers, by = await self._attempt(turn, rules, batch, attempts, progress)
+                except AttemptFailed as error:
+                    attempts.note(turn.instance, str(error))
+                except (wire.BadAnswer, TooLarge) as error:
+                    raise failed(rules, batch, str(error), attempts.failed) from error
                 else:
-                    answers, by = await self._first_of(self._races, turn, rules, batch, progress)
-                self._note_time(rules, batch, by, began, attempts.failed)
-                return answers
-            except AttemptFailed as error:
-                attempts.note(turn.instance, str(error))
-            except (wire.BadAnswer, TooLarge) as error:
-                raise failed(rules, batch, str(error), attempts.failed) from error
-            finally:
+                    self._note_time(rules, batch, by, began, attempts.failed)
+                    return answers
                 self._lanes.give_back(turn)
-            if not routing.may_retry(attempts.failed, rules.max_retries):
-                raise failed(rules, batch, attempts.reason, attempts.failed - 1)
-            progress.retries += 1
-            metrics.RETRIES.labels(rules.name).inc()
-            pauses = pauses or backoff(self._rng, http.backoff_base, http.backoff_cap)
-            await self._clock.sleep(next(pauses))
-            turn = await self._lanes.take(turn.service, turn.call, turn.function, attempts.avoid)
+                if not routing.may_retry(attempts.failed, rules.max_retries):
+                    raise failed(rules, batch, attempts.reason, attempts.failed - 1)
+                progress.retries += 1
+                metrics.RETRIES.labels(rules.name).inc()
+                pauses = pauses or backoff(self._rng, http.backoff_base, http.backoff_cap)
+                await self._clock.sleep(next(pauses))
+                lane = (turn.service, turn.call, turn.function)
+                turn = await self._lanes.take(*lane, attempts.avoid)
+        finally:
+            if turn is not first:
+                self._lanes.give_back(turn)
+
+    async def _attempt(
+        self, turn: Turn, rules: Rules, batch: Batch, attempts: Attempts, progress: Progress
+    ) -> tuple[wire.Answers, Instance]:
+        """Raises AttemptFailed, BadAnswer, TooLarge and ServiceFunctionFailed."""
+        by = turn.instance
+        if by is None:
+            raise AttemptFailed("no instance of the service is ready")
+        if self._races is not None and not attempts.failed:
+            return await self._first_of(self._races, turn, rules, batch, progress)
+        reply = await self._post(turn, rules, batch)
+        answers = await self._taken(by, turn.function, rules, batch, reply)
+        if attempts.failed:  # which is told with whatever is wrong with the answer
+            answers = _looked_at(answers, rules)
+        return answers, by
 
     async def _post(self, turn: Turn, rules: Rules, batch: Batch) -> Reply:
         """What the turn's instance says. Raises AttemptFailed and TooLarge."""

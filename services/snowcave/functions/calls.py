@@ -67,7 +67,9 @@ class Caller:
         closely = partial(self._runner.read_closely, rules)
         with self._uses.of(rules.service), metrics.CALLS.track_inprogress():
             self._targets.require_ready(call.function)
-            under_way = UnderWay(work, self._lanes, self._settings)
+            # Turns are shared out among queries, however many calls each of them makes.
+            take = partial(self._lanes.take, rules.service, call.query_id, call.function)
+            under_way = UnderWay(work, take, self._lanes, self._settings)
             feeding = asyncio.ensure_future(self._feed(call, rules, arguments, under_way))
             try:
                 async for group in under_way.answered():
@@ -99,12 +101,10 @@ class Caller:
         try:
             async for rows in arguments:
                 asked, mask = wire.without_nulls(rows) if rules.strict else (rows, None)
-                group = await under_way.begin(mask)
+                group = under_way.begin(mask)
                 for size, body in wire.split(asked, rules.max_rows, self._settings.bytes):
                     await under_way.room(group)
-                    # Turns are shared out among queries, however many calls each of them makes.
-                    turn = await self._lanes.take(rules.service, call.query_id, call.function)
-                    under_way.add(group, Batch(f"{ids}:{number}:0:0", size, body, head), turn)
+                    under_way.add(group, Batch(f"{ids}:{number}:0:0", size, body, head))
                     number += 1
                 under_way.finish_group(group)
         except Exception as error:  # raised by `answered`, where somebody waits

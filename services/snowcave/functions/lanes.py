@@ -107,6 +107,26 @@ class Lanes:
             self._serve(lane)
         self._forget(lane)
 
+    def pass_on(self, turn: Turn) -> bool:
+        """Whether the next batch of the same call may have this turn: nobody else waits for one.
+
+        The call itself waits once, for turns that become free elsewhere.
+        """
+        if turn.is_over or turn.instance is None:
+            return False
+        lane = self._lanes[turn.service]
+        if len(lane.waiting) > 1 or any(
+            call != turn.call or len(waiting) > 1 for call, waiting in lane.waiting.items()
+        ):
+            return False
+        window, under_way = self.window(turn)
+        ready = self._targets.ready(turn.function)
+        if under_way > int(window.limit) or turn.instance not in ready:
+            return False
+        if lane.waiting and under_way < int(window.limit):
+            self._serve(lane)  # the window has grown
+        return True
+
     def window(self, turn: Turn) -> tuple[Window, int]:
         """Of a turn with an instance, and how many batches are under way in it."""
         assert turn.instance is not None

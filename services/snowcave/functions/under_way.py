@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -52,23 +52,47 @@ class Group:
         return joined if self.mask is None else wire.scatter(joined, self.mask)
 
 
-class UnderWay:
-    """One task adds, one takes. End it, whatever happened."""
+class _Asked(NamedTuple):
+    """A batch whose answers have a place in its group."""
 
-    def __init__(self, work: Work, lanes: Lanes, settings: BatchSettings) -> None:
+    group: Group
+    place: int
+    batch: Batch
+
+
+class UnderWay:
+    """One task adds, one takes. End it, whatever happened.
+
+    A batch that is answered passes its turn on to the next one that waits here, in the same breath: an
+    instance runs dry while turns go round by way of the lane, and nobody else may want this one.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        take: Callable[[], Awaitable[Turn]],
+        lanes: Lanes,
+        settings: BatchSettings,
+    ) -> None:
+        """`take`: a turn, when the call's time has come."""
         self._work = work
+        self._take = take
         self._lanes = lanes
         self._loop = asyncio.get_running_loop()
         self._settings = settings
         self._groups: deque[Group] = deque()
+        # Those that have no turn yet.
+        self._waiting: deque[_Asked] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._unanswered = self._asked_bytes = self._waiting_bytes = 0
         self._error: BaseException | None = None
         self._is_finished = False
         self._news = asyncio.Event()
         self._room = asyncio.Event()
+        self._more = asyncio.Event()
+        self._keep(self._loop.create_task(self._start()))
 
-    async def begin(self, mask: pa.Array | None) -> Group:
+    def begin(self, mask: pa.Array | None) -> Group:
         """The group of the next batches; when they are all added, it is `finish_group`ed."""
         group = Group(mask)
         self._groups.append(group)
@@ -80,16 +104,14 @@ class UnderWay:
             self._room.clear()
             await self._room.wait()
 
-    def add(self, group: Group, batch: Batch, turn: Turn) -> None:
-        place = len(group.answers)
+    def add(self, group: Group, batch: Batch) -> None:
+        self._waiting.append(_Asked(group, len(group.answers), batch))
         group.ids.append(batch.id)
         group.answers.append(None)
         group.missing += 1
         self._unanswered += 1
         self._asked_bytes += len(batch.body)
-        task = self._loop.create_task(self._run(group, place, batch, turn))
-        self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, turn))
+        self._more.set()
 
     def finish_group(self, group: Group) -> None:
         group.is_whole = True
@@ -117,6 +139,7 @@ class UnderWay:
             yield group
 
     async def end(self) -> None:
+        self._waiting.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -136,18 +159,40 @@ class UnderWay:
             return False
         return self._waiting_bytes < most.waiting_bytes or group is self._groups[0]
 
-    def _ended(self, turn: Turn, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        # It may have been cancelled before it began.
-        self._lanes.give_back(turn)
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, group: Group, place: int, batch: Batch, turn: Turn) -> None:
+    async def _start(self) -> None:
+        """Endless: a task for each turn that comes while batches wait for one."""
+        while True:
+            while not self._waiting:
+                self._more.clear()
+                await self._more.wait()
+            turn = await self._take()
+            if not self._waiting:  # all were passed a turn meanwhile
+                self._lanes.give_back(turn)
+                continue
+            task = self._loop.create_task(self._ask(self._waiting.popleft(), turn))
+            # It may be cancelled before it begins.
+            task.add_done_callback(lambda _, turn=turn: self._lanes.give_back(turn))
+            self._keep(task)
+
+    async def _ask(self, asked: _Asked, turn: Turn) -> None:
+        """This batch and, as long as the turn lasts, those that wait."""
+        while await self._is_answered(asked, turn):
+            if not self._waiting or not self._lanes.pass_on(turn):
+                return
+            asked = self._waiting.popleft()
+
+    async def _is_answered(self, asked: _Asked, turn: Turn) -> bool:
+        group, place, batch = asked
         try:
             answers = await self._work(batch, turn)
         except Exception as error:  # the first one counts, and is raised by `answered`
             self._error = self._error or error
             self._news.set()
-            return
+            return False
         finally:
             self._unanswered -= 1
             self._asked_bytes -= len(batch.body)
@@ -159,3 +204,4 @@ class UnderWay:
         self._waiting_bytes += size
         if group is self._groups[0] and group.is_answered:
             self._news.set()
+        return True
