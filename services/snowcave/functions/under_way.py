@@ -120,6 +120,10 @@ class UnderWay:
     def finish(self, error: BaseException | None) -> None:
         """No more groups; `error` is why, where it is not that there are no more rows."""
         self._is_finished = True
+        self._fail(error)
+
+    def _fail(self, error: BaseException | None) -> None:
+        """The first error counts, and is raised by `answered`."""
         self._error = self._error or error
         self._news.set()
 
@@ -169,7 +173,10 @@ class UnderWay:
             while not self._waiting:
                 self._more.clear()
                 await self._more.wait()
-            turn = await self._take()
+            try:
+                turn = await self._take()
+            except Exception as error:
+                return self._fail(error)
             if not self._waiting:  # all were passed a turn meanwhile
                 self._lanes.give_back(turn)
                 continue
@@ -189,9 +196,8 @@ class UnderWay:
         group, place, batch = asked
         try:
             answers = await self._work(batch, turn)
-        except Exception as error:  # the first one counts, and is raised by `answered`
-            self._error = self._error or error
-            self._news.set()
+        except Exception as error:
+            self._fail(error)
             return False
         finally:
             self._unanswered -= 1
