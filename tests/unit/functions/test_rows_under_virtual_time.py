@@ -249,3 +249,41 @@ def test_a_call_that_is_left_has_nothing_under_way(seed, after, retries):
             return sum(instances.busy.values()), router.lanes.load, router.lanes.is_idle
 
     assert in_time(seed, scenario) == (0, {}, True)
+
+
+@pytest.mark.parametrize("others", [(), ("q",), ("p",)])
+def test_a_turn_is_passed_on_only_where_nobody_but_the_call_itself_waits_for_it(others):
+    """Which waits once: a second time, it is for a batch that failed, or for another call of the query."""
+
+    async def scenario(rng):
+        async with routed(Instances(rng), 1, BatchSettings(first_window=1)) as router:
+            turn = await router.lanes.take(1, "q", F)
+            assert router.lanes.pass_on(turn)
+            queries = ("q", *others)
+            waiting = [asyncio.create_task(router.lanes.take(1, query, F)) for query in queries]
+            await asyncio.sleep(1)
+            passed = router.lanes.pass_on(turn)
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            router.lanes.give_back(turn)
+            assert not router.lanes.pass_on(turn)
+            assert router.lanes.is_idle
+            return passed
+
+    assert in_time(1, scenario) == (not others)
+
+
+def test_an_instance_that_is_no_longer_ready_is_passed_no_turn():
+    async def scenario(rng):
+        async with routed(Instances(rng), 2) as router:
+            turn = await router.lanes.take(1, "q", F)
+            await router.catalog.set_endpoint(
+                turn.instance.port - 1000, turn.instance.port, ready=False
+            )
+            await router.settled(F, 1)
+            passed = router.lanes.pass_on(turn)
+            router.lanes.give_back(turn)
+            return passed
+
+    assert in_time(1, scenario) is False
