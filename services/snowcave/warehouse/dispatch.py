@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import calls, routes, taking
+from snowcave.warehouse import calls, explaining, routes, taking
 from snowcave.warehouse.callbacks import Callbacks
 from snowcave.warehouse.calling import Calling
 from snowcave.warehouse.engine import ArrowFunction, Context, Relation
@@ -89,7 +89,7 @@ class Dispatch:
         tally = run.tally if run else Tally()
         held, calling = list(relations), None
         found = calls.find(statement, functions)
-        calls.refuse_definitions(statement, found)
+        calls.refuse_definitions(explaining.explained(statement), found)
         route = routes.decide(statement, found)
         while found and route is Route.AHEAD:
             taken = taking.take(statement, found)
@@ -112,8 +112,11 @@ class Dispatch:
             function = found[0].function
             if function.function not in made:
                 name = f"_SC_FN_{session.number}_{len(made)}"
-                stable = route is Route.STABLE
-                made[function.function] = callbacks.function(name, function, stable=stable)
+                made[function.function] = (
+                    explaining.uncalled(name, function)
+                    if isinstance(statement, explaining.Explain)
+                    else callbacks.function(name, function, stable=route is Route.STABLE)
+                )
             calls.replace_by_function(found[0], made[function.function].name)
             found = calls.find(statement, functions)
         return Prepared(statement, held, callbacks, list(made.values()), calling)

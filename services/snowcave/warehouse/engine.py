@@ -88,6 +88,8 @@ class ArrowFunction:
     call: Callable[..., pa.Array]
     # Whether the engine may take equal calls for equal values, and make them when it likes.
     stable: bool = False
+    # What plans call it.
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
 from snowcave.model import telemetry
-from snowcave.model.errors import QueryCancelled, SnowcaveError
+from snowcave.model.errors import QueryCancelled, SnowcaveError, Unsupported
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import (
     absent,
@@ -30,6 +30,7 @@ from snowcave.warehouse import (
     duck_catalog,
     event_bounds,
     event_table,
+    explaining,
     formats,
     guard,
     own_events,
@@ -113,6 +114,9 @@ class DuckSession:
         filled = rewrite.fill_variables(sql, self._answers.variables)
         definition = udfs.read(filled)
         statement = udfs.as_create(definition) if definition else rewrite.parse(filled)
+        form, text = explaining.asked(statement) or ("", sql)
+        if form:
+            statement = explaining.statement_of(text)
         statement = rewrite.name_tables(statement)
         absent.refuse(statement)
         guard.check(statement)
@@ -120,8 +124,10 @@ class DuckSession:
         access.check(statement, context, self._answers.look)
         own_events.refuse(statement, context)
         statement = self._temporary.place(statement, context)
-        statement = rewrite.name_columns(statement, sql)
+        statement = rewrite.name_columns(statement, text)
         statement = rewrite.fill_context(statement, context)
+        if form:
+            statement = explaining.Explain(this=statement, form=form)
         statement.meta["sql"] = sql
         statement.meta["as_of"] = as_of
         return statement
@@ -223,6 +229,9 @@ class DuckSession:
 
     def describe(self, statement: Expr, context: Context) -> tuple[pb.ColumnType, ...]:
         """Raises SnowcaveError. Statements other than queries give one text column, as they do when run."""
+        if isinstance(statement, explaining.Explain):
+            told = explaining.columns_of(statement.args["form"])
+            return tuple(columns.column_type(name, kind) for name, kind in told.items())
         if not isinstance(statement, exp.Query):
             return (columns.column_type("status", "VARCHAR"),)
         self._look_at(context)
@@ -339,6 +348,8 @@ class DuckSession:
     ) -> Outcome:
         as_of = self._still_allowed(statement, context)
         self._look_at(context)
+        if isinstance(statement, explaining.Explain):
+            return self._explain(statement, context, bindings, relations, functions)
         statement_type = type_id(statement)
         lasting = lasting and plans.is_lasting(statement, str(statement.meta.get("sql") or ""))
         definitions, defines = self._plans.definitions, plans.defines(statement)
@@ -360,6 +371,29 @@ class DuckSession:
             self._unregister(held)
             if defines:
                 definitions.changed()
+
+    def _explain(
+        self,
+        asked: explaining.Explain,
+        context: Context,
+        bindings: Sequence[pb.Binding],
+        relations: Sequence[Relation],
+        functions: Sequence[ArrowFunction],
+    ) -> Outcome:
+        if binding.is_array(bindings):
+            raise Unsupported("EXPLAIN with array bindings")
+        described = self.describe(asked, context)
+        statement = binding.inline(asked.this, binding.values(bindings))
+        calling = explaining.calling_items(statement, functions)
+        try:
+            self._register(relations, functions)
+            sql = self._translated(statement, context)
+            ((_, plan),) = self._raw.execute("EXPLAIN (FORMAT JSON) " + sql).fetchall()
+        finally:
+            self._unregister(relations)
+        form, schemas = asked.args["form"], context.schemas
+        table = explaining.answer(form, plan, functions, calling, schemas)
+        return self._outcome(table, described, _OTHER, 0)
 
     def _still_allowed(self, statement: Expr, context: Context) -> int:
         """What the statement names may have been made, or become another's, since its rights were looked at.

@@ -12,7 +12,7 @@ import pyarrow as pa
 from snowcave.kit.clock import Clock, backoff
 from snowcave.model.errors import Conflict, SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import bindings, calls, columns, rewrite
+from snowcave.warehouse import bindings, calls, columns, explaining, rewrite
 from snowcave.warehouse.dispatch import Dispatch, Prepared
 from snowcave.warehouse.engine import Context, Outcome, Relation
 from snowcave.warehouse.event_scan import EventSource
@@ -162,7 +162,8 @@ class Statements:
     ) -> None:
         functions = list(request.functions)
         if functions:
-            await settle(self._sessions, session, statement, functions, context, relations)
+            meant = explaining.explained(statement)
+            await settle(self._sessions, session, meant, functions, context, relations)
 
     async def _execute(
         self,

@@ -73,6 +73,17 @@ async def test_describing_a_statement_does_nothing(account: Account) -> None:
     assert account.logs.asked == []
 
 
+async def test_explaining_a_statement_wakes_nobody(account: Account) -> None:
+    await account.sql("ALTER SERVICE x SUSPEND")
+    before = account.backend.revision
+    asked = "-- a plan\nEXPLAIN SELECT f('a'), SYSTEM$GET_SERVICE_LOGS('d.s.x', 0, 'a')"
+    explained = await account.outcome(asked)
+    assert isinstance(explained, ToWarehouse)
+    assert [function.name for function in explained.functions] == ["F"]
+    assert account.backend.revision == before
+    assert account.logs.asked == []
+
+
 @pytest_asyncio.fixture
 async def people(account: Account) -> Account:
     """Role MAKER owns function G of service X; role CALLER may call it. Each is a user's of that name."""

@@ -67,6 +67,8 @@ def sql(engine_sql: Sql) -> Sql:
         "SELECT * FROM IDENTIFIER('HIDDEN.secret')",
         "SELECT * FROM OTHER.INFORMATION_SCHEMA.TABLES",
         "COMMENT ON TABLE HIDDEN.secret IS 'x'",
+        "EXPLAIN SELECT * FROM HIDDEN.secret",
+        "EXPLAIN USING JSON INSERT INTO open SELECT a FROM HIDDEN.secret",
         "COMMENT ON COLUMN HIDDEN.secret.a IS 'x'",
     ],
 )
@@ -76,9 +78,15 @@ def test_other_schemas_do_not_exist(sql: Sql, statement: str) -> None:
     assert error.message.endswith("does not exist or not authorized.")
 
 
-@pytest.mark.parametrize("statement", ["EXPLAIN SELECT 1", "SHOW COLUMNS"])
-def test_what_cannot_be_looked_into_is_refused(sql: Sql, statement: str) -> None:
-    assert sql.error(statement).code == 2
+def test_what_cannot_be_looked_into_is_refused(sql: Sql) -> None:
+    assert sql.error("SHOW COLUMNS").code == 2
+
+
+def test_a_plan_names_no_table_behind_a_view(sql: Sql, engine_sql: Sql) -> None:
+    asked = "EXPLAIN USING TEXT SELECT * FROM window_to, open"
+    assert "DB.HIDDEN.SECRET" in engine_sql.value(asked)
+    assert "SECRET" not in sql.value(asked)
+    assert "DB.S.OPEN" in sql.value(asked)
 
 
 def test_a_variable_names_no_way_around(sql: Sql) -> None:

@@ -22,11 +22,14 @@ _ALL_EVENTS = re.compile(f"{ALL_EVENTS}|IDENTIFIER", re.IGNORECASE)
 
 async def to_warehouse(sql: str, given: Given, work: Work) -> ToWarehouse:
     """Raises what keeps one of its functions from being called, or one of its stages from being read."""
-    describing = work.query.describe_only
+    # Neither calls anything.
+    describing = work.query.describe_only or _is_explained(sql)
     given_sql, sql = sql, read_from_events(sql, work)
     # For the caller's own services; who names what stands for all event tables, or may do so, needs rights.
     reads_events = sql != given_sql and not _ALL_EVENTS.search(given_sql)
-    sql, bound = identifiers.written_out(*await _filled_in(sql, given, work))
+    sql, bound = identifiers.written_out(
+        *await _filled_in(sql, given, work, describing=describing)
+    )
     functions = await bindings(sql, work, describing=describing)
     stages = stage_bindings(sql, work)
     may = rights(work.caller, reads_events=reads_events)
@@ -43,7 +46,7 @@ async def to_warehouse(sql: str, given: Given, work: Work) -> ToWarehouse:
 
 
 async def _filled_in(
-    sql: str, given: Given, work: Work
+    sql: str, given: Given, work: Work, *, describing: bool
 ) -> tuple[str, tuple[warehouse.Binding, ...]]:
     """Our SYSTEM$ functions become what they say, or would: describing runs none. Also what stays bound."""
     upper = sql.upper()
@@ -54,15 +57,17 @@ async def _filled_in(
     edits: list[tuple[int, int, str]] = []
     used: set[int] = set()
     for placed in placed_calls(sql, given):
-        said = (
-            "" if work.query.describe_only else await system_functions.evaluate(placed.call, work)
-        )
+        said = "" if describing else await system_functions.evaluate(placed.call, work)
         value = "NULL" if said is None else literal(said)
         edits.append((placed.start, placed.stop, value))
         used.update(placed.marks)
     edits += _headers(sql, [start for start, _, _ in edits])
     left = tuple(one for number, one in enumerate(bound) if number not in used)
     return _edited(sql, sorted(edits)), left
+
+
+def _is_explained(sql: str) -> bool:
+    return "EXPLAIN" in sql.upper() and tokens(sql)[0].value == "EXPLAIN"
 
 
 def _headers(sql: str, calls: Sequence[int]) -> list[tuple[int, int, str]]:
