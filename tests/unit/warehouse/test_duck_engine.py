@@ -277,3 +277,18 @@ def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path):
     command = [sys.executable, "-c", "import snowcave.warehouse.duck"]
     subprocess.run(command, check=True, timeout=60, env={**os.environ, "TMPDIR": str(tmp_path)})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_texts_are_compressed_where_that_is_wanted(tmp_path, compressed):
+    settings = EngineSettings(compress_texts=compressed)
+    engine = DuckEngine(tmp_path / "warehouse", tmp_path / "stages", settings)
+    engine.create_database("DB", replace=False)
+    engine.create_schema("DB", "S", replace=False)
+    session = engine.open_session(1)
+    rows = "SELECT 'one of many texts with number ' || SEQ4() AS x FROM TABLE(GENERATOR(ROWCOUNT => 100000))"
+    run(session, f"CREATE TABLE t AS {rows}")
+    session.close()
+    engine.close()
+    size = next((tmp_path / "warehouse" / "databases").rglob("*DB*.db")).stat().st_size
+    assert (size < 2_500_000) == compressed
