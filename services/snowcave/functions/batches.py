@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 import structlog
 
-from snowcave.functions import metrics, routing, wire
+from snowcave.functions import routing, wire
 from snowcave.functions.attempts import AttemptFailed, Attempts
 from snowcave.functions.connections import ConnectionFailed, Reply, TooLarge
 from snowcave.functions.heads import Head
@@ -160,7 +160,7 @@ class BatchRunner:
                 if not routing.may_retry(attempts.failed, rules.max_retries):
                     raise failed(rules, batch, attempts.reason, attempts.failed - 1)
                 progress.retries += 1
-                metrics.RETRIES.labels(rules.name).inc()
+                rules.counts.retries.inc()
                 pauses = pauses or backoff(self._rng, http.backoff_base, http.backoff_cap)
                 await self._clock.sleep(next(pauses))
                 lane = (turn.service, turn.call, turn.function)
@@ -217,13 +217,13 @@ class BatchRunner:
 
         def on_hedge() -> None:
             progress.hedges += 1
-            metrics.HEDGES.labels(rules.name).inc()
+            rules.counts.hedges.inc()
 
         first = partial(self._judged, rules, batch)
         hedge = partial(self._hedge, rules, batch)
         found = await races.run(turn, first, hedge, on_hedge)
         if isinstance(found, Won):
-            metrics.HEDGES_WON.labels(rules.name).inc()
+            rules.counts.hedges_won.inc()
             return found.answers, found.instance
         answers = await self._taken(turn.instance, turn.function, rules, batch, found)
         return answers, turn.instance
@@ -292,11 +292,11 @@ class BatchRunner:
         self, rules: Rules, batch: Batch, instance: Instance, began: float, failures: int
     ) -> None:
         seconds = self._loop.time() - began
-        metrics.answered(rules.name, batch.rows, seconds)
+        rules.counts.answered(batch.rows, seconds)
         if seconds >= self._settings.slow_batch:
             log.warning(
                 "batch_was_slow",
-                function=rules.name,
+                function=rules.shown,
                 batch=batch.id,
                 rows=batch.rows,
                 instance=instance.name,
@@ -308,10 +308,11 @@ class BatchRunner:
 def _null_or_raise(
     rules: Rules, batch_id: str, rows: int, error: ServiceFunctionFailed
 ) -> pa.Array:
-    metrics.FAILED.labels(rules.name).inc()
+    rules.counts.failed.inc()
     if not rules.return_null:
         raise error
-    log.warning("batch_answered_null", batch=batch_id, reason=error.message[:_SHOWN])
+    reason = error.message[:_SHOWN]
+    log.warning("batch_answered_null", function=rules.shown, batch=batch_id, reason=reason)
     return wire.nulls(rows)
 
 

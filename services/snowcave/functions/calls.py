@@ -31,6 +31,8 @@ class Call:
     first_batch: int = 0
     # The store's, of the function's last change that the caller knows of.
     revision: int = 0
+    # With database and schema, where the caller tells them.
+    full_name: str = ""
 
 
 class Caller:
@@ -59,7 +61,7 @@ class Caller:
         the generator is closed.
         """
         await self._catch_up(call)
-        rules = self._targets.rules(call.function)
+        rules = self._targets.rules(call.function, call.full_name)
 
         async def work(batch: Batch, turn: Turn) -> wire.Answers:
             return await self._runner.run(turn, rules, batch, progress)

@@ -1,10 +1,13 @@
-"""What the router counts, by function."""
+"""What the router counts, by function: `DB.SCHEMA.F(NUMBER, VARCHAR)`, as types tell overloads apart."""
 
-from functools import lru_cache
+from collections import OrderedDict
+from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3600)
+# Functions that have lines of their own; who was called longest ago loses its lines then.
+_MOST = 1024
 
 ROWS = Counter("snowcave_functions_rows", "Rows answered by services.", ["function"])
 BATCHES = Histogram(
@@ -22,12 +25,34 @@ FAILED = Counter("snowcave_functions_failed_batches", "Batches given up.", ["fun
 CALLS = Gauge("snowcave_functions_calls", "Calls under way.")
 
 
-def answered(function: str, rows: int, seconds: float) -> None:
-    counted, timed = _of(function)
-    counted.inc(rows)
-    timed.observe(seconds)
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Of one function: looked up once for a call, as finding them costs as much as counting."""
+
+    rows: Counter
+    seconds: Histogram
+    retries: Counter
+    hedges: Counter
+    hedges_won: Counter
+    failed: Counter
+
+    def answered(self, rows: int, seconds: float) -> None:
+        self.rows.inc(rows)
+        self.seconds.observe(seconds)
 
 
-@lru_cache(maxsize=1024)
-def _of(function: str) -> tuple[Counter, Histogram]:
-    return ROWS.labels(function), BATCHES.labels(function)
+_known: OrderedDict[str, Counts] = OrderedDict()
+
+
+def of(function: str) -> Counts:
+    known = _known.get(function)
+    if known is None:
+        found = (one.labels(function) for one in (RETRIES, HEDGES, HEDGES_WON, FAILED))
+        known = Counts(ROWS.labels(function), BATCHES.labels(function), *found)
+        _known[function] = known
+    _known.move_to_end(function)
+    while len(_known) > _MOST:
+        oldest, _ = _known.popitem(last=False)
+        for one in (ROWS, BATCHES, RETRIES, HEDGES, HEDGES_WON, FAILED):
+            one.remove(oldest)
+    return known

@@ -39,6 +39,7 @@ class FunctionServicer(functions_pb2_grpc.FunctionServiceServicer):
             context_values(header),
             header.first_batch,
             header.revision,
+            header.name,
         )
         progress = Progress(taken=header.first_batch)
         answers = self._caller.run(call, _arguments(request_iterator), progress)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from snowcave.functions import wire
+from snowcave.functions import metrics, wire
 from snowcave.functions.routing import Instance
 from snowcave.functions.settings import BatchSettings
 from snowcave.model.errors import ObjectNotFound, ServiceNotReady
@@ -30,6 +30,9 @@ class Rules:
     return_null: bool
     timeout: float
     context_headers: tuple[str, ...]
+    # What operators see: with its place and the types of its arguments.
+    shown: str
+    counts: metrics.Counts
 
 
 class Targets(Protocol):
@@ -37,8 +40,8 @@ class Targets(Protocol):
         """Once the functions are known as of this revision of the store; may be never."""
         ...
 
-    def rules(self, function: int) -> Rules:
-        """Raises ObjectNotFound."""
+    def rules(self, function: int, full_name: str = "") -> Rules:
+        """`full_name`: with database and schema, for operators. Raises ObjectNotFound."""
         ...
 
     def ready(self, function: int) -> Sequence[Instance]:
@@ -69,11 +72,13 @@ class MirroredTargets:
     async def known(self, revision: int) -> None:
         await self.functions.wait(lambda functions: functions.revision >= revision)
 
-    def rules(self, function: int) -> Rules:
+    def rules(self, function: int, full_name: str = "") -> Rules:
         found = self.functions.get(function)
         if found is None or found.HasField("dropped_on"):
             raise ObjectNotFound("Function", str(function))
         body = found.function
+        types = ", ".join(wire.base_type(argument.type) for argument in body.arguments)
+        shown = f"{full_name or found.name}({types})"
         return Rules(
             name=found.name,
             signature=wire.signature([(a.name, a.type) for a in body.arguments]),
@@ -87,6 +92,8 @@ class MirroredTargets:
             return_null=body.return_null_on_failure,
             timeout=body.batch_timeout_secs or self.defaults.timeout,
             context_headers=tuple(body.context_headers),
+            shown=shown,
+            counts=metrics.of(shown),
         )
 
     def ready(self, function: int) -> Sequence[Instance]:

@@ -11,6 +11,7 @@ import structlog
 from snowcave.kit.clock import Clock
 from snowcave.kit.unanswered import Waiting
 from snowcave.model.errors import Kind, QueryCancelled, RemoteError, Unavailable
+from snowcave.model.names import ObjectName
 from snowcave.runtime.grpc import translated
 from snowcave.runtime.replicas import Replicas
 from snowcave.v1 import functions_pb2 as pb
@@ -241,4 +242,5 @@ def header(
         account=context.account,
         context=context_values.of(context, now),
         call=call,
+        name=str(ObjectName(function.name, function.schema, function.database)),
     )

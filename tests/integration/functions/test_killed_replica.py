@@ -120,9 +120,9 @@ async def test_calls_go_on_when_a_router_is_killed(scene: Scene):
     assert sent_again(scene.service) > 0
     survivor = await scraped(scene.meshes[1], Role.FUNCTIONS)
     assert survivor["snowcave_functions_calls"] == 0
-    answered = survivor['snowcave_functions_rows_total{function="F1"}']
+    answered = survivor['snowcave_functions_rows_total{function="D.S.F()"}']
     assert ROWS < answered <= 3 * ROWS
-    timed = survivor['snowcave_functions_batch_seconds_count{function="F1"}']
+    timed = survivor['snowcave_functions_batch_seconds_count{function="D.S.F()"}']
     assert timed >= answered / BATCH
 
 

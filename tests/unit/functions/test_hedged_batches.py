@@ -334,7 +334,7 @@ def test_an_allowance_forgets_the_queries_that_began_nothing_for_longest():
 async def test_the_connection_of_the_request_that_lost_is_closed_and_both_are_counted():
     def counted():
         return [
-            REGISTRY.get_sample_value(f"snowcave_functions_{name}_total", {"function": f"F{F}"})
+            REGISTRY.get_sample_value(f"snowcave_functions_{name}_total", {"function": f"F{F}()"})
             or 0.0
             for name in ("hedges", "hedges_won", "rows", "retries")
         ]

@@ -108,4 +108,5 @@ def _header(
             "CURRENT_CLIENT": session.client_app,
         },
         call=1,
+        name=str(ObjectName(function.name, function.schema, function.database)),
     )
