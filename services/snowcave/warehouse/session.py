@@ -6,7 +6,6 @@ Blocking, and not safe for two callers at once; `Sessions` sees to that.
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -16,58 +15,41 @@ import duckdb
 import pyarrow as pa
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.statement_type import statement_type_id
-from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
-from snowcave.model import telemetry
-from snowcave.model.errors import QueryCancelled, SnowcaveError, Unsupported
+from snowcave.model.errors import QueryCancelled, Unsupported
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import (
     absent,
     access,
-    binaries,
     columns,
-    duck_catalog,
-    event_bounds,
     event_table,
     explaining,
-    formats,
     guard,
     own_events,
     plans,
     rewrite,
-    semistructured,
     shows,
-    taking,
-    timestamps,
     udfs,
 )
 from snowcave.warehouse import bindings as binding
 from snowcave.warehouse.cursor import Cursor, Duck, Forgetful
 from snowcave.warehouse.engine import ArrowFunction, Context, Outcome, Relation
 from snowcave.warehouse.event_bounds import EventBounds
-from snowcave.warehouse.macros import call
+from snowcave.warehouse.meaning import Meaning
 from snowcave.warehouse.own import OwnStatements
 from snowcave.warehouse.plans import Plan, Plans
 from snowcave.warehouse.read_ahead import ReadAhead
+from snowcave.warehouse.session_events import SessionEvents
 from snowcave.warehouse.temporary import TemporaryNames
 from snowcave.warehouse.transactions import CHANGES, DEFINITIONS, Transaction, TransactionLost
+from snowcave.warehouse.whereabouts import Whereabouts
 
 _SELECT = 0x1000
 _OTHER = 0x6000
 _BOUND = "_SC_BOUND"
-_UTC = "UTC"
-_EVENTS = rewrite.EventTable(
-    {event_table.PLACE: telemetry.DEFAULT, event_table.ALL_PLACE: None},
-    event_table.COLUMNS,
-    event_table.ROWS,
-    (event_table.FILES, event_table.TAIL),
-    event_table.RESOURCES,
-)
 # Rows of one of DuckDB's own batches.
 _VECTOR = 2048
-# The search path of a session without a database.
-_NOWHERE = "memory.main"
 
 
 class DuckSession:
@@ -77,7 +59,6 @@ class DuckSession:
         self, number: int, duck: duckdb.DuckDBPyConnection, own: Path, remembered: Plans
     ) -> None:
         self.number = number
-        self._own = own
         self._raw = duck
         self._duck = Duck(duck)
         self._connection = FakeSnowflakeConnection(
@@ -87,22 +68,16 @@ class DuckSession:
             create_schema=False,
             paramstyle="qmark",
         )
-        self._answers = OwnStatements(duck, self._translated)
+        self._where = Whereabouts(duck, self._connection)
+        self._meaning = Meaning(duck, self._cursor, lambda: self.in_transaction)
+        self._events = SessionEvents(duck, own, self._meaning)
+        self._answers = OwnStatements(duck, self._meaning.translated)
         self._temporary = TemporaryNames(duck)
         self._plans = remembered
-        self._looking_at = ("", "")
-        # DuckDB's search path as this session set it; empty where something else may have changed it.
-        self._path = ""
-        self._time_zone = _UTC
         self._cancelled = Event()
         self._transaction: Transaction | None = None
         # Names of the Arrow functions that the running statement brought along.
         self._functions: list[str] = []
-        duck.execute(f"SET search_path = '{_NOWHERE}'")
-        self._events = event_table.Moment()
-        # Of the event tables that its rows are in.
-        self._numbers = set[int]()
-        event_table.point(duck, own, self._events)
 
     # ------------------------------------------------------------ statements
 
@@ -174,7 +149,7 @@ class DuckSession:
 
     def _repeated(self, sql: str, context: Context, plan: Plan) -> Outcome | None:
         try:
-            self._look_at(context)
+            self._where.look_at(context)
             if plan.parsed is None:
                 plan.parsed = self._raw.extract_statements(plan.sql)[0]
             self._duck.execute(plan.parsed)
@@ -205,11 +180,9 @@ class DuckSession:
     ) -> ReadAhead:
         """Raises SnowcaveError and DuckDB's errors; so does reading."""
         self._cancelled.clear()
-        self._look_at(context)
+        self._where.look_at(context)
         self._register(relations, ())
-        query = self._meant(query, context)
-        cursor = Cursor(self._connection, cast(Any, self._duck))
-        relation = self._raw.sql(cursor.duckdb_sql(query))
+        relation = self._raw.sql(self._meaning.translated(query, context))
         described = zip(relation.columns, relation.types, strict=True)
         variants = frozenset(name for name, kind in described if str(kind) == "JSON")
         reader = relation.to_arrow_reader(_VECTOR)
@@ -218,10 +191,10 @@ class DuckSession:
 
     def refusal(self, query: Expr, context: Context, relations: Sequence[Relation]) -> str:
         """As JSON: DuckDB plans the query and does nothing else, so this is no error of its own."""
-        self._look_at(context)
+        self._where.look_at(context)
         self._register(relations, ())
         try:
-            sql = self._translated(query, context)
+            sql = self._meaning.translated(query, context)
             told = self._raw.execute("SELECT json_serialize_plan(?)", [sql]).fetchall()
             return str(told[0][0])
         finally:
@@ -234,13 +207,11 @@ class DuckSession:
             return tuple(columns.column_type(name, kind) for name, kind in told.items())
         if not isinstance(statement, exp.Query):
             return (columns.column_type("status", "VARCHAR"),)
-        self._look_at(context)
+        self._where.look_at(context)
         plain = statement.transform(
             lambda node: exp.Null() if isinstance(node, exp.Placeholder) else node
         )
-        plain = self._meant(plain, context)
-        cursor = Cursor(self._connection, cast(Any, self._duck))
-        rows = self._raw.execute("DESCRIBE " + cursor.duckdb_sql(plain)).fetchall()
+        rows = self._raw.execute("DESCRIBE " + self._meaning.translated(plain, context)).fetchall()
         return tuple(columns.column_type(str(row[0]), str(row[1])) for row in rows)
 
     def interrupt(self) -> None:
@@ -256,39 +227,18 @@ class DuckSession:
 
     def point_event_table(self, now: event_table.Moment) -> None:
         """What the event table holds for this session from now on."""
-        event_table.point(self._raw, self._own, now, self._events)
-        if now.resources is not self._events.resources:
-            self._numbers = {telemetry.told_apart(text)[1] for text in now.resources.values()}
-        self._events = now
+        self._events.point(now)
 
     def event_bounds(self, statement: Expr, context: Context) -> EventBounds:
-        if self._transaction is not None:  # an error here would end it
+        if self.in_transaction:
             return EventBounds()
-        places = {event_table.PLACE, event_table.ALL_PLACE, *context.event_tables}
-        asked = rewrite.ask_of_events(statement, context, places)
-        self._look_at(context)
-        return event_bounds.evaluated(asked, partial(self._moment, context))
-
-    def _moment(self, context: Context, side: Expr) -> datetime | None:
-        """What such a constant is as a TIMESTAMP; None: that is not known."""
-        try:
-            query = self._translated(exp.select(call("without_zone", side.copy())), context)
-            ((found,),) = self._raw.execute(query).fetchall()
-        except (duckdb.Error, ProgrammingError, SnowcaveError):
-            return None
-        return found if isinstance(found, datetime) else None
+        self._where.look_at(context)
+        return self._events.bounds(statement, context)
 
     def reads_event_table(self, statement: Expr, sql: str, context: Context) -> bool:
-        """By name, or through a view that does. A table of somebody's own may be called EVENTS too."""
-        if event_table.names_its_schema(sql):
-            return True
         # Where the session was before may be gone.
-        self._look_at(context)
-        places = {event_table.PLACE, event_table.ALL_PLACE, *context.event_tables}
-        tables = set(rewrite.tables_of(statement, context))
-        return bool(tables & places) or any(
-            event_table.may_read(text) for text in duck_catalog.texts_of_views(self._raw, tables)
-        )
+        self._where.look_at(context)
+        return self._events.are_read(statement, sql, context)
 
     # ------------------------------------------------------------ transactions
 
@@ -347,7 +297,7 @@ class DuckSession:
         lasting: bool = False,
     ) -> Outcome:
         as_of = self._still_allowed(statement, context)
-        self._look_at(context)
+        self._where.look_at(context)
         if isinstance(statement, explaining.Explain):
             return self._explain(statement, context, bindings, relations, functions)
         statement_type = type_id(statement)
@@ -356,7 +306,7 @@ class DuckSession:
         if defines:
             definitions.changed()
         as_of = as_of if lasting else 0
-        statement = self._meant(statement, context)
+        statement = self._meaning.meant(statement, context)
         parameters: list[Any] | None = None
         held = list(relations)
         if binding.is_array(bindings):
@@ -387,7 +337,7 @@ class DuckSession:
         calling = explaining.calling_items(statement, functions)
         try:
             self._register(relations, functions)
-            sql = self._translated(statement, context)
+            sql = self._meaning.translated(statement, context)
             ((_, plan),) = self._raw.execute("EXPLAIN (FORMAT JSON) " + sql).fetchall()
         finally:
             self._unregister(relations)
@@ -414,7 +364,7 @@ class DuckSession:
         as_of: int,
     ) -> Outcome:
         """`as_of`: the definitions that a translation of a lasting statement rests on; else 0."""
-        cursor = Cursor(self._connection, cast(Any, self._duck))
+        cursor = self._cursor()
         if self._cancelled.is_set():
             raise QueryCancelled
         if (query := self._answers.run(statement, context)) is not None:
@@ -423,17 +373,18 @@ class DuckSession:
         else:
             cursor.run(statement, parameters)
             table, affected = shows.name_identities(cursor.table), cursor.rows_affected
-            self._looking_at = (self._connection.database or "", self._connection.schema or "")
+            self._where.note(may_have_moved=not as_of)
             if as_of:
                 text = str(statement.meta["sql"])
                 self._plans.keep(text, context, as_of, Plan(cursor.translated))
-            else:
-                self._path = ""
         described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
         made = self._answers.note(statement, context)
         self._temporary.note(statement)
         outcome = self._outcome(table, described, statement_type, affected)
         return replace(outcome, made=made)
+
+    def _cursor(self) -> Cursor:
+        return Cursor(self._connection, cast(Any, self._duck))
 
     def _outcome(
         self,
@@ -458,105 +409,9 @@ class DuckSession:
             columns=described,
             statement_type=statement_type,
             rows_affected=affected,
-            database=self._looking_at[0],
-            schema=self._looking_at[1],
+            database=self._where.database,
+            schema=self._where.schema,
         )
-
-    def _look_at(self, context: Context) -> None:
-        """Put the connection where the request says the session is."""
-        self._tell_time(context.parameters.get("TIMEZONE") or _UTC)
-        here = (context.database, context.schema)
-        connection = self._connection
-        if here == self._looking_at and (here != ("", "") or self._path == _NOWHERE):
-            return
-        connection.database, connection._schema = context.database or None, context.schema or None  # pyright: ignore[reportPrivateUsage]
-        connection.database_set, connection.schema_set = (
-            bool(context.database),
-            bool(context.schema),
-        )
-        path = (
-            f"{_quoted(context.database)}.{_quoted(context.schema or 'main')}"
-            if context.database
-            else _NOWHERE
-        )
-        try:
-            self._raw.execute("SET search_path = '" + path.replace("'", "''") + "'")
-            self._looking_at, self._path = here, path
-        except duckdb.CatalogException:
-            # Dropped meanwhile: names must be qualified then, as on Snowflake.
-            self._raw.execute(f"SET search_path = '{_NOWHERE}'")
-            self._path = ""
-            connection.database_set = connection.schema_set = False
-            self._looking_at = ("", "")
-
-    def _tell_time(self, zone: str) -> None:
-        if zone != self._time_zone:
-            self._raw.execute("SET TimeZone = '" + zone.replace("'", "''") + "'")
-            self._time_zone = zone
-
-    def _meant(self, statement: Expr, context: Context) -> Expr:
-        """The statement with what Snowflake means by it where fakesnow would not ask."""
-        types, target = self._columns(statement, context)
-        variants = frozenset(name for name, kind in types.items() if kind == "JSON")
-        statement = rewrite.compare_variants(statement, variants)
-        statement = semistructured.calculate(statement, variants)
-        statement = timestamps.read_offsets(statement, types, target)
-        statement = binaries.in_hexadecimal(statement, types)
-        statement = formats.write_defaults(statement, types)
-        statement = formats.write_times(statement)
-        statement = rewrite.take_numbers(rewrite.name_positions(statement), context)
-        statement = udfs.call_tables(semistructured.spell_out(statement))
-        own = {place: one.number for place, one in context.event_tables.items()}
-        if own or event_table.may_read(statement.sql()):
-            # Most have rows of one table alone, and nothing to choose by.
-            numbers = {
-                place: None if self._numbers <= {number} else number
-                for place, number in {**_EVENTS.numbers, **own}.items()
-            }
-            events = replace(_EVENTS, numbers=numbers)
-            statement = rewrite.narrow_events(statement, context, events, self._all_resources_meet)
-        if own:
-            statement = rewrite.name_events(statement, context, replace(_EVENTS, numbers=own))
-        return statement
-
-    def _all_resources_meet(self, condition: Expr) -> bool:
-        """They are few, so it is worth asking."""
-        resources = exp.table_(event_table.RESOURCES, db="main", catalog="temp")
-        texts = exp.select(exp.column("attributes").as_("RESOURCE_ATTRIBUTES")).from_(resources)
-        meets = exp.Coalesce(this=condition.copy(), expressions=[exp.false()])
-        others = exp.select("1").from_(texts.subquery("r")).where(exp.Not(this=meets)).limit(1)
-        cursor = Cursor(self._connection, cast(Any, self._duck))
-        try:
-            return not self._raw.execute(cursor.duckdb_sql(others)).fetchall()
-        except duckdb.Error:  # the statement itself will say what is wrong with it
-            return False
-
-    def _translated(self, query: Expr, context: Context) -> str:
-        """A query as DuckDB reads it."""
-        cursor = Cursor(self._connection, cast(Any, self._duck))
-        return cursor.duckdb_sql(self._meant(query, context))
-
-    def _columns(self, statement: Expr, context: Context) -> tuple[dict[str, str], list[str]]:
-        """DuckDB's type of each column of the tables in reach, and the columns of the one that is written."""
-        if not rewrite.asks_for_types(statement):
-            return {}, []
-        own = context.event_tables
-        named = rewrite.tables_of(statement, context)
-        # What a service's answers stand in has texts, and is not there yet.
-        tables = [
-            event_table.PLACE if place in own else place
-            for place in named
-            if place != taking.PLACE
-        ]
-        made = isinstance(statement, exp.Create) and tables[:1]
-        found = duck_catalog.columns_of(
-            self._raw, tables[1:] if made else tables, may_fail=not self.in_transaction
-        )
-        # One name in two tables: semi-structured wins, as the casts that follow from it do no harm elsewhere.
-        types: dict[str, str] = {}
-        for _, name, kind in found:
-            types[name] = kind if types.get(name) != "JSON" else "JSON"
-        return types, [name for place, name, _ in found if place == tables[0]]
 
     def _register(self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]) -> None:
         for relation in relations:
