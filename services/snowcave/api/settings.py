@@ -148,6 +148,9 @@ class RelaySettings:
     # Messages of arguments that may be unanswered, and their bytes.
     window: int = 24
     window_bytes: int = 32 << 20
+    # Of the arguments in one message: their bytes, as compressed ones are read, and rows of a record batch.
+    expanded_bytes: int = 32 << 20
+    rows: int = 1 << 20
     # Seconds without any answer after which a call is given up whose router has gone, and the pause before
     # each attempt at another one.
     patience: float = 20.0

@@ -11,11 +11,10 @@ import pyarrow as pa
 import pytest
 from aiohttp import web
 
-from snowcave.api.grpc.relay import record_batches
 from snowcave.api.settings import RelaySettings
 from snowcave.client.functions import Functions, Progress
 from snowcave.functions.settings import FunctionsSettings
-from snowcave.model.errors import SnowcaveError, ValueInvalid
+from snowcave.model.errors import SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
@@ -119,24 +118,3 @@ async def test_a_call_ends_where_no_router_comes_back(scene: Scene):
     await scene.routing.aclose()
     with pytest.raises(SnowcaveError, match="does not answer"):
         await scene.functions.call("f", a_table(3))
-
-
-def as_stream(*batches: pa.RecordBatch) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, pa.schema([("t", pa.string())])) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
-
-
-def test_each_record_batch_makes_a_message():
-    one, two, three = a_table(25).to_batches(max_chunksize=10)
-    alone = as_stream(one)
-    assert list(record_batches(alone)) == [(10, alone)]
-    assert list(record_batches(as_stream())) == []
-    split = list(record_batches(as_stream(one, two, three)))
-    assert [rows for rows, _ in split] == [10, 10, 5]
-    again = [pa.ipc.open_stream(message).read_all() for _, message in split]
-    assert pa.concat_tables(again) == a_table(25)
-    with pytest.raises(ValueInvalid):
-        list(record_batches(b"x"))

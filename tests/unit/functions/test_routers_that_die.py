@@ -12,6 +12,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snowcave.api.grpc.arguments import Arguments
 from snowcave.api.grpc.relay import Relay
 from snowcave.api.settings import RelaySettings
 from snowcave.functions.connections import Reply
@@ -125,7 +126,8 @@ def test_each_row_is_answered_once_in_its_place_whatever_routers_die(
             routers = Routers(servicers, lives)
             relayed = RelaySettings(window=window, patience=1e6)
             header = v1.InvokeHeader(function=F, query_id="q", call=1)
-            relay = Relay(cast("Any", routers), header, relayed)
+            arguments = Arguments(["VARCHAR"], relayed)
+            relay = Relay(cast("Any", routers), header, arguments, relayed)
             async with aclosing(relay.run(requests())) as replies:
                 async for reply in replies:
                     if reply.WhichOneof("message") == "progress":

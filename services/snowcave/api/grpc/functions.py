@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 from snowcave.api.contract import QueryHandle, SessionContext, StatementRunner, ToWarehouse
+from snowcave.api.grpc.arguments import Arguments
 from snowcave.api.grpc.callers import GrpcCallers
 from snowcave.api.grpc.relay import Relay
 from snowcave.api.settings import RelaySettings
@@ -50,7 +51,9 @@ class FunctionProxy(stubs.FunctionServiceServicer):
             function = await self._function(head.name, session)
         await context.send_initial_metadata(((RETURNS, function.returns),))
 
-        relay = Relay(self._routers, _header(head, function, session), self._settings)
+        header = _header(head, function, session)
+        arguments = Arguments(function.argument_types, self._settings)
+        relay = Relay(self._routers, header, arguments, self._settings)
         async with aclosing(relay.run(request_iterator)) as replies:
             async for reply in replies:
                 yield reply

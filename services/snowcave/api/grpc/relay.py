@@ -6,13 +6,13 @@ client sees each answer once, in its place, whatever becomes of the routers.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-import pyarrow as pa
 import structlog
 
+from snowcave.api.grpc.arguments import Arguments
 from snowcave.api.settings import RelaySettings
 from snowcave.kit.unanswered import Waiting
 from snowcave.model.errors import Unavailable, ValueInvalid
@@ -29,10 +29,15 @@ class Relay:
     """One call."""
 
     def __init__(
-        self, routers: Replicas, header: v1.InvokeHeader, settings: RelaySettings
+        self,
+        routers: Replicas,
+        header: v1.InvokeHeader,
+        arguments: Arguments,
+        settings: RelaySettings,
     ) -> None:
         self._routers = routers
         self._header = header
+        self._arguments = arguments
         self._settings = settings
         self._waiting = Waiting(settings.window, settings.window_bytes)
         # Of each message that waits for its answers.
@@ -61,7 +66,7 @@ class Relay:
             async for request in requests:
                 if request.WhichOneof("message") != "arrow_stream":
                     raise ValueInvalid("After the header, Invoke takes Arrow streams only.")
-                for rows, message in record_batches(request.arrow_stream):
+                for rows, message in self._arguments.record_batches(request.arrow_stream):
                     await self._waiting.room()
                     self._rows.append(rows)
                     self._waiting.add(message)
@@ -128,23 +133,3 @@ class Relay:
         yield v1.InvokeRequest(header=header)
         async for message in messages:
             yield v1.InvokeRequest(arrow_stream=message)
-
-
-def record_batches(stream: bytes) -> Iterator[tuple[int, bytes]]:
-    """Rows and stream of each record batch; where there is one, as it came. Raises ValueInvalid."""
-    try:
-        with pa.ipc.open_stream(stream) as reader:
-            found = list(reader)
-        for batch in found:
-            # Offsets that lead out of their buffers would be followed by whoever reads the values.
-            batch.validate(full=True)
-    except pa.ArrowInvalid as error:
-        raise ValueInvalid("The arguments are not an Arrow stream.") from error
-    if len(found) == 1:
-        yield found[0].num_rows, stream
-        return
-    for batch in found:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        yield batch.num_rows, sink.getvalue().to_pybytes()
