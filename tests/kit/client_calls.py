@@ -27,7 +27,8 @@ class _Anybody:
         return SessionContext(1, 1, "BOB", role="R", account="A")
 
     async def run(self, sql: str, session: SessionContext, query: object) -> ToWarehouse:
-        return ToWarehouse(sql, session, functions=self._functions)
+        named = tuple(one for one in self._functions if sql.endswith(f" {one.name}()"))
+        return ToWarehouse(sql, session, functions=named)
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ from collections.abc import (
     AsyncIterator,
     Generator,
     Iterable,
-    Sequence,
 )
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -16,17 +15,16 @@ from typing import Any
 import pyarrow as pa
 from grpc.aio import Channel
 
+from snowcave.client import rows
 from snowcave.client.answers import typed
+from snowcave.client.rows import Row
 from snowcave.model.errors import SnowcaveError
 from snowcave.runtime.grpc import translated
 from snowcave.v1 import functions_pb2 as v1
 from snowcave.v1 import functions_pb2_grpc
 
-# Rows of a message.
-_MESSAGE = 8192
 _RETURNS = "snowcave-returns"
 Batches = AsyncIterable[pa.RecordBatch]
-Row = Sequence[Any]
 
 
 @dataclass(slots=True)
@@ -42,6 +40,17 @@ class Progress:
     hedges: int = 0
 
 
+@dataclass(slots=True)
+class _Told:
+    """What the function returns, once api has said so."""
+
+    returns: str = ""
+
+    async def hear(self, call: Any) -> None:
+        if not self.returns:
+            self.returns = dict(await call.initial_metadata()).get(_RETURNS, "VARCHAR")
+
+
 class Functions:
     """The service functions that a session may call. `Session.functions` makes it."""
 
@@ -53,14 +62,20 @@ class Functions:
         self, name: str, arguments: pa.Table, progress: Progress | None = None
     ) -> pa.ChunkedArray:
         """The answers for a table whose columns are the arguments. See `stream`."""
-        found = [part async for part in self.stream(name, arguments.to_batches(), progress)]
-        return pa.chunked_array(found) if found else pa.chunked_array([], pa.string())
+        told = _Told()
+        stream = self._stream(name, arguments.to_batches(), progress, told)
+        found = [part async for part in stream]
+        return pa.chunked_array(found or [typed(pa.array([], pa.string()), told.returns)])
 
     async def map(
-        self, name: str, rows: Iterable[Row], progress: Progress | None = None
+        self, name: str, arguments: Iterable[Row], progress: Progress | None = None
     ) -> AsyncGenerator[Any]:
-        """One answer for each row of arguments, as Python values. See `stream`."""
-        async with aclosing(self.stream(name, _batches(rows), progress)) as parts:
+        """One answer for each row of arguments, as Python values. See `stream`.
+
+        A row is a list or tuple of values, `[n]` for one. What a column has among a few thousand rows is of
+        one type, and dicts have one set of keys there: those that one of them has not are null in it.
+        """
+        async with aclosing(self.stream(name, rows.batches(arguments), progress)) as parts:
             async for part in parts:
                 for value in part.to_pylist():
                     yield value
@@ -77,20 +92,30 @@ class Functions:
         `f(NUMBER)`. Values go out as they are, without casts to the declared types. Raises SnowcaveError, as
         soon as a batch has failed for good; leaving the iteration ends the call.
         """
+        async with aclosing(self._stream(name, arguments, progress, _Told())) as parts:
+            async for part in parts:
+                yield part
+
+    async def _stream(
+        self,
+        name: str,
+        arguments: Iterable[pa.RecordBatch] | Batches,
+        progress: Progress | None,
+        told: _Told,
+    ) -> AsyncGenerator[pa.Array]:
         broken: list[Exception] = []
         call = self._stub.Invoke(self._requests(name, arguments, broken))
-        returns = ""
         try:
             with _unless(broken), translated("The api"):
                 async for reply in call:
-                    if not returns:
-                        returns = dict(await call.initial_metadata()).get(_RETURNS, "VARCHAR")
+                    await told.hear(call)
                     if reply.WhichOneof("message") == "progress":
                         _note(progress, reply.progress)
                         continue
                     with pa.ipc.open_stream(reply.arrow_stream) as reader:
                         for batch in reader:
-                            yield typed(batch.column(0), returns)
+                            yield typed(batch.column(0), told.returns)
+                await told.hear(call)
         finally:
             call.cancel()
 
@@ -104,8 +129,8 @@ class Functions:
         yield v1.InvokeRequest(header=v1.InvokeHeader(token=self._token, name=name))
         try:
             async for batch in _each(arguments):
-                for start in range(0, batch.num_rows, _MESSAGE):
-                    yield v1.InvokeRequest(arrow_stream=_as_stream(batch.slice(start, _MESSAGE)))
+                for message in rows.messages(batch):
+                    yield v1.InvokeRequest(arrow_stream=message)
         except Exception as error:
             broken.append(error)
             raise
@@ -137,26 +162,3 @@ async def _each(arguments: Iterable[pa.RecordBatch] | Batches) -> AsyncIterator[
     else:
         for batch in arguments:
             yield batch
-
-
-def _batches(rows: Iterable[Row]) -> Iterable[pa.RecordBatch]:
-    held: list[Row] = []
-    for row in rows:
-        held.append(row)
-        if len(held) == _MESSAGE:
-            yield _batch(held)
-            held = []
-    if held:
-        yield _batch(held)
-
-
-def _batch(rows: Sequence[Row]) -> pa.RecordBatch:
-    columns = [pa.array(column) for column in zip(*rows, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, [f"a{n}" for n in range(len(columns))])
-
-
-def _as_stream(batch: pa.RecordBatch) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
