@@ -187,14 +187,15 @@ class BatchRunner:
     async def _post(self, turn: Turn, rules: Rules, batch: Batch) -> Reply:
         """What the turn's instance says. Raises AttemptFailed and TooLarge."""
         assert turn.instance is not None
-        window, _ = self._lanes.window(turn)
+        window, before = self._lanes.window(turn)
         sent = self._loop.time()
         reply = await self._exchange("POST", turn.instance, batch)
         now = self._loop.time()
         if routing.is_overload(reply.status):
             window.refused(sent, now)
         elif reply.status == 200:
-            window.answered(batch.rows, self._lanes.window(turn)[1], sent, now)
+            _, after = self._lanes.window(turn)
+            window.answered(batch.rows, before, after, sent, now)
         return reply
 
     async def _taken(

@@ -123,6 +123,9 @@ class Lanes:
         ready = self._targets.ready(turn.function)
         if under_way > int(window.limit) or turn.instance not in ready:
             return False
+        least = min(self.load.get(one.name, 0) for one in ready)
+        if least < self.load[turn.instance.name] - 1:
+            return False  # by way of the lane, another one may have it
         if lane.waiting and under_way < int(window.limit):
             self._serve(lane)  # the window has grown
         return True
@@ -207,8 +210,10 @@ class Lanes:
                 del lane.waiting[call]
 
     def _forget(self, lane: _Lane) -> None:
-        if not lane.busy and not lane.waiting:
-            self._lanes.pop(lane.service, None)
+        # It may have been forgotten before, and another one made since.
+        is_known = self._lanes.get(lane.service) is lane
+        if is_known and not lane.busy and not lane.waiting:
+            del self._lanes[lane.service]
 
 
 def _less(counter: Counter[_K], key: _K) -> None:

@@ -79,7 +79,7 @@ def _constant(max_rows: int, left: str, right: str) -> tuple[bytes, pa.Array]:
 def _held(texts: pa.Array, start: int, stop: int) -> memoryview:
     """Of the rows from `start` to before `stop`."""
     _, offsets, data = texts.buffers()
-    if data is None:
+    if start == stop or data is None:  # without rows there need be no offsets either
         return memoryview(b"")
     places = memoryview(offsets).cast("i")
     begin, end = places[texts.offset + start], places[texts.offset + stop]

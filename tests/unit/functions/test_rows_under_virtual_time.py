@@ -287,3 +287,58 @@ def test_an_instance_that_is_no_longer_ready_is_passed_no_turn():
             return passed
 
     assert in_time(1, scenario) is False
+
+
+def test_a_lane_that_was_made_anew_is_not_forgotten_for_the_one_before_it():
+    async def scenario(rng):
+        async with routed(Instances(rng), 1, BatchSettings(first_window=1)) as router:
+            first = await router.lanes.take(1, "q", F)
+            waiting = asyncio.create_task(router.lanes.take(1, "q", F))
+            await asyncio.sleep(1)
+            # A call ends, as does its last batch, and another one begins, all in one breath.
+            waiting.cancel()
+            router.lanes.give_back(first)
+            other = await router.lanes.take(1, "p", F)
+            await asyncio.gather(waiting, return_exceptions=True)
+            router.lanes.give_back(other)
+            async with asyncio.timeout(1):
+                router.lanes.give_back(await router.lanes.take(1, "r", F))
+            return router.lanes.load, router.lanes.is_idle
+
+    assert in_time(1, scenario) == ({}, True)
+
+
+def test_an_instance_that_comes_has_its_share_also_where_the_service_has_all_it_may_have():
+    async def scenario(rng):
+        instances = Instances(rng, latency=1.0)
+        async with routed(instances, 1, BatchSettings(rows=1, in_flight_per_service=8)) as router:
+            asking = asyncio.create_task(ask(router, many(2000)))
+            await asyncio.sleep(20)
+            await router.catalog.set_endpoint(1, 1001)
+            await asyncio.sleep(20)
+            busy = dict(instances.busy)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            return busy
+
+    busy = in_time(1, scenario)
+    assert sum(busy.values()) == 8
+    assert min(busy.values()) >= 3
+
+
+def test_a_query_beside_a_long_one_waits_no_longer_after_minutes():
+    async def scenario(rng):
+        instances = Instances(rng, latency=1.0, hands=1)
+        async with routed(instances, 1, BatchSettings(rows=1)) as router:
+            loop = asyncio.get_running_loop()
+            asking = asyncio.create_task(ask(router, many(5000)))
+            await asyncio.sleep(1500)
+            began = loop.time()
+            await ask(router, many(1), "small")
+            took = loop.time() - began
+            assert not asking.done()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            return took
+
+    assert in_time(3, scenario) < 60

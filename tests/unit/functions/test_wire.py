@@ -243,3 +243,15 @@ def test_answers_of_more_rows_than_are_looked_at_together_are_all_read():
         for n, body in enumerate(bodies)
     ]
     assert joined(answers).to_pylist() == texts
+
+
+def test_no_rows_give_no_body_even_without_offsets():
+    """As Arrow's format allows it for an empty column."""
+    nothing = pa.StringArray.from_buffers(0, pa.py_buffer(b""), pa.py_buffer(b""))
+    assert list(wire.split(pa.RecordBatch.from_arrays([nothing], ["a0"]), 10, 1000)) == []
+
+
+def test_long_texts_are_read_as_they_come():
+    body = orjson.dumps({"data": [[0, "x" * 1000], [1, "y"]]})
+    assert isinstance(wire.decode(body, 2, "VARCHAR"), pa.Array)
+    assert decoded(body, 2, "VARCHAR") == ["x" * 1000, "y"]
