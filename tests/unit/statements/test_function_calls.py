@@ -137,6 +137,35 @@ async def test_a_function_works_as_long_as_its_owner_may_use_the_endpoint(people
     assert await called(people) == ["G"]
 
 
+async def test_a_function_of_the_administrator_s_works_wherever_it_could_be_made(
+    people: Account,
+) -> None:
+    """ACCOUNTADMIN passes every check, as a function's owner too; SYSADMIN, which it has, does not."""
+    maker, caller = people.session("MAKER", "MAKER"), people.session("CALLER", "CALLER")
+    await people.sql("GRANT CREATE SERVICE ON SCHEMA d.s TO ROLE maker")
+    await people.sql("GRANT USAGE ON COMPUTE POOL p TO ROLE maker")
+    await people.sql("GRANT READ ON IMAGE REPOSITORY d.s.r TO ROLE maker")
+    await people.sql(
+        "CREATE SERVICE d.s.y IN COMPUTE POOL p FROM SPECIFICATION $$ spec: {containers: "
+        "[{name: a, image: /d/s/r/echo}], endpoints: [{name: e, port: 80}]} $$",
+        context=maker,
+    )
+    await people.say("Y", RUNNING)
+    made = "CREATE FUNCTION d.s.%s(t VARCHAR) RETURNS VARCHAR SERVICE=d.s.y ENDPOINT=e AS '/f'"
+    await people.sql(made % "h", "GRANT USAGE ON FUNCTION d.s.h(VARCHAR) TO ROLE caller")
+    found = await people.outcome("SELECT d.s.h('a')", caller)
+    assert isinstance(found, ToWarehouse)
+    assert [function.name for function in found.functions] == ["H"]
+
+    await people.sql(
+        "GRANT USAGE ON DATABASE d TO ROLE sysadmin",
+        "GRANT USAGE, CREATE FUNCTION ON SCHEMA d.s TO ROLE sysadmin",
+        "GRANT USAGE ON SERVICE d.s.y TO ROLE sysadmin",
+    )
+    with pytest.raises(NotAuthorized, match="endpoint 'e'"):
+        await people.sql(made % "k", context=people.session("ADMIN", "SYSADMIN"))
+
+
 async def test_overloads_that_the_caller_may_not_call_are_left_out(people: Account) -> None:
     maker = people.session("MAKER", "MAKER")
     await people.sql(

@@ -188,6 +188,12 @@ def roles_of(access: AccessView, context: SessionContext) -> frozenset[int]:
     return granted
 
 
+def are_admin(catalog: Catalog, roles: frozenset[int]) -> bool:
+    """Whether they pass every check: ACCOUNTADMIN is among them."""
+    admin = catalog.named("role", ACCOUNT, ACCOUNTADMIN)
+    return admin is not None and admin.message.uid in roles
+
+
 def caller_of(catalog: Catalog, context: SessionContext) -> Caller:
     """The caller as the catalog knows them now: a role that was taken away counts no more."""
     access = catalog.access
@@ -202,8 +208,7 @@ def caller_of(catalog: Catalog, context: SessionContext) -> Caller:
     if context.secondary_roles.upper() != "ALL":
         secondary = frozenset[int]()
     roles = primary | common | secondary
-    admin = catalog.named("role", ACCOUNT, ACCOUNTADMIN)
-    is_admin = admin is not None and admin.message.uid in roles
+    is_admin = are_admin(catalog, roles)
     if not context.called_service:
         return Caller(catalog, access, context, roles, primary, is_admin)
     limits = limits_of(catalog, access, context.called_service)

@@ -11,6 +11,7 @@ from snowcave.api.catalog.catalog import Moved
 from snowcave.api.catalog.change import Change
 from snowcave.api.sql.functions import calls
 from snowcave.api.sql.lexer import tokens
+from snowcave.api.statements.caller import are_admin
 from snowcave.api.statements.functions import may_use_endpoint
 from snowcave.api.statements.service_shows import status_of
 from snowcave.api.statements.services import resume
@@ -92,7 +93,9 @@ async def _check_service(found: state.Object, work: Work) -> None:
     if service is None:
         raise ObjectNotFound("Service", f"of function {found.name}")
     owner = work.caller.access.closure(found.owner_role)
-    if not may_use_endpoint(work, owner, service, found.function.endpoint):
+    # Who could bind the endpoint as ACCOUNTADMIN can have it called, too.
+    usable = may_use_endpoint(work, owner, service, found.function.endpoint)
+    if not usable and not are_admin(work.catalog, owner):
         raise NotAuthorized(f"service '{service.name}' as the owner of function '{found.name}'")
     if service.service.suspended and service.service.auto_resume:
         await _wake(service, work)
