@@ -12,7 +12,7 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import calls, explaining, routes, taking
 from snowcave.warehouse.callbacks import Callbacks
 from snowcave.warehouse.calling import Calling
-from snowcave.warehouse.engine import ArrowFunction, Context, Relation
+from snowcave.warehouse.engine import ArrowFunction, Context, Reader, Relation
 from snowcave.warehouse.invoke import Invoker
 from snowcave.warehouse.keeping import Keeper
 from snowcave.warehouse.routes import Route
@@ -133,16 +133,7 @@ class Dispatch:
         tally: Tally,
     ) -> Calling:
         """All calls of one select list at once, fed from one pass over its rows; all of them are sent."""
-        reader = await self._sessions.thread(
-            lambda: session.engine.stream(
-                taken.inner,
-                context,
-                relations=relations,
-                rows=self._settings.batch_rows,
-                most_bytes=self._settings.batch_bytes,
-            )
-        )
-        try:
+        async with self._reading(session, taken.inner, context, relations) as reader:
             invocations = [
                 self._invoker.open(function, context, query_id, next(numbers))
                 for function, _ in taken.calls
@@ -154,10 +145,33 @@ class Dispatch:
                 stack.enter_context(tally.counting(invocation))
             while (batch := await self._sessions.blocking(session, reader.read)) is not None:
                 await calling.send(batch)
-        finally:
-            await self._sessions.thread(reader.close)
         calling.sent()
         return calling
+
+    @asynccontextmanager
+    async def _reading(
+        self, session: Session, query: Any, context: Context, relations: Sequence[Relation]
+    ) -> AsyncGenerator[Reader]:
+        """The query's rows. It may sort or group them all before there is a first one."""
+        opened: list[Reader] = []
+
+        def open_reader() -> Reader:
+            reader = session.engine.stream(
+                query,
+                context,
+                relations=relations,
+                rows=self._settings.batch_rows,
+                most_bytes=self._settings.batch_bytes,
+            )
+            # Also where nobody takes it any more: the session can do nothing else until it is closed.
+            opened.append(reader)
+            return reader
+
+        try:
+            yield await self._sessions.blocking(session, open_reader)
+        finally:
+            for reader in opened:
+                await self._sessions.thread(reader.close)
 
 
 def _writes_all(statement: Any, taken: Taken) -> bool:

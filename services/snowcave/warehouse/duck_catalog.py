@@ -56,7 +56,7 @@ def columns_of(
 def _described(duck: duckdb.DuckDBPyConnection, place: Place) -> list[tuple[Place, str, str]]:
     try:
         rows = duck.execute(f"DESCRIBE {path(place)}").fetchall()
-    except duckdb.Error:
+    except (duckdb.CatalogException, duckdb.BinderException):
         return []
     return [(place, str(row[0]).upper(), str(row[1])) for row in rows]
 
