@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from snowcave.functions.batches import Progress
 from snowcave.functions.calls import Call
+from snowcave.functions.connections import Reply
 from snowcave.functions.settings import BatchSettings, FunctionsSettings
 from snowcave.model.errors import ServiceFunctionFailed
 from snowcave.runtime.mesh import Mesh
@@ -342,3 +343,55 @@ def test_a_query_beside_a_long_one_waits_no_longer_after_minutes():
             return took
 
     assert in_time(3, scenario) < 60
+
+
+def test_few_turns_carry_many_batches_where_nobody_else_waits():
+    async def scenario(rng):
+        instances = Instances(rng, latency=0.1, hands=4)
+        async with routed(instances, 2, BatchSettings(rows=1, in_flight=200)) as router:
+            taken = 0
+            take = router.lanes.take
+
+            def counting(*args):
+                nonlocal taken
+                taken += 1
+                return take(*args)
+
+            router.lanes.take = counting
+            assert len(await ask(router, many(3000))) == 3000
+            return taken
+
+    assert in_time(6, scenario) < 1500
+
+
+def test_whatever_keeps_a_call_from_getting_turns_ends_it():
+    async def scenario(rng):
+        async with routed(Instances(rng)) as router:
+
+            async def broken(*_):
+                raise ServiceFunctionFailed("F", "no turns", batch_id="", rows=0, retries=0)
+
+            router.lanes.take = broken
+            with pytest.raises(ServiceFunctionFailed, match="no turns"):
+                await ask(router, many(3))
+
+    in_time(6, scenario)
+
+
+def test_a_bad_answer_after_a_retry_is_told_with_the_number_of_retries():
+    class Failing(Instances):
+        async def exchange(self, address, port, head, body):
+            self.refused += 1
+            if self.refused == 1:
+                return Reply(503, b"")
+            return Reply(200, b'{"data":[[0,"a"],[2,"b"]]}')
+
+    async def scenario(rng):
+        async with routed(Failing(rng), max_batch_retries=3) as router:
+            with pytest.raises(ServiceFunctionFailed) as failed:
+                await ask(router, many(2))
+            return str(failed.value)
+
+    told = in_time(6, scenario)
+    assert "row 1 carries the row number 2" in told
+    assert told.endswith("request retries: 1")
