@@ -68,6 +68,16 @@ def test_a_table_goes_through_each_kind_of_service(external: Any, kind: str) -> 
     assert rows(external, "SELECT COUNT(DISTINCT n) AS rows FROM loud") == [{"ROWS": ROWS}]
 
 
+@pytest.mark.documented
+def test_a_plan_shows_the_call_of_a_service(external: Any) -> None:
+    plan = rows(external, "EXPLAIN SELECT n, upper_flask(t) AS u FROM words WHERE n > 3")
+    called = "TUTORIAL_DB.DATA_SCHEMA.UPPER_FLASK("
+    assert [called in (row["expressions"] or "") for row in plan].count(True) == 1
+    assert [row["objects"] for row in plan if row["objects"]] == ["TUTORIAL_DB.DATA_SCHEMA.WORDS"]
+    (told,) = rows(external, "EXPLAIN USING JSON SELECT upper_flask(t) FROM words")
+    assert called in told["content"]
+
+
 @pytest.mark.ours
 def test_the_python_client_calls_a_function_without_sql(external: Any, tutorial: Snowcave) -> None:
     texts = [None if n % 5 == 0 else f"text {n}" for n in range(300)]
