@@ -31,6 +31,7 @@ _TOLD = (
 _TABLE = "Table"
 # Places of the session's own things, and of ours.
 _OWN = (["temp", "main"], ["memory", "main"])
+_HIDDEN = ("_sc_", "_fs_")
 _STATS = {"partitionsTotal": 0, "partitionsAssigned": 0, "bytesAssigned": 0}
 TABULAR = {
     "step": "BIGINT",
@@ -89,6 +90,8 @@ def statement_of(text: str) -> Expr:
     planned = isinstance(statement, _PLANNED)
     if isinstance(statement, exp.Create):
         planned = _kind(statement) == "TABLE" and isinstance(statement.expression, exp.Query)
+    if statement.args.get("overwrite"):  # two statements to DuckDB
+        raise Unsupported("EXPLAIN INSERT OVERWRITE")
     if not planned:
         raise Unsupported(f"EXPLAIN {_word(statement)}")
     return statement
@@ -201,10 +204,12 @@ def _operations(nodes: Sequence[Any]) -> Iterator[Operation]:
 
 
 def _place(table: str) -> str:
-    """DuckDB quotes what are words to it."""
+    """DuckDB quotes what are words to it. Tables that no statement may name are not named here, either."""
     if not table:
         return ""
-    *holders, name = [part.name for part in exp.to_table(table, dialect="duckdb").parts]
+    *holders, name = parts = [part.name for part in exp.to_table(table, dialect="duckdb").parts]
+    if any(part.lower().startswith(_HIDDEN) for part in parts):
+        return ""
     return name if holders in _OWN else ".".join([*holders, name])
 
 

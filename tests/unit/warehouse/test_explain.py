@@ -79,6 +79,15 @@ def test_a_plan_is_given_within_a_transaction(sql: Sql) -> None:
     sql.rows("ROLLBACK")
 
 
+@pytest.mark.parametrize(
+    "source", ["SNOWFLAKE.TELEMETRY.EVENTS", "INFORMATION_SCHEMA.TABLES", "mine"]
+)
+def test_tables_that_no_statement_may_name_are_not_named(sql: Sql, source: str) -> None:
+    sql.rows("CREATE OR REPLACE TEMPORARY TABLE mine (y INT)")
+    objects = {row[4] for row in operations(sql, f"EXPLAIN SELECT * FROM {source}")}
+    assert objects == ({"MINE"} if source == "mine" else {None})
+
+
 def test_bound_values_are_put_in(sql: Sql) -> None:
     bound = pb.Binding(type="FIXED", values=[pb.BoundValue(value="17")])
     text = sql.rows("EXPLAIN USING TEXT SELECT * FROM t WHERE x > ?", [bound])[0][0]
@@ -109,6 +118,7 @@ def test_describing_it_tells_its_columns(sql: Sql) -> None:
         ("EXPLAIN CREATE TABLE made (a INT)", 2),
         ("EXPLAIN CREATE VIEW made AS SELECT 1", 2),
         ("EXPLAIN EXPLAIN SELECT 1", 2),
+        ("EXPLAIN INSERT OVERWRITE INTO t (x) SELECT 1", 2),
         ("EXPLAIN MERGE INTO t USING u ON t.x = u.a WHEN MATCHED THEN DELETE", 2),
     ],
 )
