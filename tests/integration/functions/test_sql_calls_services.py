@@ -313,6 +313,23 @@ async def test_types_go_over_the_wire_as_documented_and_come_back_typed(tmp_path
         ]
 
 
+async def test_a_plan_shows_the_overload_that_would_be_called_and_calls_none(tmp_path):
+    async with meshed(tmp_path) as mesher:
+        await mesher.declare(2, "TWICE", ["VARCHAR"], "VARCHAR")
+        await mesher.declare(3, "TWICE", ["NUMBER(38,0)"], "NUMBER(38,0)")
+        await mesher.run(
+            "CREATE TABLE m AS SELECT column1 AS n, column2 AS t FROM VALUES (1, 'a')"
+        )
+        for column, is_number in (("n", True), ("t", False)):
+            sql = f"EXPLAIN USING TEXT SELECT twice({column}) AS a FROM m"
+            ((plan,),) = await mesher.rows(sql)
+            assert "TUTORIAL_DB.DATA_SCHEMA.TWICE(" in plan
+            assert ("DECIMAL(38, 0)" in plan) is is_number
+        rows = await mesher.rows("EXPLAIN SELECT my_echo_udf(t), COUNT(*) FROM m GROUP BY 1")
+        assert any("TUTORIAL_DB.DATA_SCHEMA.MY_ECHO_UDF(" in (row[6] or "") for row in rows)
+        assert mesher.service.requests == []
+
+
 async def test_numbers_come_back_as_numbers(tmp_path):
     async def double(_request: web.Request, rows: list[Any]) -> web.StreamResponse:
         return answer([[row[0], row[1] * 2] for row in rows])
