@@ -40,6 +40,8 @@ def columns_of(
 
     `may_fail`: no transaction is open, which a question about what is not there would end.
     """
+    if not places:
+        return []
     if may_fail:
         return [row for place in dict.fromkeys(places) for row in _described(duck, place)]
     found = duck.execute(

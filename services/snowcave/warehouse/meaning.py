@@ -99,9 +99,14 @@ class Meaning:
             if place != taking.PLACE
         ]
         made = isinstance(statement, exp.Create) and tables[:1]
-        found = duck_catalog.columns_of(
-            self._duck, tables[1:] if made else tables, may_fail=not self._in_transaction()
-        )
+        asked = tables[1:] if made else tables
+        # To describe the event table, DuckDB looks into each of its files.
+        events = [place for place in asked if place[0] == event_table.DATABASE]
+        others = [place for place in asked if place not in events]
+        found = [
+            *duck_catalog.columns_of(self._duck, events, may_fail=False),
+            *duck_catalog.columns_of(self._duck, others, may_fail=not self._in_transaction()),
+        ]
         # One name in two tables: semi-structured wins, as the casts that follow from it do no harm elsewhere.
         types: dict[str, str] = {}
         for _, name, kind in found:
