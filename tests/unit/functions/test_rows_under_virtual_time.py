@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from unittest import mock
 
 import orjson
 import pyarrow as pa
@@ -279,6 +280,7 @@ def test_an_instance_that_is_no_longer_ready_is_passed_no_turn():
     async def scenario(rng):
         async with routed(Instances(rng), 2) as router:
             turn = await router.lanes.take(1, "q", F)
+            assert turn.instance is not None
             await router.catalog.set_endpoint(
                 turn.instance.port - 1000, turn.instance.port, ready=False
             )
@@ -349,30 +351,21 @@ def test_few_turns_carry_many_batches_where_nobody_else_waits():
     async def scenario(rng):
         instances = Instances(rng, latency=0.1, hands=4)
         async with routed(instances, 2, BatchSettings(rows=1, in_flight=200)) as router:
-            taken = 0
-            take = router.lanes.take
-
-            def counting(*args):
-                nonlocal taken
-                taken += 1
-                return take(*args)
-
-            router.lanes.take = counting
-            assert len(await ask(router, many(3000))) == 3000
-            return taken
+            with mock.patch.object(router.lanes, "take", wraps=router.lanes.take) as take:
+                assert len(await ask(router, many(3000))) == 3000
+            return take.call_count
 
     assert in_time(6, scenario) < 1500
 
 
 def test_whatever_keeps_a_call_from_getting_turns_ends_it():
     async def scenario(rng):
+        error = ServiceFunctionFailed("F", "no turns", batch_id="", rows=0, retries=0)
         async with routed(Instances(rng)) as router:
-
-            async def broken(*_):
-                raise ServiceFunctionFailed("F", "no turns", batch_id="", rows=0, retries=0)
-
-            router.lanes.take = broken
-            with pytest.raises(ServiceFunctionFailed, match="no turns"):
+            with (
+                mock.patch.object(router.lanes, "take", side_effect=error),
+                pytest.raises(ServiceFunctionFailed, match="no turns"),
+            ):
                 await ask(router, many(3))
 
     in_time(6, scenario)
