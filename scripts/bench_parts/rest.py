@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from scripts.bench_parts._child import output_of
 from scripts.bench_parts._three_daemons import make_services, three_daemons
@@ -90,11 +91,18 @@ def _set_up(port: int, password: str) -> None:
     client.ask("POST", "/api/v2/databases/b/schemas", {"name": "s"})
 
 
+def _all_listed(client: _Client) -> list[dict[str, Any]]:
+    """They were put into the store, from where api learns of them a moment later."""
+    until = time.monotonic() + _TOO_LONG
+    while len(listed := json.loads(client.ask("GET", _PLACE))) != SERVICES:
+        if time.monotonic() > until:
+            raise RuntimeError(f"{len(listed)} services, not {SERVICES}")
+    return listed
+
+
 def _measure(port: int, password: str, rounds: int) -> dict[str, list[float]]:
     client = _Client(port, password)
-    listed = json.loads(client.ask("GET", _PLACE))
-    if len(listed) != SERVICES:
-        raise RuntimeError(f"{len(listed)} services, not {SERVICES}")
+    listed = _all_listed(client)
     found: dict[str, list[float]] = {"fetch": [], "list": []}
     for _ in range(max(1, rounds // 10)):
         found["fetch"] += client.times(f"{_PLACE}/{listed[500]['name']}", FETCHES)
