@@ -8,6 +8,14 @@ _BINARY = (exp.DataType.Type.BINARY, exp.DataType.Type.VARBINARY)
 _MADE = (exp.Unhex, exp.ToBinary, exp.HexString)
 
 
+def without_lengths(statement: Expr) -> Expr:
+    """BINARY(8) holds what BINARY holds: DuckDB's type has no length."""
+    for kind in list(statement.find_all(exp.DataType)):
+        if kind.this in _BINARY:
+            kind.set("expressions", [])
+    return statement
+
+
 def in_hexadecimal(statement: Expr, types: Mapping[str, str]) -> Expr:
     """`types`: DuckDB's type of each column in reach, by upper-case name."""
     for node in list(statement.find_all(exp.Cast, exp.ToChar)):

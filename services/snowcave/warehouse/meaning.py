@@ -52,7 +52,7 @@ class Meaning:
         statement = rewrite.compare_variants(statement, variants)
         statement = semistructured.calculate(statement, variants)
         statement = timestamps.read_offsets(statement, types, target)
-        statement = binaries.in_hexadecimal(statement, types)
+        statement = binaries.in_hexadecimal(binaries.without_lengths(statement), types)
         statement = formats.write_defaults(statement, types)
         statement = formats.write_times(statement)
         statement = rewrite.take_numbers(rewrite.name_positions(statement), context)

@@ -297,7 +297,10 @@ async def test_types_go_over_the_wire_as_documented_and_come_back_typed(tmp_path
         return answer([[row[0], row[1:]] for row in rows])
 
     async with meshed(tmp_path, identity) as mesher:
-        types = "NUMBER(38,0) NUMBER(10,2) FLOAT BOOLEAN DATE TIMESTAMP_NTZ BINARY VARIANT VARCHAR"
+        types = (  # as api writes them
+            "NUMBER(38,0) NUMBER(10,2) FLOAT BOOLEAN DATE TIMESTAMP_NTZ(9) BINARY(8388608) VARIANT "
+            "VARCHAR(16777216)"
+        )
         await mesher.declare(2, "ALL_OF", list(types.split()), "VARIANT")
         await mesher.rows(
             "SELECT all_of(1234567890123456789, 1.5, 0.25, true, '2014-01-01', "

@@ -292,3 +292,14 @@ def test_texts_are_compressed_where_that_is_wanted(tmp_path, compressed):
     engine.close()
     size = next((tmp_path / "warehouse" / "databases").rglob("*DB*.db")).stat().st_size
     assert (size < 2_500_000) == compressed
+
+
+def test_binary_with_a_length_holds_what_binary_holds(session):
+    run(session, "CREATE TABLE b (x BINARY(10), y VARBINARY(3))")
+    run(session, "ALTER TABLE b ADD COLUMN z BINARY(1)")
+    run(
+        session,
+        "INSERT INTO b SELECT TO_BINARY('AB', 'HEX')::BINARY(10), 'CD'::VARBINARY(3), NULL",
+    )
+    found = run(session, "SELECT x, y, TRY_CAST('EF' AS BINARY(5)) AS z FROM b").table
+    assert found.to_pylist() == [{"X": b"\xab", "Y": b"\xcd", "Z": b"\xef"}]

@@ -91,7 +91,7 @@ def _binding(
 async def _check_service(found: state.Object, work: Work) -> None:
     service = work.catalog.get("service", found.function.service)
     if service is None:
-        raise ObjectNotFound("Service", f"of function {found.name}")
+        raise ObjectNotFound("Service of function", found.name)
     owner = work.caller.access.closure(found.owner_role)
     # Who could bind the endpoint as ACCOUNTADMIN can have it called, too.
     usable = may_use_endpoint(work, owner, service, found.function.endpoint)
