@@ -301,5 +301,5 @@ def test_binary_with_a_length_holds_what_binary_holds(session):
         session,
         "INSERT INTO b SELECT TO_BINARY('AB', 'HEX')::BINARY(10), 'CD'::VARBINARY(3), NULL",
     )
-    found = run(session, "SELECT x, y, TRY_CAST('EF' AS BINARY(5)) AS z FROM b").table
-    assert found.to_pylist() == [{"X": b"\xab", "Y": b"\xcd", "Z": b"\xef"}]
+    found = run(session, "SELECT x, y, TRY_CAST('EF' AS BINARY(5)) AS z FROM b")
+    assert found == [(b"\xab", b"\xcd", b"\xef")]
