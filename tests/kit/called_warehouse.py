@@ -10,8 +10,9 @@ from grpc.aio import Channel
 
 from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Health, Parts
-from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.grpc import connect
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1 import warehouse_pb2_grpc as stubs
 from snowcave.warehouse import main

@@ -6,7 +6,7 @@ import grpc.aio
 
 from snowcave.agent.engine.api import Credential
 from snowcave.agent.volumes.secret_files import SecretValues
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import streaming, translated
 from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import registry_pb2 as registry
 from snowcave.v1 import sql_pb2 as sql
@@ -24,13 +24,9 @@ class EventCollector:
     async def append(
         self, requests: AsyncIterator[events.AppendRequest]
     ) -> AsyncGenerator[events.AppendReply]:
-        call = self._stub.Append(requests)
-        try:
-            with translated("events"):
-                async for reply in call:
-                    yield reply
-        finally:
-            call.cancel()
+        with streaming("events", self._stub.Append(requests)) as call:
+            async for reply in call:
+                yield reply
 
 
 class ServiceTokens:

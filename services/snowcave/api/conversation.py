@@ -21,7 +21,7 @@ from snowcave.model.errors import (
     SnowcaveError,
     Unavailable,
 )
-from snowcave.runtime.grpc import from_rpc
+from snowcave.runtime.outcomes import from_rpc
 from snowcave.v1 import warehouse_pb2 as v1
 from snowcave.v1 import warehouse_pb2_grpc as stubs
 

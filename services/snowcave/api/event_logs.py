@@ -12,7 +12,7 @@ import structlog
 from snowcave.api.contract import LogReader, LogRequest
 from snowcave.api.settings import CallSettings
 from snowcave.model.errors import Kind, SnowcaveError
-from snowcave.runtime import grpc as rpc
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import events_pb2_grpc as stubs
 
@@ -40,7 +40,7 @@ class EventLogs:
         if (since := _since(request)) is not None:
             wanted.since.FromDatetime(since)
         rows: list[dict[str, Any]] = []
-        with rpc.translated("events"):
+        with translated("events"):
             async for reply in self._stub.Scan(wanted, timeout=self._calls.agent):
                 with pa.ipc.open_stream(io.BytesIO(reply.arrow_stream)) as stream:
                     rows += stream.read_all().to_pylist()

@@ -14,6 +14,7 @@ from snowcave.model.errors import Kind, SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc as rpc
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import nodes_pb2 as v1
 from snowcave.v1 import nodes_pb2_grpc as stubs
@@ -85,7 +86,7 @@ class Following:
         async with rpc.connect(node.agent_address, tls, me=Role.API, to=Role.AGENT) as channel:
             call = stubs.AgentServiceStub(channel).ReadLogs(request)
             try:
-                with rpc.translated(f"Node {found.node}"):
+                with translated(f"Node {found.node}"):
                     async for chunk in call:
                         yield chunk
             finally:

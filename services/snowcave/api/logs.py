@@ -8,6 +8,7 @@ from snowcave.model.errors import ObjectNotFound, Unavailable
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc as rpc
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import nodes_pb2 as v1
 from snowcave.v1 import nodes_pb2_grpc as stubs
@@ -66,7 +67,7 @@ class AgentLogs:
         """The newest bytes, up to the bound."""
         text = bytearray()
         bound = self._calls.log_bytes
-        with rpc.translated(f"Node {node}"):
+        with translated(f"Node {node}"):
             async for chunk in stub.ReadLogs(request, timeout=self._calls.agent):
                 text += chunk.text
                 if len(text) > 2 * bound:

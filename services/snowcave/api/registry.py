@@ -8,6 +8,7 @@ from snowcave.api.settings import CallSettings
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import registry_pb2 as v1
 from snowcave.v1 import registry_pb2_grpc as stubs
 
@@ -25,7 +26,7 @@ class RegistryResolver:
         request = v1.ResolveRequest(
             repository_path=repository_path, image_name=image_name, reference=reference
         )
-        with grpc.translated("The registry"):
+        with translated("The registry"):
             reply = await self._stub.Resolve(request, timeout=self._calls.registry)
         return ResolvedImage(
             digest=reply.digest,

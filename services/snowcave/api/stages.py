@@ -8,6 +8,7 @@ from snowcave.model.errors import Exhausted, Kind, ObjectNotFound, RemoteError
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import streaming, translated
 from snowcave.v1 import stages_pb2 as v1
 from snowcave.v1 import stages_pb2_grpc as stubs
 
@@ -32,8 +33,9 @@ class Stages:
                 yield v1.PutFileRequest(content=piece)
             yield v1.PutFileRequest(complete=True)
 
-        with grpc.translated(_PEER):
-            return await self._stub.PutFile(messages(), timeout=self._calls.transfer)
+        call = self._stub.PutFile(messages(), timeout=self._calls.transfer)
+        with streaming(_PEER, call):
+            return await call
 
     async def get(
         self, stage: int, path: str, *, offset: int = 0, length: int = 0
@@ -63,7 +65,7 @@ class Stages:
     ) -> list[v1.StageFile]:
         request = v1.ListFilesRequest(stage=stage, prefix=prefix, pattern=pattern, limit=limit)
         found: list[v1.StageFile] = []
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             async for page in self._stub.ListFiles(request, timeout=self._calls.fetch):
                 found += page.files
         return found
@@ -71,19 +73,19 @@ class Stages:
     async def remove(self, stage: int, paths: Sequence[str]) -> list[str]:
         """Those that were there."""
         request = v1.RemoveFilesRequest(stage=stage, paths=paths)
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             reply = await self._stub.RemoveFiles(request, timeout=self._calls.fetch)
         return list(reply.removed)
 
     async def clear(self, stage: int) -> None:
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             await self._stub.ClearStage(
                 v1.ClearStageRequest(stage=stage), timeout=self._calls.fetch
             )
 
     async def stages(self) -> list[int]:
         """All that the warehouse has files of."""
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             reply = await self._stub.ListStages(
                 v1.ListStagesRequest(), timeout=self._calls.warehouse
             )
@@ -93,7 +95,7 @@ class Stages:
 @contextmanager
 def _found(path: str) -> Generator[None]:
     try:
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             yield
     except RemoteError as error:
         if error.kind is Kind.NOT_FOUND:

@@ -13,6 +13,7 @@ from snowcave.api.settings import CallSettings
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import warehouse_pb2 as v1
 from snowcave.v1 import warehouse_pb2_grpc as stubs
 
@@ -70,21 +71,21 @@ class Warehouse:
         return await self.talk.execute(request, deadline)
 
     async def close_session(self, session: int) -> None:
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             await self._stub.CloseSession(
                 v1.CloseWarehouseSession(session=session), timeout=self._calls.warehouse
             )
 
     async def cancel(self, session: int, query_id: str) -> bool:
         request = v1.CancelRequest(session=session, query_id=query_id)
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             reply = await self._stub.Cancel(request, timeout=self._calls.warehouse)
         return reply.was_running
 
     async def progress(self, session: int, query_id: str) -> v1.ProgressReply:
         """How far the service functions of a running statement have come."""
         request = v1.ProgressRequest(session=session, query_id=query_id)
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             return await self._stub.Progress(request, timeout=self._calls.warehouse)
 
     async def fetch(self, query_id: str, offset: int = 0, limit: int = 0) -> Fetched:
@@ -93,7 +94,7 @@ class Warehouse:
         columns: list[v1.ColumnType] = []
         total = 0
         tables: list[pa.Table] = []
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             async for batch in self._stub.FetchResult(request, timeout=self._calls.fetch):
                 columns = columns or list(batch.columns)
                 total = total or batch.total_rows
@@ -139,7 +140,7 @@ class Warehouse:
         await self._apply(v1.ApplyDdlRequest(forget=uid))
 
     async def objects(self, request: v1.ListObjectsRequest) -> list[v1.WarehouseObject]:
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             reply = await self._stub.ListObjects(request, timeout=self._calls.warehouse)
         return list(reply.objects)
 
@@ -152,11 +153,11 @@ class Warehouse:
         )
 
     async def _change_owner(self, request: v1.ChangeOwnerRequest) -> None:
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             await self._stub.ChangeOwner(request, timeout=self._calls.warehouse)
 
     async def _apply(self, request: v1.ApplyDdlRequest) -> None:
-        with grpc.translated(_PEER):
+        with translated(_PEER):
             await self._stub.ApplyDdl(request, timeout=self._calls.warehouse)
 
 

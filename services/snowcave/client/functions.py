@@ -19,7 +19,7 @@ from snowcave.client import rows
 from snowcave.client.answers import typed
 from snowcave.client.rows import Row
 from snowcave.model.errors import SnowcaveError
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import streaming
 from snowcave.v1 import functions_pb2 as v1
 from snowcave.v1 import functions_pb2_grpc
 
@@ -104,20 +104,17 @@ class Functions:
         told: _Told,
     ) -> AsyncGenerator[pa.Array]:
         broken: list[Exception] = []
-        call = self._stub.Invoke(self._requests(name, arguments, broken))
-        try:
-            with _unless(broken), translated("The api"):
-                async for reply in call:
-                    await told.hear(call)
-                    if reply.WhichOneof("message") == "progress":
-                        _note(progress, reply.progress)
-                        continue
-                    with pa.ipc.open_stream(reply.arrow_stream) as reader:
-                        for batch in reader:
-                            yield typed(batch.column(0), told.returns)
+        requests = self._requests(name, arguments, broken)
+        with _unless(broken), streaming("The api", self._stub.Invoke(requests)) as call:
+            async for reply in call:
                 await told.hear(call)
-        finally:
-            call.cancel()
+                if reply.WhichOneof("message") == "progress":
+                    _note(progress, reply.progress)
+                    continue
+                with pa.ipc.open_stream(reply.arrow_stream) as reader:
+                    for batch in reader:
+                        yield typed(batch.column(0), told.returns)
+            await told.hear(call)
 
     async def _requests(
         self,

@@ -8,7 +8,7 @@ import pyarrow as pa
 from grpc.aio import Channel
 
 from snowcave.client.functions import Functions
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import catalog_pb2, catalog_pb2_grpc, sql_pb2_grpc, warehouse_pb2
 from snowcave.v1 import sql_pb2 as v1
 

@@ -11,6 +11,7 @@ from snowcave.client.session import LOGIN, Session
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.runtime.settings import read_mesh
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1 import sql_pb2_grpc
@@ -81,10 +82,10 @@ async def open_session(target: Target, login: v1.LoginRequest) -> AsyncGenerator
     """As `connect`, with a login as it stands in the protos."""
     async with target.channel() as channel:
         stub = sql_pb2_grpc.SqlServiceStub(channel)
-        with grpc.translated("The api"):
+        with translated("The api"):
             reply = await stub.Login(login, timeout=LOGIN, wait_for_ready=False)
         try:
             yield Session(channel, reply.token)
         finally:
-            with grpc.translated("The api"):
+            with translated("The api"):
                 await stub.Logout(v1.LogoutRequest(token=reply.token), timeout=LOGIN)

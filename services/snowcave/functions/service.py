@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow as pa
 from snowcave.functions.batches import Progress
 from snowcave.functions.calls import Call, Caller
 from snowcave.kit.silence import or_silence
-from snowcave.model.errors import SnowcaveError, ValueInvalid
+from snowcave.model.errors import ValueInvalid
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc
 
@@ -18,8 +18,6 @@ from snowcave.v1 import functions_pb2_grpc
 _LARGEST = 8 << 20
 # Seconds between two words on how far a call has come.
 _TELLING = 0.5
-# Seconds in which a caller may say the rest of what it has to say to a call that failed.
-_HEARING = 1.0
 
 SERVICE_NAME = "snowcave.v1.FunctionService"
 
@@ -47,10 +45,6 @@ class FunctionServicer(functions_pb2_grpc.FunctionServiceServicer):
             async with aclosing(_replies(answers, progress)) as replies:
                 async for reply in replies:
                     yield reply
-        except SnowcaveError:
-            await answers.aclose()
-            await _hear_out(request_iterator)
-            raise
         finally:
             await answers.aclose()
         yield _told(progress)
@@ -110,14 +104,6 @@ def context_values(header: pb.InvokeHeader) -> dict[str, str]:
         "CURRENT_STATEMENT": "",
     }
     return known | {name.upper(): value for name, value in header.context.items()}
-
-
-async def _hear_out(requests: AsyncIterator[pb.InvokeRequest]) -> None:
-    """A caller that still writes when its call ends gets "Internal error from Core" instead of the reason."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_HEARING):
-            async for _ in requests:
-                pass
 
 
 async def _header(requests: AsyncIterator[pb.InvokeRequest]) -> pb.InvokeHeader:

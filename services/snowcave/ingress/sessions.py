@@ -3,7 +3,7 @@
 import grpc.aio
 
 from snowcave.ingress.visits import Visit
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import identity_pb2 as v1
 from snowcave.v1 import identity_pb2_grpc
 

@@ -1,19 +1,16 @@
-"""gRPC between daemons: mTLS, role checks, health, reflection, and errors that keep their codes."""
+"""gRPC between daemons: mTLS, role checks, health, reflection."""
 
 import asyncio
 import inspect
-import json
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
     Callable,
     Collection,
-    Generator,
-    Iterable,
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,20 +23,14 @@ from grpc_reflection.v1alpha import reflection
 
 from snowcave.model.errors import (
     DeadlinePassed,
-    Kind,
-    RemoteError,
     SnowcaveError,
-    Unavailable,
 )
 from snowcave.model.keys import Role
-from snowcave.runtime import metrics, tls
+from snowcave.runtime import metrics, outcomes, tls
 
 log = structlog.get_logger()
 
 _ROLES = {role.value: role for role in Role}
-_ERROR_METADATA = "snowcave-error-bin"
-# What gRPC says by itself to who was writing when the peer went away.
-_CUT_OFF = "Internal error from Core"
 MAX_MESSAGE = 64 << 20
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -198,33 +189,6 @@ async def connect_public(
         await channel.close(grace=1.0)
 
 
-@contextmanager
-def translated(peer: str) -> Generator[None]:
-    """Turn a failed call into the SnowcaveError that the other side raised, or Unavailable."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc(error, peer) from error
-
-
-def from_rpc(error: grpc.aio.AioRpcError, peer: str) -> SnowcaveError:
-    metadata: Iterable[tuple[str, Any]] = cast("Any", error.trailing_metadata()) or ()
-    for key, value in metadata:
-        if key == _ERROR_METADATA:
-            fields = json.loads(value)
-            kind = Kind[fields["kind"]]
-            return RemoteError(kind, fields["code"], fields["sqlstate"], fields["message"])
-    match error.code():
-        case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return DeadlinePassed(f"{peer} did not answer in time.")
-        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
-            return Unavailable(f"{peer} does not answer.")
-        case grpc.StatusCode.INTERNAL if error.details() == _CUT_OFF:
-            return Unavailable(f"{peer} does not answer.")
-        case _:
-            return RemoteError(Kind.INTERNAL, 370001, "XX000", f"{peer}: {error.details()}")
-
-
 def caller(context: Any) -> Role | None:
     """Whose certificate the caller showed."""
     names = context.auth_context().get("x509_common_name", ())
@@ -317,11 +281,4 @@ def _guarded(
 
 async def _abort(context: Any, error: SnowcaveError, method: str) -> None:
     metrics.CALLS.labels(method, error.kind.value.grpc).inc()
-    fields = {
-        "kind": error.kind.name,
-        "code": error.code,
-        "sqlstate": error.sqlstate,
-        "message": error.message,
-    }
-    context.set_trailing_metadata(((_ERROR_METADATA, json.dumps(fields).encode()),))
-    await context.abort(grpc.StatusCode[error.kind.value.grpc], error.message[:500])
+    await outcomes.abort(context, error)

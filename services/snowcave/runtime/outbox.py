@@ -20,7 +20,7 @@ from snowcave.kit.clock import Clock, backoff
 from snowcave.kit.tasks import background
 from snowcave.model.errors import SnowcaveError, Unavailable
 from snowcave.model.keys import KeySpace
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import streaming
 from snowcave.store.api import Delete, Store
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import events_pb2 as events
@@ -188,13 +188,9 @@ class EventTable:
         async def one() -> AsyncGenerator[events.AppendRequest]:
             yield request
 
-        call = self._stub.Append(one(), timeout=self._deadline)
-        try:
-            with translated("events"):
-                async for _ in call:
-                    return
-        finally:
-            call.cancel()
+        with streaming("events", self._stub.Append(one(), timeout=self._deadline)) as call:
+            async for _ in call:
+                return
         raise Unavailable("The events daemon has closed the stream.")
 
 

@@ -12,8 +12,9 @@ from snowcave.kit.tasks import background
 from snowcave.model import keys
 from snowcave.model.keys import KeySpace, M, Role
 from snowcave.runtime.daemon import Daemon, Parts
-from snowcave.runtime.grpc import connect, serve, translated
+from snowcave.runtime.grpc import connect, serve
 from snowcave.runtime.outbox import EventTable, open_outbox
+from snowcave.runtime.outcomes import translated
 from snowcave.runtime.state import open_state
 from snowcave.scheduler.autoscaling.measures import AgentMeasures, Collector
 from snowcave.scheduler.autoscaling.scaler import Autoscaler

@@ -8,7 +8,7 @@ import pyarrow as pa
 import structlog
 
 from snowcave.model.errors import Unavailable
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import events_pb2_grpc
 from snowcave.warehouse.event_bounds import EventBounds
 from snowcave.warehouse.event_spool import EventSpool

@@ -12,7 +12,7 @@ from snowcave.kit.clock import Clock
 from snowcave.kit.unanswered import Waiting
 from snowcave.model.errors import Kind, QueryCancelled, RemoteError, Unavailable
 from snowcave.model.names import ObjectName
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import streaming
 from snowcave.runtime.replicas import Replicas
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import warehouse_pb2
@@ -175,8 +175,11 @@ class Invocation:
             hedges=self.progress.hedges,
         )
         pieces: list[pa.RecordBatch] = []
-        with translated(_PEER), self._waiting.stream() as messages:
-            async for reply in stub.Invoke(self._requests(messages)):
+        with (
+            self._waiting.stream() as messages,
+            streaming(_PEER, stub.Invoke(self._requests(messages))) as call,
+        ):
+            async for reply in call:
                 if reply.WhichOneof("message") == "progress":
                     self.progress = plus(said, reply.progress)
                     continue

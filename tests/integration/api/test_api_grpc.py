@@ -17,8 +17,9 @@ from snowcave.client import Session
 from snowcave.model import keys
 from snowcave.model.errors import ObjectNotFound, RemoteError
 from snowcave.model.keys import Role
-from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.grpc import connect
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import identity_pb2, identity_pb2_grpc, warehouse_pb2
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1 import sql_pb2_grpc as stubs

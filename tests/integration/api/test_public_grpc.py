@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from snowcave.client import Target, connect
 from snowcave.model.errors import RemoteError
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import catalog_pb2, catalog_pb2_grpc, identity_pb2, identity_pb2_grpc
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1 import sql_pb2_grpc as stubs

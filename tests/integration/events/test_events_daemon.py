@@ -9,8 +9,9 @@ import pytest
 
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
-from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.grpc import connect
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import events_pb2_grpc
 from tests.kit.daemons import a_mesh, running

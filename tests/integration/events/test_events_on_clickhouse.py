@@ -22,7 +22,8 @@ from snowcave.kit.clock import LoopClock
 from snowcave.model.errors import Unavailable
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
-from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.grpc import connect
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import events_pb2_grpc
 from tests.kit.clickhouse import ClickHouse, clickhouse

@@ -7,7 +7,8 @@ import pytest
 from snowcave.model.errors import SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
-from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.grpc import connect
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import functions_pb2_grpc as stubs
 from tests.kit.daemons import a_mesh, running

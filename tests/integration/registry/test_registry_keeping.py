@@ -15,6 +15,7 @@ from snowcave.model.errors import SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.registry.settings import RegistrySettings
 from snowcave.runtime import grpc as rpc
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import registry_pb2 as pb
 from snowcave.v1 import registry_pb2_grpc as pb_grpc
 from snowcave.v1 import state_pb2 as state
@@ -225,7 +226,7 @@ async def test_resolve_names_the_image_that_is_missing(
     mark = "@" if ":" in reference else ":"
     wanted = f"Failed to retrieve image {path}/{image}{mark}{reference} from the image repository."
     async with stub(registry, Role.API) as service:
-        with pytest.raises(SnowcaveError) as raised, rpc.translated("registry"):
+        with pytest.raises(SnowcaveError) as raised, translated("registry"):
             await service.Resolve(request, timeout=10)
     assert raised.value.message.startswith(wanted)
     assert raised.value.kind.name == "NOT_FOUND"
@@ -256,10 +257,10 @@ async def test_a_node_pulls_from_its_repository_alone(registry: Registry, http: 
 
 async def test_each_method_has_its_callers(registry: Registry):
     async with stub(registry, Role.AGENT) as service:
-        with pytest.raises(SnowcaveError) as raised, rpc.translated("registry"):
+        with pytest.raises(SnowcaveError) as raised, translated("registry"):
             await service.CollectGarbage(pb.CollectGarbageRequest(), timeout=10)
         assert raised.value.kind.name == "DENIED"
     async with stub(registry, Role.API) as service:
-        with pytest.raises(SnowcaveError) as raised, rpc.translated("registry"):
+        with pytest.raises(SnowcaveError) as raised, translated("registry"):
             await service.IssuePullToken(pb.PullTokenRequest(repository_path=PATH), timeout=10)
         assert raised.value.kind.name == "DENIED"

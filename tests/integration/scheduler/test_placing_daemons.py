@@ -12,8 +12,9 @@ from snowcave.model import keys
 from snowcave.model.errors import ObjectNotFound, RemoteError
 from snowcave.model.keys import KeySpace, M, Role
 from snowcave.runtime import tls
-from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.grpc import connect
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.store.api import Store
 from snowcave.store.client import open_store
 from snowcave.v1 import nodes_pb2, nodes_pb2_grpc

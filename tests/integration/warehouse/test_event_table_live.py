@@ -9,7 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from snowcave.kit.clock import LoopClock
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
-from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.grpc import connect
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import events_pb2, events_pb2_grpc
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1 import warehouse_pb2_grpc as stubs

@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
-from snowcave.runtime.grpc import connect, translated
+from snowcave.runtime.grpc import connect
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.outcomes import translated
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1 import warehouse_pb2_grpc as stubs
 from tests.kit.daemons import a_mesh, running

@@ -64,6 +64,9 @@ class Call:
     def cancel(self) -> None:
         pass
 
+    def add_done_callback(self, _callback: object) -> None:
+        """It says what it ended with by what it raises."""
+
 
 class Routers:
     """The first so many of them die, each a while after it was asked."""

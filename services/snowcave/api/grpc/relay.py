@@ -16,7 +16,7 @@ from snowcave.api.grpc.arguments import Arguments
 from snowcave.api.settings import RelaySettings
 from snowcave.kit.unanswered import Waiting
 from snowcave.model.errors import Unavailable, ValueInvalid
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import streaming
 from snowcave.runtime.replicas import Replicas
 from snowcave.v1 import functions_pb2 as v1
 
@@ -95,21 +95,20 @@ class Relay:
         before = v1.InvokeProgress()
         before.CopyFrom(self._done)
         pieces: list[v1.InvokeReply] = []
-        with translated(_PEER), self._waiting.stream() as messages:
-            call = router.Invoke(self._requests(messages))
-            try:
-                async for reply in call:
-                    if reply.WhichOneof("message") == "progress":
-                        yield v1.InvokeReply(progress=self._told(before, reply.progress))
-                        continue
-                    pieces.append(reply)
-                    if reply.is_whole:
-                        self._answered(reply.batches)
-                        for piece in pieces:
-                            yield piece
-                        pieces.clear()
-            finally:
-                call.cancel()
+        with (
+            self._waiting.stream() as messages,
+            streaming(_PEER, router.Invoke(self._requests(messages))) as call,
+        ):
+            async for reply in call:
+                if reply.WhichOneof("message") == "progress":
+                    yield v1.InvokeReply(progress=self._told(before, reply.progress))
+                    continue
+                pieces.append(reply)
+                if reply.is_whole:
+                    self._answered(reply.batches)
+                    for piece in pieces:
+                        yield piece
+                    pieces.clear()
 
     def _answered(self, batches: int) -> None:
         self._waiting.answer()

@@ -12,6 +12,7 @@ import structlog
 from snowcave.model.errors import SnowcaveError
 from snowcave.model.keys import Role
 from snowcave.runtime import grpc as rpc
+from snowcave.runtime.outcomes import translated
 from snowcave.scheduler.autoscaling.policy import Point
 from snowcave.v1 import nodes_pb2 as v1
 from snowcave.v1 import nodes_pb2_grpc as stubs
@@ -40,7 +41,7 @@ class AgentMeasures:
         async with rpc.connect(
             node.agent_address, self.tls, me=Role.SCHEDULER, to=Role.AGENT
         ) as channel:
-            with rpc.translated(f"Node {node.name}"):
+            with translated(f"Node {node.name}"):
                 reply = await stubs.AgentServiceStub(channel).Measure(
                     v1.MeasureRequest(instances=instances), timeout=self.deadline
                 )

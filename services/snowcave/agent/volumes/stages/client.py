@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import grpc.aio
 
 from snowcave.model.errors import ObjectNotFound, SnowcaveError
-from snowcave.runtime.grpc import translated
+from snowcave.runtime.outcomes import streaming, translated
 from snowcave.v1 import stages_pb2 as pb
 from snowcave.v1.stages_pb2_grpc import StageServiceStub
 
@@ -45,11 +45,10 @@ class StageClient:
                 return
             yield pb.PutFileRequest(complete=True)
 
+        put = self._stub.PutFile(messages(), timeout=self._deadline, metadata=self._caller)
         try:
-            with translated(_API):
-                reply = await self._stub.PutFile(
-                    messages(), timeout=self._deadline, metadata=self._caller
-                )
+            with streaming(_API, put) as call:
+                reply = await call
         except SnowcaveError:
             if failures:
                 raise failures[0] from None
