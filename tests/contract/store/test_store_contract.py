@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
 import pytest
@@ -271,8 +271,16 @@ async def test_a_mirror_follows_and_lists_again_after_compaction(world, mine):
             assert other.digest()["sha256"] == mirror.digest()["sha256"]
 
 
-async def test_one_of_two_candidates_leads_and_the_other_takes_over(world, mine):
+async def test_one_of_two_candidates_leads_and_the_other_takes_over(world, mine, monkeypatch):
     one, two = await world.store(Role.SCHEDULER), await world.store(Role.SCHEDULER)
+    awake, lease = asyncio.Event(), two.lease
+
+    @asynccontextmanager
+    async def lease_once_awake(ttl: float):
+        await awake.wait()
+        async with lease(ttl) as made:
+            yield made
+
     async with asyncio.timeout(30):
         async with campaign(two, Role.SCHEDULER, mine, ttl=3) as second:
             await second.wait_leading()
@@ -282,9 +290,11 @@ async def test_one_of_two_candidates_leads_and_the_other_takes_over(world, mine)
                 assert not first.leading
                 kept = await world.lease_of(two, second.key)
                 fence = second.fence()
-                # As if the store had let it expire while the leader was paused.
+                # As if the store had let it expire while the leader was paused, which could be first again.
+                monkeypatch.setattr(two, "lease", lease_once_awake)
                 await world.raw.revoke(kept)
                 await first.wait_leading()
+                awake.set()
                 place = Put(keys.VMS.key(mine, "n"), b"")
                 assert not (await two.txn([fence], [place])).succeeded
                 assert (await one.txn([first.fence()], [place])).succeeded

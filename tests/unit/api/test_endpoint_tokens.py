@@ -33,6 +33,7 @@ from snowcave.model.errors import (
 from snowcave.model.keys import Role
 from snowcave.runtime.identity import Identity, Principal
 from snowcave.runtime.mesh import Mesh
+from snowcave.runtime.passwords import Passwords
 from snowcave.store.mirror import follow
 from snowcave.v1 import state_pb2 as state
 from tests.kit.memory_store import MemoryStore
@@ -312,10 +313,31 @@ async def test_passwords_tried_at_once_are_no_more_than_those_tried_one_by_one(
     house: House,
 ) -> None:
     most = LoginSettings().attempts
-    tried = [*(f"wrong-{number}" for number in range(most + 2)), "Secret-1"]
+    tried = [f"wrong-{number}" for number in range(most + 2)]
     told = await asyncio.gather(
         *(house.proof.by_password("bob", password) for password in tried),
         return_exceptions=True,
     )
     assert [type(one) for one in told].count(LoginFailed) == most
     assert [type(one) for one in told].count(UserLocked) == len(tried) - most
+
+
+async def test_who_tries_many_at_once_does_not_learn_which_is_right_once_it_is_locked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, match = asyncio.Event(), Passwords.match
+
+    async def last_of_all(self: Passwords, user: str, stored: str, password: str) -> bool:
+        if password == "Secret-1":
+            await locked.wait()
+        return await match(self, user, stored, password)
+
+    monkeypatch.setattr(Passwords, "match", last_of_all)
+    right = asyncio.create_task(house.proof.by_password("bob", "Secret-1"))
+    await asyncio.sleep(0)
+    for _ in range(LoginSettings().attempts):
+        with pytest.raises(LoginFailed):
+            await house.proof.by_password("bob", "not-the-one")
+    locked.set()
+    with pytest.raises(UserLocked):
+        await right
