@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,8 @@ def rotate(path: Path) -> None:
             older.rename(path.with_name(f"{path.name}.{number + 1}"))
     path.with_name(f"{path.name}.{KEPT + 1}").unlink(missing_ok=True)
     path.rename(path.with_name(f"{path.name}.1"))
+    # An engine may be interrupted here: several looks at a log that has no newest file.
+    time.sleep(0.05)
     path.touch()
 
 
@@ -86,7 +89,7 @@ async def flood(path: Path, count: int, a_second: int) -> None:
         # A loop that looks several times a second sees each part before the engine deletes it.
         await asyncio.sleep(0.2)
         if first + PART < count:
-            rotate(path)
+            await asyncio.to_thread(rotate, path)
 
 
 async def until(condition: Any) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snowcave.agent.logs.jsonfile import WINDOW, Place, Record, parse
+from snowcave.agent.logs.files import LogFiles
+from snowcave.agent.logs.jsonfile import WINDOW, Place, Record, is_gone, parse
 from snowcave.agent.logs.reader import LogReader
 from snowcave.agent.logs.reading import Wish, read
 from snowcave.agent.logs.rows import rows
@@ -274,3 +275,32 @@ def test_a_rotation_between_look_and_link_does_not_put_links_out_of_order(
     assert seen[:3] == expected(3)
     assert seen == sorted(seen)
     reader.close()
+
+
+def test_a_rotation_at_the_very_first_look_passes_over_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    engine, seen = Engine(tmp_path), LogFiles.in_order
+    left = [engine.rotate]
+
+    def late(self: LogFiles) -> list[Path]:
+        found = seen(self)
+        if left:
+            left.pop()()
+            engine.write()
+        return found
+
+    engine.write()
+    monkeypatch.setattr(LogFiles, "in_order", late)
+    reader = LogReader(engine.path)
+    assert texts([*reader.read(10), *reader.read(10)]) == expected(2)
+    assert reader.lost_files == 0
+    reader.close()
+
+
+def test_a_log_in_the_middle_of_a_rotation_is_not_gone(tmp_path: Path):
+    engine = Engine(tmp_path)
+    engine.path.rename(engine.path.with_name(f"{engine.path.name}.1"))
+    assert not is_gone(engine.path)
+    engine.path.with_name(f"{engine.path.name}.1").unlink()
+    assert is_gone(engine.path)

@@ -60,8 +60,21 @@ class Skipped:
 
 def parts(path: Path) -> list[Path]:
     """The log's files, oldest first; those that are there."""
-    older = [path.with_name(f"{path.name}.{number}") for number in range(_OLDER_PARTS, 0, -1)]
-    return [part for part in (*older, path) if part.exists()]
+    return [part for part in reversed(_names(path)) if part.exists()]
+
+
+def is_gone(path: Path) -> bool:
+    """Whether nothing is left of the log; in the middle of a rotation only the newest file is not there."""
+    # In the order in which files are renamed, so that none can slip past.
+    return not any(part.exists() for part in _names(path))
+
+
+def _names(path: Path) -> list[Path]:
+    """Newest first."""
+    return [
+        path,
+        *(path.with_name(f"{path.name}.{older}") for older in range(1, _OLDER_PARTS + 1)),
+    ]
 
 
 def parse(line: bytes) -> tuple[str, str, str] | None:

@@ -141,16 +141,19 @@ class LogReader:
         """The file of the current place, or the oldest where there is no place yet."""
         if self._file is not None:
             return True
+        if self._place is None:
+            # By its inode: a rotation since the look may have given its name to a younger one.
+            inodes = self._files.inodes()
+            return bool(inodes) and self._enter(inodes[0], 0)
         is_another = False
         for part in self._files.in_order():
             try:
                 file = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue  # rotated meanwhile
-            is_another |= self._place is not None and os.fstat(file).st_ino == self._place.inode
-            if self._place is None or is_in(file, self._place):
+            is_another |= os.fstat(file).st_ino == self._place.inode
+            if is_in(file, self._place):
                 self._file = file
-                self._place = self._place or Place(0, os.fstat(file).st_ino, 0)
                 return True
             os.close(file)
         return self._skip_lost(is_another)
@@ -160,8 +163,9 @@ class LogReader:
 
         Unless it was only renamed while we looked. `is_another`: its inode is another file's by now.
         """
+        assert self._place is not None
         inodes = self._files.inodes()
-        if self._place is None or not inodes:
+        if not inodes:
             return False
         if self._place.inode in inodes and not is_another:
             return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import prometheus_client
 
 from snowcave.agent.logs.allowance import Allowance
-from snowcave.agent.logs.jsonfile import SECOND, Place, Record
+from snowcave.agent.logs.jsonfile import SECOND, Place, Record, is_gone
 from snowcave.agent.logs.ledger import Entry
 from snowcave.agent.logs.reader import LogReader
 from snowcave.agent.logs.rows import Line, Lost, is_wanted, rows
@@ -104,4 +104,4 @@ class Source:
     @property
     def is_over(self) -> bool:
         """Nothing will be added to it."""
-        return self.entry.kept or not self.entry.path.exists()
+        return self.entry.kept or is_gone(self.entry.path)
