@@ -19,6 +19,7 @@ from snowcave.v1 import warehouse_pb2
 from snowcave.warehouse import columns, context_values, wire
 from snowcave.warehouse.engine import Context
 from snowcave.warehouse.keeping import Keeper, Kept, Rows
+from snowcave.warehouse.message_rows import MessageRows
 from snowcave.warehouse.settings import CallSettings
 from snowcave.warehouse.tally import plus
 
@@ -76,6 +77,7 @@ class Invocation:
         self._answers = answers
         self._sent = 0
         self._waiting = Waiting(settings.window, settings.window_bytes)
+        self._message_rows = MessageRows(settings)
         self._collecting: asyncio.Task[None] | None = None
         self.progress = pb.InvokeProgress()
 
@@ -98,8 +100,13 @@ class Invocation:
             texts or [pa.nulls(rows, pa.string())], schema=self._schema
         )
         self._sent += rows
-        for piece in _fitting(batch):
-            await self._put(columns.to_stream(pa.Table.from_batches([piece])))
+        while batch.num_rows:
+            await self._room()
+            most = self._message_rows.most
+            for piece in _fitting(batch.slice(0, most)):
+                await self._room()
+                self._waiting.add(columns.to_stream(pa.Table.from_batches([piece])))
+            batch = batch.slice(most)
 
     @property
     def answers(self) -> Rows:
@@ -133,9 +140,9 @@ class Invocation:
         """Whoever waits for an answer is told that none comes."""
         self._answers.end(error)
 
-    async def _put(self, message: bytes) -> None:
+    async def _room(self) -> None:
+        """Raises what the call raised."""
         await self._unless_over(self._waiting.room())
-        self._waiting.add(message)
 
     async def _unless_over(self, wait: Coroutine[Any, Any, None]) -> None:
         """Raises what the call raised."""
@@ -189,6 +196,10 @@ class Invocation:
                     for texts in table.column(0).cast(pa.string()).chunks
                 ]
                 if reply.is_whole:
+                    self._message_rows.answered(
+                        sum(piece.num_rows for piece in pieces),
+                        sum(piece.nbytes for piece in pieces),
+                    )
                     for piece in pieces:
                         await self._answers.add(piece)
                     pieces.clear()

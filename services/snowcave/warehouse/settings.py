@@ -54,6 +54,10 @@ class CallSettings:
     # Argument rows in one message to the router, and their bytes: whichever comes first.
     batch_rows: int = 16_384
     batch_bytes: int = 1 << 20
+    # Of the first messages, while nobody knows yet how long answers are, and bytes of answers for which later
+    # ones have rows: a message's answers are held together.
+    first_rows: int = 8_192
+    answer_bytes: int = 8 << 20
     # Argument messages that may be unanswered, and their bytes.
     window: int = 24
     window_bytes: int = 32 << 20
