@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import calls, explaining, routes, taking
+from snowcave.warehouse import calls, explaining, lifted, routes, taking
 from snowcave.warehouse.callbacks import Callbacks
 from snowcave.warehouse.calling import Calling
 from snowcave.warehouse.engine import ArrowFunction, Context, Reader, Relation
@@ -91,8 +91,9 @@ class Dispatch:
         found = calls.find(statement, functions)
         calls.refuse_definitions(explaining.explained(statement), found)
         route = routes.decide(statement, found)
-        while found and route is Route.AHEAD:
-            taken = taking.take(statement, found)
+        while found and route in (Route.AHEAD, Route.LIFTED):
+            take = taking.take if route is Route.AHEAD else lifted.lift
+            taken = take(statement, found)
             calling = await self._call_all(
                 stack, session, taken, query_id, context, held, numbers, tally
             )
@@ -175,5 +176,5 @@ class Dispatch:
 
 
 def _writes_all(statement: Any, taken: Taken) -> bool:
-    """Whether it takes every answer, and does nothing with it but keep it."""
-    return isinstance(statement, (exp.Create, exp.Insert)) and taken.order is None
+    """Whether it takes every answer, and keeps what comes of them."""
+    return isinstance(statement, (exp.Create, exp.Insert)) and not taken.clauses

@@ -4,6 +4,8 @@ AHEAD     The calls stand in the select list of the outermost query and nowhere 
           WHERE gives one row of the result, and nothing of the query depends on an answer but the items
           themselves and the order. Arguments are made first, sent in large batches, and within a LIMIT that
           does not wait for answers.
+LIFTED    Calls stand in WHERE, GROUP BY, ORDER BY or aggregates of the outermost query, and some of them can
+          be made in the same way, before the rest of it: see `lifting`.
 VOLATILE  DuckDB calls an Arrow function wherever a call stands, and knows that it must not move it.
 STABLE    The same, where DuckDB would refuse what might answer differently the next time: an alias of a call
           that is used elsewhere, a call in a window. Equal calls of one statement give equal answers.
@@ -14,16 +16,15 @@ from enum import Enum, auto
 
 from sqlglot import Expr, exp
 
-from snowcave.warehouse import selected
+from snowcave.warehouse import liftable, lifting, selected
 from snowcave.warehouse.calls import Found
 
-# Their branches are evaluated for some rows only, and a service must not see the others.
-_CONDITIONAL = (exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.And, exp.Or)
 _GROUPING = ("group", "having", "qualify", "distinct", "windows", "connect")
 
 
 class Route(Enum):
     AHEAD = auto()
+    LIFTED = auto()
     VOLATILE = auto()
     STABLE = auto()
 
@@ -38,7 +39,7 @@ def decide(statement: Expr, found: Sequence[Found]) -> Route:
         return Route.STABLE
     if any(_reuses_calls(s, nodes) for s in statement.find_all(exp.Select)):
         return Route.STABLE
-    return Route.VOLATILE
+    return Route.LIFTED if lifting.next_round(statement, found) else Route.VOLATILE
 
 
 def _is_separable(select: exp.Select, nodes: Sequence[Expr]) -> bool:
@@ -80,7 +81,7 @@ def _is_in_item(call: Expr, select: exp.Select) -> bool:
     node = call
     while node.parent is not None and node.parent is not select:
         node = node.parent
-        if isinstance(node, (exp.Query, exp.Lambda, exp.Star, *_CONDITIONAL)):
+        if isinstance(node, (exp.Star, *liftable.CONDITIONAL)):
             return False
     return node.parent is select and node.arg_key == "expressions" and node.find(exp.Query) is None
 

@@ -32,9 +32,8 @@ class Taken:
     arguments: frozenset[str]
     # Outer items in order; None stands for the star's columns.
     items: list[Expr | None] = field(default_factory=list[Expr | None])
-    order: exp.Order | None = None
-    limit: Expr | None = None
-    offset: Expr | None = None
+    # What follows the items and FROM in the outer query.
+    clauses: dict[str, Expr] = field(default_factory=dict[str, Expr])
 
 
 def take(statement: Expr, found: Sequence[Found]) -> Taken:
@@ -56,9 +55,8 @@ def rebuild(taken: Taken, columns: Sequence[str]) -> Expr:
         else:
             items.append(item)
     outer = exp.Select(expressions=items).from_(temporary(RELATION))
-    for key, value in (("order", taken.order), ("limit", taken.limit), ("offset", taken.offset)):
-        if value is not None:
-            outer.set(key, value)
+    for key, value in taken.clauses.items():
+        outer.set(key, value)
     if taken.select is taken.statement:
         return outer
     taken.select.replace(outer)
@@ -103,10 +101,15 @@ class _Taking:
             calls=calls,
             arguments=frozenset(self._arguments),
             items=items,
-            order=order,
-            limit=None if order is None else self._select.args.get("limit"),
-            offset=None if order is None else self._select.args.get("offset"),
+            clauses={} if order is None else self._later(order),
         )
+
+    def _later(self, order: exp.Order) -> dict[str, Expr]:
+        later: dict[str, Expr] = {"order": order}
+        for key in ("limit", "offset"):
+            if (value := self._select.args.get(key)) is not None:
+                later[key] = value
+        return later
 
     def _project_arguments(self, number: int, call: Found) -> list[str]:
         names: list[str] = []
