@@ -163,8 +163,7 @@ class BatchRunner:
                 rules.counts.retries.inc()
                 pauses = pauses or backoff(self._rng, http.backoff_base, http.backoff_cap)
                 await self._clock.sleep(next(pauses))
-                lane = (turn.service, turn.call, turn.function)
-                turn = await self._lanes.take(*lane, attempts.avoid)
+                turn = await self._lanes.take(turn.aim, turn.call, attempts.avoid)
         finally:
             if turn is not first:
                 self._lanes.give_back(turn)
@@ -179,7 +178,7 @@ class BatchRunner:
         if self._races is not None and not attempts.failed:
             return await self._first_of(self._races, turn, rules, batch, progress)
         reply = await self._post(turn, rules, batch)
-        answers = await self._taken(by, turn.function, rules, batch, reply)
+        answers = await self._taken(by, rules, batch, reply)
         if attempts.failed:  # which is told with whatever is wrong with the answer
             answers = _looked_at(answers, rules)
         return answers, by
@@ -199,14 +198,14 @@ class BatchRunner:
         return reply
 
     async def _taken(
-        self, instance: Instance, function: int, rules: Rules, batch: Batch, reply: Reply
+        self, instance: Instance, rules: Rules, batch: Batch, reply: Reply
     ) -> wire.Answers:
         """The answers, asked for until they are there. Raises as an attempt may: it failed, or is bad."""
         polls: Iterator[float] | None = None
         while (found := self._judge(reply, rules, batch)) is Verdict.POLL:
             http = self._settings.http
             polls = polls or backoff(self._rng, http.poll_base, http.poll_cap)
-            reply = await self._poll(instance, function, rules, batch, polls)
+            reply = await self._poll(instance, rules, batch, polls)
         assert found is Verdict.DONE
         return _read(reply, rules, batch)
 
@@ -226,7 +225,7 @@ class BatchRunner:
         if isinstance(found, Won):
             rules.counts.hedges_won.inc()
             return found.answers, found.instance
-        answers = await self._taken(turn.instance, turn.function, rules, batch, found)
+        answers = await self._taken(turn.instance, rules, batch, found)
         return answers, turn.instance
 
     async def _judged(self, rules: Rules, batch: Batch, turn: Turn) -> Reply:
@@ -248,7 +247,6 @@ class BatchRunner:
     async def _poll(
         self,
         instance: Instance,
-        function: int,
         rules: Rules,
         batch: Batch,
         pauses: Iterator[float],
@@ -257,7 +255,7 @@ class BatchRunner:
         failures = 0
         while True:
             await self._clock.sleep(next(pauses))
-            if instance not in self._targets.ready(function):
+            if instance not in self._targets.ready(rules.aim):
                 raise AttemptFailed("the instance that worked on the batch is gone")
             try:
                 reply = await self._exchange("GET", instance, batch)

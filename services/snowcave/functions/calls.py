@@ -67,10 +67,10 @@ class Caller:
             return await self._runner.run(turn, rules, batch, progress)
 
         closely = partial(self._runner.read_closely, rules)
-        with self._uses.of(rules.service), metrics.CALLS.track_inprogress():
-            self._targets.require_ready(call.function)
+        with self._uses.of(rules.aim.service), metrics.CALLS.track_inprogress():
+            self._targets.require_ready(rules.aim)
             # Turns are shared out among queries, however many calls each of them makes.
-            take = partial(self._lanes.take, rules.service, call.query_id, call.function)
+            take = partial(self._lanes.take, rules.aim, call.query_id)
             under_way = UnderWay(work, take, self._lanes, self._settings)
             feeding = asyncio.ensure_future(self._feed(call, rules, arguments, under_way))
             try:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from snowcave.functions import routing
 from snowcave.functions.routing import FULL, Full, Instance
 from snowcave.functions.settings import BatchSettings
-from snowcave.functions.targets import Targets
+from snowcave.functions.targets import Aim, Targets
 from snowcave.functions.windows import Window
 
 _K = TypeVar("_K", bound=Hashable)
@@ -27,16 +27,15 @@ _REMEMBERED = 1024
 class Turn:
     """A batch may be sent. `instance` is None where none is ready."""
 
-    service: int
+    aim: Aim
     call: Hashable
-    function: int
     instance: Instance | None
     is_over: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    function: int
+    aim: Aim
     avoid: Collection[str]
     turn: asyncio.Future[Turn]
 
@@ -59,10 +58,10 @@ class Lanes:
         self._rng = rng
         self._loop = asyncio.get_running_loop()
         self._lanes: dict[int, _Lane] = {}
-        # Batches under way by instance, over all functions; and by function and instance.
+        # Batches under way by instance, over all functions; and by aim and instance.
         self.load: Counter[str] = Counter()
-        self._of_window: Counter[tuple[int, str]] = Counter()
-        self._windows: dict[tuple[int, str], Window] = {}
+        self._of_window: Counter[tuple[Aim, str]] = Counter()
+        self._windows: dict[tuple[Aim, str], Window] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -73,36 +72,34 @@ class Lanes:
         """Turns are given out anew when instances come and go; answers how to stop that."""
         return self._targets.subscribe(self._serve_all)
 
-    async def take(
-        self, service: int, call: Hashable, function: int, avoid: Collection[str] = ()
-    ) -> Turn:
+    async def take(self, aim: Aim, call: Hashable, avoid: Collection[str] = ()) -> Turn:
         """Whoever takes a turn gives it back."""
-        lane = self._lanes.get(service)
+        lane = self._lanes.get(aim.service)
         if lane is None:
-            lane = self._lanes[service] = _Lane(service)
-        if (turn := self._at_once(lane, call, function, avoid)) is not None:
+            lane = self._lanes[aim.service] = _Lane(aim.service)
+        if (turn := self._at_once(lane, call, aim, avoid)) is not None:
             return turn
-        return await self._wait(lane, call, _Waiter(function, avoid, self._loop.create_future()))
+        return await self._wait(lane, call, _Waiter(aim, avoid, self._loop.create_future()))
 
     def spare(self, turn: Turn) -> Turn | None:
         """Another turn for the same batch, at another instance, where that keeps nobody waiting."""
         assert turn.instance is not None
         avoid = (turn.instance.name,)
-        if all(one.name in avoid for one in self._targets.ready(turn.function)):
+        if all(one.name in avoid for one in self._targets.ready(turn.aim)):
             return None
-        return self._at_once(self._lanes[turn.service], turn.call, turn.function, avoid)
+        return self._at_once(self._lanes[turn.aim.service], turn.call, turn.aim, avoid)
 
     def give_back(self, turn: Turn) -> None:
         """The next one may go. A turn that is over already may be given back."""
         if turn.is_over:
             return
         turn.is_over = True
-        lane = self._lanes[turn.service]
+        lane = self._lanes[turn.aim.service]
         lane.busy -= 1
         _less(lane.under_way, turn.call)
         if turn.instance is not None:
             _less(self.load, turn.instance.name)
-            _less(self._of_window, (turn.function, turn.instance.name))
+            _less(self._of_window, (turn.aim, turn.instance.name))
         if lane.waiting:
             self._serve(lane)
         self._forget(lane)
@@ -114,13 +111,13 @@ class Lanes:
         """
         if turn.is_over or turn.instance is None:
             return False
-        lane = self._lanes[turn.service]
+        lane = self._lanes[turn.aim.service]
         if len(lane.waiting) > 1 or any(
             call != turn.call or len(waiting) > 1 for call, waiting in lane.waiting.items()
         ):
             return False
         window, under_way = self.window(turn)
-        ready = self._targets.ready(turn.function)
+        ready = self._targets.ready(turn.aim)
         if under_way > int(window.limit) or turn.instance not in ready:
             return False
         least = min(self.load.get(one.name, 0) for one in ready)
@@ -133,10 +130,10 @@ class Lanes:
     def window(self, turn: Turn) -> tuple[Window, int]:
         """Of a turn with an instance, and how many batches are under way in it."""
         assert turn.instance is not None
-        key = (turn.function, turn.instance.name)
+        key = (turn.aim, turn.instance.name)
         return self._window(key), self._of_window[key]
 
-    def _window(self, key: tuple[int, str]) -> Window:
+    def _window(self, key: tuple[Aim, str]) -> Window:
         if (known := self._windows.get(key)) is None:
             if len(self._windows) >= _REMEMBERED:
                 self._windows = {k: w for k, w in self._windows.items() if self._of_window[k]}
@@ -145,13 +142,13 @@ class Lanes:
         return known
 
     def _at_once(
-        self, lane: _Lane, call: Hashable, function: int, avoid: Collection[str]
+        self, lane: _Lane, call: Hashable, aim: Aim, avoid: Collection[str]
     ) -> Turn | None:
         """A turn where nobody has to wait for one."""
         if lane.waiting or lane.busy >= self._settings.in_flight_per_service:
             return None
-        found = self._pick(function, avoid)
-        return None if found is FULL else self._give(lane, call, function, found)
+        found = self._pick(aim, avoid)
+        return None if found is FULL else self._give(lane, call, aim, found)
 
     async def _wait(self, lane: _Lane, call: Hashable, waiter: _Waiter) -> Turn:
         lane.waiting.setdefault(call, deque()).append(waiter)
@@ -166,21 +163,21 @@ class Lanes:
                 self._forget(lane)
             raise
 
-    def _pick(self, function: int, avoid: Collection[str]) -> Instance | Full | None:
+    def _pick(self, aim: Aim, avoid: Collection[str]) -> Instance | Full | None:
         def has_room(instance: Instance) -> bool:
-            key = (function, instance.name)
+            key = (aim, instance.name)
             return self._of_window[key] < int(self._window(key).limit)
 
-        ready = self._targets.ready(function)
+        ready = self._targets.ready(aim)
         return routing.choose(ready, self.load, has_room, avoid, self._rng)
 
-    def _give(self, lane: _Lane, call: Hashable, function: int, instance: Instance | None) -> Turn:
+    def _give(self, lane: _Lane, call: Hashable, aim: Aim, instance: Instance | None) -> Turn:
         lane.busy += 1
         lane.under_way[call] += 1
         if instance is not None:
             self.load[instance.name] += 1
-            self._of_window[function, instance.name] += 1
-        return Turn(lane.service, call, function, instance)
+            self._of_window[aim, instance.name] += 1
+        return Turn(aim, call, instance)
 
     def _serve_all(self) -> None:
         for lane in list(self._lanes.values()):
@@ -194,10 +191,10 @@ class Lanes:
                 if waiter.turn.done():  # cancelled, and about to withdraw
                     self._withdraw(lane, call, waiter)
                     break
-                found = self._pick(waiter.function, waiter.avoid)
+                found = self._pick(waiter.aim, waiter.avoid)
                 if found is not FULL:
                     self._withdraw(lane, call, waiter)
-                    waiter.turn.set_result(self._give(lane, call, waiter.function, found))
+                    waiter.turn.set_result(self._give(lane, call, waiter.aim, found))
                     break
             else:
                 return

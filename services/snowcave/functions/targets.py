@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from snowcave.functions import metrics, wire
 from snowcave.functions.routing import Instance
@@ -11,8 +11,16 @@ from snowcave.model.errors import ObjectNotFound, ServiceNotReady
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
 
-# Functions whose ready instances are remembered.
+# Aims whose ready instances are remembered.
 _REMEMBERED = 1024
+
+
+class Aim(NamedTuple):
+    """Where a call sends its batches, from first to last, whatever becomes of the function meanwhile."""
+
+    function: int
+    service: int
+    endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,7 @@ class Rules:
     returns: str
     path: str
     strict: bool
-    service: int
+    aim: Aim
     max_rows: int
     max_retries: int
     return_null: bool
@@ -44,7 +52,7 @@ class Targets(Protocol):
         """`full_name`: with database and schema, for operators. Raises ObjectNotFound."""
         ...
 
-    def ready(self, function: int) -> Sequence[Instance]:
+    def ready(self, aim: Aim) -> Sequence[Instance]:
         """The instances that may be called now; empty where none is ready."""
         ...
 
@@ -52,8 +60,8 @@ class Targets(Protocol):
         """Called when instances may have come or gone; answers how to stop that."""
         ...
 
-    def require_ready(self, function: int) -> None:
-        """Raises ServiceNotReady, naming the service and its status."""
+    def require_ready(self, aim: Aim) -> None:
+        """Raises ServiceNotReady, naming the service and its status, or ObjectNotFound."""
         ...
 
 
@@ -64,9 +72,9 @@ class MirroredTargets:
     endpoints: Mirror[state.Endpoint]
     statuses: Mirror[state.ServiceStatus]
     defaults: BatchSettings
-    # By function: as of which revisions, and what was ready then.
-    _known: dict[int, tuple[int, int, list[Instance]]] = field(
-        default_factory=dict[int, tuple[int, int, list[Instance]]]
+    # As of which revision, and what was ready then.
+    _known: dict[Aim, tuple[int, list[Instance]]] = field(
+        default_factory=dict[Aim, tuple[int, list[Instance]]]
     )
 
     async def known(self, revision: int) -> None:
@@ -85,7 +93,7 @@ class MirroredTargets:
             returns=body.returns,
             path=body.path if body.path.startswith("/") else "/" + body.path,
             strict=body.strict,
-            service=body.service,
+            aim=Aim(function, body.service, body.endpoint.lower()),
             max_rows=body.max_batch_rows or self.defaults.rows,
             # api writes it with every function: 0 means none.
             max_retries=body.max_batch_retries,
@@ -96,40 +104,34 @@ class MirroredTargets:
             counts=metrics.of(shown),
         )
 
-    def ready(self, function: int) -> Sequence[Instance]:
-        as_of = (self.functions.revision, self.endpoints.revision)
-        known = self._known.get(function)
-        if known is None or known[:2] != as_of:
+    def ready(self, aim: Aim) -> Sequence[Instance]:
+        as_of = self.endpoints.revision
+        known = self._known.get(aim)
+        if known is None or known[0] != as_of:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            known = self._known[function] = (*as_of, self._ready(function))
-        return known[2]
+            known = self._known[aim] = (as_of, self._ready(aim))
+        return known[1]
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         return self.endpoints.subscribe(lambda *_: callback())
 
-    def _ready(self, function: int) -> list[Instance]:
-        found = self.functions.get(function)
-        if found is None:
-            return []
-        body = found.function
+    def _ready(self, aim: Aim) -> list[Instance]:
         return [
             Instance(endpoint.instance, endpoint.address, port)
-            for _, endpoint in self.endpoints.items(body.service)
+            for _, endpoint in self.endpoints.items(aim.service)
             if endpoint.ready and endpoint.address
-            for port in _ports(endpoint, body.endpoint)
+            for port in _ports(endpoint, aim.endpoint)
         ]
 
-    def require_ready(self, function: int) -> None:
-        if self.ready(function):
+    def require_ready(self, aim: Aim) -> None:
+        if self.ready(aim):
             return
-        found = self.functions.get(function)
-        service = found.function.service if found else 0
-        known, status = self.services.get(service), self.statuses.get(service)
+        known, status = self.services.get(aim.service), self.statuses.get(aim.service)
         if known is None:
-            raise ObjectNotFound("Service", str(service))
+            raise ObjectNotFound("Service", str(aim.service))
         raise ServiceNotReady(known.name, status.status if status and status.status else "PENDING")
 
 
 def _ports(endpoint: state.Endpoint, name: str) -> list[int]:
-    return [spec.port for spec in endpoint.ports if spec.name.lower() == name.lower()][:1]
+    return [spec.port for spec in endpoint.ports if spec.name.lower() == name][:1]

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from aiohttp import web
 
 from snowcave.functions.batches import Progress
 from snowcave.functions.calls import Call
 from snowcave.functions.settings import BatchSettings, FunctionsSettings
+from snowcave.model import keys
 from snowcave.model.errors import ObjectNotFound
 from snowcave.runtime.mesh import Mesh
-from tests.kit.service_functions import Router, a_router, a_service
+from tests.kit.service_functions import Router, a_router, a_service, answer
 
 F = 7
 
@@ -58,3 +61,33 @@ async def test_a_function_that_is_dropped_is_not_called():
     async with a_router(settings) as router:
         with pytest.raises(ObjectNotFound):
             await call(router, 0)
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+async def test_a_call_under_way_goes_on_with_a_function_that_is_replaced_or_dropped(
+    is_replaced: bool,
+):
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: web.Request, rows: list[list[Any]]) -> web.StreamResponse:
+        begun.set()
+        await goes_on.wait()
+        return answer([[row[0], row[1]] for row in rows])
+
+    settings = FunctionsSettings(Mesh(), BatchSettings(catching_up=0.01, in_flight=1))
+    async with a_router(settings) as router, a_service(slow) as service, asyncio.timeout(60):
+        await router.catalog.add_service(service)
+        await router.catalog.add_function(F, max_batch_rows=3)
+        await router.settled(F, 1)
+        calling = asyncio.ensure_future(call(router, 0))
+        await begun.wait()
+        if is_replaced:
+            await router.catalog.add_function(F, service=99)
+        else:
+            await router.catalog.api.delete(keys.catalog("function").key(F))
+        await router.targets.functions.wait(
+            lambda mirror: (found := mirror.get(F)) is None or found.function.service == 99
+        )
+        goes_on.set()
+        assert await calling == 12
+        assert len(service.requests) == 4

@@ -65,6 +65,10 @@ async def ask(router: Router, pieces, query="q", progress=None):
     return found
 
 
+async def taken(router: Router, query: str):
+    return await router.lanes.take(router.targets.rules(F).aim, query)
+
+
 def echoed(row):
     return orjson.dumps(list(row)).decode()
 
@@ -259,10 +263,10 @@ def test_a_turn_is_passed_on_only_where_nobody_but_the_call_itself_waits_for_it(
 
     async def scenario(rng):
         async with routed(Instances(rng), 1, BatchSettings(first_window=1)) as router:
-            turn = await router.lanes.take(1, "q", F)
+            turn = await taken(router, "q")
             assert router.lanes.pass_on(turn)
             queries = ("q", *others)
-            waiting = [asyncio.create_task(router.lanes.take(1, query, F)) for query in queries]
+            waiting = [asyncio.create_task(taken(router, query)) for query in queries]
             await asyncio.sleep(1)
             passed = router.lanes.pass_on(turn)
             for one in waiting:
@@ -279,7 +283,7 @@ def test_a_turn_is_passed_on_only_where_nobody_but_the_call_itself_waits_for_it(
 def test_an_instance_that_is_no_longer_ready_is_passed_no_turn():
     async def scenario(rng):
         async with routed(Instances(rng), 2) as router:
-            turn = await router.lanes.take(1, "q", F)
+            turn = await taken(router, "q")
             assert turn.instance is not None
             await router.catalog.set_endpoint(
                 turn.instance.port - 1000, turn.instance.port, ready=False
@@ -295,17 +299,17 @@ def test_an_instance_that_is_no_longer_ready_is_passed_no_turn():
 def test_a_lane_that_was_made_anew_is_not_forgotten_for_the_one_before_it():
     async def scenario(rng):
         async with routed(Instances(rng), 1, BatchSettings(first_window=1)) as router:
-            first = await router.lanes.take(1, "q", F)
-            waiting = asyncio.create_task(router.lanes.take(1, "q", F))
+            first = await taken(router, "q")
+            waiting = asyncio.create_task(taken(router, "q"))
             await asyncio.sleep(1)
             # A call ends, as does its last batch, and another one begins, all in one breath.
             waiting.cancel()
             router.lanes.give_back(first)
-            other = await router.lanes.take(1, "p", F)
+            other = await taken(router, "p")
             await asyncio.gather(waiting, return_exceptions=True)
             router.lanes.give_back(other)
             async with asyncio.timeout(1):
-                router.lanes.give_back(await router.lanes.take(1, "r", F))
+                router.lanes.give_back(await taken(router, "r"))
             return router.lanes.load, router.lanes.is_idle
 
     assert in_time(1, scenario) == ({}, True)

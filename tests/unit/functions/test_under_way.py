@@ -11,9 +11,11 @@ import pytest
 from snowcave.functions.batches import Batch
 from snowcave.functions.lanes import Turn
 from snowcave.functions.settings import BatchSettings
+from snowcave.functions.targets import Aim
 from snowcave.functions.under_way import Group, UnderWay
 
 HEAD: Any = None
+AIM = Aim(1, 1, "api")
 
 
 class Lanes:
@@ -24,7 +26,7 @@ class Lanes:
 
     async def take(self) -> Turn:
         self.given += 1
-        return Turn(1, "call", 1, None)
+        return Turn(AIM, "call", None)
 
     def pass_on(self, _turn: Turn) -> bool:
         return False

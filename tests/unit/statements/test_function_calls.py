@@ -192,3 +192,12 @@ async def test_the_warehouse_learns_as_of_when_a_function_is_known(account: Acco
     assert before > 0
     await account.sql("ALTER FUNCTION f(VARCHAR) SET MAX_BATCH_ROWS = 7")
     assert await revision() > before
+
+
+async def test_an_endpoint_that_a_later_specification_has_not_is_named(account: Account) -> None:
+    await account.sql(
+        "ALTER SERVICE x FROM SPECIFICATION $$ spec: {containers: "
+        "[{name: a, image: /d/s/r/echo}], endpoints: [{name: other, port: 80}]} $$"
+    )
+    with pytest.raises(ObjectNotFound, match="Endpoint 'X!e' does not exist"):
+        await account.outcome("SELECT f('a')", account.context)

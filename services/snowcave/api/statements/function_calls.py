@@ -92,9 +92,13 @@ async def _check_service(found: state.Object, work: Work) -> None:
     service = work.catalog.get("service", found.function.service)
     if service is None:
         raise ObjectNotFound("Service of function", found.name)
+    endpoint = found.function.endpoint
+    if all(one.name != endpoint for one in service.service.spec.endpoints):
+        # A specification that came later has it no more.
+        raise ObjectNotFound("Endpoint", f"{service.name}!{endpoint}")
     owner = work.caller.access.closure(found.owner_role)
     # Who could bind the endpoint as ACCOUNTADMIN can have it called, too.
-    usable = may_use_endpoint(work, owner, service, found.function.endpoint)
+    usable = may_use_endpoint(work, owner, service, endpoint)
     if not usable and not are_admin(work.catalog, owner):
         raise NotAuthorized(f"service '{service.name}' as the owner of function '{found.name}'")
     if service.service.suspended and service.service.auto_resume:
