@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import calls, explaining, lifted, routes, taking
+from snowcave.warehouse import calls, explaining, liftable, lifted, routes, taking
 from snowcave.warehouse.callbacks import Callbacks
 from snowcave.warehouse.calling import Calling
 from snowcave.warehouse.engine import ArrowFunction, Context, Reader, Relation
@@ -91,6 +91,8 @@ class Dispatch:
         found = calls.find(statement, functions)
         calls.refuse_definitions(explaining.explained(statement), found)
         route = routes.decide(statement, found)
+        if route is Route.LIFTED and await self._may_join(session, statement, context, held):
+            route = Route.VOLATILE
         while found and route in (Route.AHEAD, Route.LIFTED):
             take = taking.take if route is Route.AHEAD else lifted.lift
             taken = take(statement, found)
@@ -121,6 +123,18 @@ class Dispatch:
             calls.replace_by_function(found[0], made[function.function].name)
             found = calls.find(statement, functions)
         return Prepared(statement, held, callbacks, list(made.values()), calling)
+
+    async def _may_join(
+        self,
+        session: Session,
+        statement: Any,
+        context: Context,
+        relations: Sequence[Relation],
+    ) -> bool:
+        rows = liftable.source(statement)
+        return liftable.may_join(
+            await self._sessions.thread(session.engine.refusal, rows, context, relations)
+        )
 
     async def _call_all(
         self,

@@ -4,6 +4,7 @@ Whatever stands over the answers sees the columns of the inner query alone. So e
 and no alias's, and where two names mean one column, as in GROUP BY and the select list, that must be seen.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -18,9 +19,11 @@ CONDITIONAL = (
     *(exp.And, exp.Or, exp.Filter, exp.Lambda, exp.Query),
 )
 _KNOWN = {
-    *("expressions", "from_", "joins", "laterals", "where", "group", "having", "order"),
+    *("expressions", "from_", "where", "group", "having", "order"),
     *("limit", "offset", "distinct", "with_"),
 }
+# As DuckDB's plan as JSON names operations; or it cannot tell.
+_JOINING = re.compile(r'"type":\s*"LOGICAL_\w*(?:JOIN|PRODUCT)|"error":\s*true')
 # What the statement goes on with; the rest is the inner query's.
 OUTER = ("group", "having", "order", "limit", "offset", "distinct")
 # Nothing that stands in a lifted statement may have another scope, or a name that is no column's.
@@ -28,10 +31,9 @@ _STRANGE = (exp.Query, exp.Window, exp.Lambda, exp.Parameter, exp.Placeholder, e
 _DATE_PARTS = {*Snowflake.DATE_PART_MAPPING, *Snowflake.DATE_PART_MAPPING.values()}
 
 
-def key(column: exp.Column, select: exp.Select) -> tuple[str, ...]:
-    """The same for all spellings of a column."""
-    parts = [part.name.lower() for part in column.parts]
-    return tuple(parts[-1:] if _is_single(select) else parts)
+def key(column: exp.Column) -> str:
+    """The same for all spellings of a column of a single table."""
+    return column.name.lower()
 
 
 def is_alias(term: Expr, select: exp.Select) -> bool:
@@ -45,6 +47,25 @@ def is_aggregated(select: exp.Select) -> bool:
     return bool(select.args.get("group") or select.args.get("having")) or any(
         part is not None and part.find(exp.AggFunc) for part in parts
     )
+
+
+def source(statement: Expr) -> exp.Select:
+    """The rows of FROM."""
+    select = selected.outermost(statement)
+    assert select is not None
+    rows = exp.Select(expressions=[exp.Star()])
+    for name in ("with_", "from_"):
+        if (value := select.args.get(name)) is not None:
+            rows.set(name, value.copy())
+    return rows
+
+
+def may_join(plan: str) -> bool:
+    """Whether FROM, a view perhaps, may be a join, of whose tables one alone has fewer rows to call for.
+
+    DuckDB finds such places for its functions; the rows of the join may be many times as many.
+    """
+    return _JOINING.search(plan) is not None
 
 
 def terms(select: exp.Select) -> list[Expr]:
@@ -67,14 +88,14 @@ def is_known(select: exp.Select, before: Sequence[Expr], after: Sequence[Expr]) 
         return False
     if select.args.get("from_") is None or _takes_nothing(select):
         return False
-    if after and not (_is_single(select) and _needs_all_rows(select)):
+    if after and not _needs_all_rows(select):
         return False
     parts = list(_parts(select, after))
     return (
         _has_plain_stars(select, parts)
         and not any(_is_strange(part) for part in parts)
         and not _may_mean_aliases(select, [*parts, *before])
-        and _are_columns_told_apart(select, parts)
+        and _are_columns_told_apart(parts)
     )
 
 
@@ -98,13 +119,14 @@ def _is_strange(part: Expr) -> bool:
 
 def _is_no_column(column: exp.Column) -> bool:
     """A sequence's next number, or a word like MONTH in TRUNC(d, MONTH)."""
-    name = column.name.upper()
-    is_argument = isinstance(column.parent, exp.Anonymous) and not column.table
-    return name == "NEXTVAL" or (is_argument and name in _DATE_PARTS)
-
-
-def _is_single(select: exp.Select) -> bool:
-    return not select.args.get("joins") and not select.args.get("laterals")
+    name, around = column.name.upper(), column.parent
+    if name == "NEXTVAL":
+        return True
+    return (
+        name in _DATE_PARTS
+        and isinstance(around, exp.Anonymous)
+        and around.name.upper() == "TRUNC"
+    )
 
 
 def _takes_nothing(select: exp.Select) -> bool:
@@ -135,7 +157,6 @@ def _has_plain_stars(select: exp.Select, parts: Sequence[Expr]) -> bool:
     whole = stars[0].this if isinstance(stars[0], exp.Column) else stars[0]
     return (
         len(stars) == 1
-        and _is_single(select)
         and not any(whole.args.values())
         and not is_aggregated(select)
         and not select.args.get("distinct")
@@ -167,13 +188,11 @@ def _may_mean_aliases(select: exp.Select, parts: Sequence[Expr]) -> bool:
     )
 
 
-def _are_columns_told_apart(select: exp.Select, parts: Sequence[Expr]) -> bool:
-    """Whether equal columns are written so that they are seen to be equal."""
+def _are_columns_told_apart(parts: Sequence[Expr]) -> bool:
+    """Whether equal names are those of one table."""
     spelled: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
     for part in parts:
         for column in part.find_all(exp.Column):
             *holders, name = [p.name.lower() for p in column.parts]
             spelled[name].add(tuple(holders))
-    if _is_single(select):
-        return all(len(holders - {()}) <= 1 for holders in spelled.values())
-    return all(len(h) == 1 or all(len(one) == 1 for one in h) for h in spelled.values())
+    return all(len(holders - {()}) <= 1 for holders in spelled.values())

@@ -28,7 +28,7 @@ class _Lifting:
         self._select = select
         self._round = chosen
         self._projected: list[Expr] = []
-        self._carried: dict[tuple[str, ...], str] = {}
+        self._carried: dict[str, str] = {}
         self._answers: dict[int, Expr] = {}
 
     def taken(self) -> Taken:
@@ -38,7 +38,7 @@ class _Lifting:
         arguments = [name for _, names in calls for name in names]
         # Names and columns are looked up in what the client wrote, so nothing is changed before.
         aliases = [liftable.is_alias(term.this, select) for term in liftable.terms(select)]
-        spelled = {id(c): liftable.key(c, select) for c in select.find_all(exp.Column)}
+        spelled = {id(c): liftable.key(c) for c in select.find_all(exp.Column)}
         items = [self._item(item, spelled) for item in select.expressions]
         clauses: dict[str, Expr] = {}
         for name in liftable.OUTER:
@@ -78,14 +78,14 @@ class _Lifting:
         self._projected.append(exp.alias_(value, name))
         return name
 
-    def _item(self, item: Expr, spelled: dict[int, tuple[str, ...]]) -> Expr | None:
+    def _item(self, item: Expr, spelled: dict[int, str]) -> Expr | None:
         if selected.is_star(item):
             self._projected.append(item.copy())
             return None
         name = exp.to_identifier(selected.name_of(item), quoted=True)
         return exp.Alias(this=self._over(item.unalias(), spelled), alias=name)
 
-    def _over(self, node: Expr, spelled: dict[int, tuple[str, ...]]) -> Expr:
+    def _over(self, node: Expr, spelled: dict[int, str]) -> Expr:
         """The expression with answers for calls and carried columns for columns."""
         if (answer := self._answers.get(id(node))) is not None:
             return answer
@@ -100,7 +100,7 @@ class _Lifting:
                 )
         return node
 
-    def _carry(self, column: exp.Column, key: tuple[str, ...]) -> str:
+    def _carry(self, column: exp.Column, key: str) -> str:
         if key not in self._carried:
             name = f"_SC_C{len(self._carried)}"
             self._carried[key] = self._project(name, column.copy())

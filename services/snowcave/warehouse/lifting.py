@@ -95,10 +95,10 @@ def _of_aggregates(
     group = select.args.get("group")
     if group is not None and group.find(exp.Rollup, exp.Cube, exp.GroupingSets):
         return []
-    calling = [_text(term, select) for term in _group_terms(select) if _within(term, found)]
+    calling = [_text(term) for term in _group_terms(select) if _within(term, found)]
     if len(calling) != len(set(calling)):
         return []
-    texts = {_text(term, select) for term in _group_terms(select)}
+    texts = {_text(term) for term in _group_terms(select)}
     shared: defaultdict[tuple[str, int], list[Found]] = defaultdict(list)
     for call in found:
         holder = _aggregate(call.node, select) or _grouped(call.node, select, texts)
@@ -108,7 +108,7 @@ def _of_aggregates(
             continue
         if call in ready and _is_always_made(call, holder):
             place = _within(holder, found).index(call)
-            shared[_text(holder, select), place].append(call)
+            shared[_text(holder), place].append(call)
     return list(shared.values())
 
 
@@ -143,7 +143,7 @@ def _grouped(call: Expr, select: exp.Select, texts: set[str]) -> Expr | None:
     """The largest expression around it that is a term of GROUP BY."""
     node, holder = call, None
     while node is not select:
-        if _text(node, select) in texts:
+        if _text(node) in texts:
             holder = node
         assert node.parent is not None
         node = node.parent
@@ -178,18 +178,16 @@ def _of_order(select: exp.Select, ready: Sequence[Found]) -> list[list[Found]]:
 
 
 def _first_equal(term: Expr, select: exp.Select) -> int | None:
-    text = _text(term, select)
+    text = _text(term)
     for number, item in enumerate(select.expressions):
-        if not selected.is_star(item) and _text(item.unalias(), select) == text:
+        if not selected.is_star(item) and _text(item.unalias()) == text:
             return number
     return None
 
 
-def _text(node: Expr, select: exp.Select) -> str:
+def _text(node: Expr) -> str:
     """The same for expressions that differ in the spelling of names only."""
     copied = exp.Paren(this=node.copy())
     for column in list(copied.find_all(exp.Column)):
-        column.replace(
-            exp.column(exp.to_identifier("|".join(liftable.key(column, select)), quoted=True))
-        )
+        column.replace(exp.column(exp.to_identifier(liftable.key(column), quoted=True)))
     return copied.sql(dialect="snowflake")

@@ -25,7 +25,6 @@ F, G = (
 LIFTED = [
     "SELECT SUM(f(x)) FROM t",
     "SELECT k, MAX(f(x)) AS m FROM t GROUP BY k ORDER BY m",
-    "SELECT a.k, SUM(f(b.x)) FROM a JOIN b ON a.k = b.k GROUP BY a.k",
     "SELECT f(x), COUNT(*) FROM t GROUP BY f(x)",
     "SELECT f(x) + 1, COUNT(*) FROM t GROUP BY 1 HAVING COUNT(*) > 1",
     "SELECT k FROM t GROUP BY k HAVING SUM(f(x)) > 3",
@@ -53,6 +52,7 @@ LEFT_ALONE = [
     "SELECT x FROM t WHERE y > 1 OR f(x) > 3",
     "SELECT x FROM t WHERE f(x) > 3 LIMIT 1",
     "SELECT SUM(f(x)) FROM t LIMIT 0",
+    "SELECT a.k, SUM(f(b.x)) FROM a JOIN b ON a.k = b.k GROUP BY a.k",
     "SELECT a.x FROM a, b WHERE f(a.x) = b.y",
     "SELECT f(k), COUNT(*) FROM t GROUP BY k",
     "SELECT f(SUM(x)) FROM t",
@@ -168,7 +168,7 @@ async def test_a_lifted_statement_gives_the_same_rows_for_no_more_calls(engine, 
     (expected, before), (rows, after) = await both(engine, sql, ROWS)
     assert isinstance(expected, list), "the statement is wrong in itself"
     assert rows == expected
-    assert after <= before
+    assert after <= before, sql
 
 
 VALUES = st.sampled_from(
@@ -196,6 +196,18 @@ def queries(draw):
     return f"SELECT {', '.join(items)} FROM t{where}{group}{having} ORDER BY {draw(AGGREGATES)}"
 
 
+@pytest.mark.parametrize("source", ["joined", "(SELECT b.x FROM t JOIN u AS b ON t.x = b.x)"])
+async def test_a_join_that_a_table_stands_for_is_left_to_the_engine(engine, source):
+    async with a_desk(*engine) as desk:
+        await desk.rows("CREATE OR REPLACE TABLE t (x INT)")
+        await desk.rows("CREATE OR REPLACE TABLE u (x INT)")
+        await desk.rows("INSERT INTO t VALUES (1), (1), (1), (1)")
+        await desk.rows("INSERT INTO u VALUES (1)")
+        await desk.rows("CREATE OR REPLACE VIEW joined AS SELECT u.x FROM t JOIN u ON t.x = u.x")
+        rows, sent = await ran(desk, f"SELECT COUNT(*) FROM {source} WHERE <<2 x>> > 1")
+        assert (rows, sent) == ([(4,)], Counter({"1": 1}))
+
+
 small = st.one_of(st.none(), st.integers(0, 4))
 
 
@@ -205,4 +217,7 @@ def test_any_statement_gives_the_same_lifted(engine, sql, rows):
     (expected, before), (found, after) = asyncio.run(both(engine, sql, rows))
     assume(isinstance(expected, list))
     assert found == expected
-    assert after <= before
+    # With which of several conditions DuckDB begins is its own choice; the next has what it leaves.
+    conditions = sql.partition(" WHERE ")[2].partition(" GROUP BY ")[0].split(" AND ")
+    if sum("<<" in condition for condition in conditions) < 2:
+        assert after <= before, sql
