@@ -38,6 +38,14 @@ def _insert_key(node: Expr) -> Expr:
     return _ordered(name, "this", "key", "value")(node)
 
 
+def _object(node: Expr) -> Expr:
+    """`{'k': 1}`: its keys are texts, which sqlglot takes for names that are not quoted."""
+    for member in node.expressions:
+        if isinstance(member, exp.PropertyEQ) and isinstance(member.this, exp.Identifier):
+            member.set("this", exp.Literal.string(member.this.name))
+    return node
+
+
 def _of_array(name: str) -> Rule:
     return _ordered(name, "this", "expression")
 
@@ -60,6 +68,7 @@ _NODES: dict[type[Expr], Rule] = {
     exp.ArrayCompact: _ordered("array_compact", "this"),
     exp.ArrayReverse: _ordered("array_reverse", "this"),
     exp.ToArray: _ordered("to_array", "this"),
+    exp.Struct: _object,
     exp.ObjectInsert: _insert_key,
     exp.IsArray: _ordered("is_array", "this"),
     exp.IsNullValue: _ordered("is_null_value", "this"),

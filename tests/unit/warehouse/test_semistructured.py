@@ -92,6 +92,8 @@ def test_arrays(sql: Sql, expression: str, expected: Any) -> None:
         ("OBJECT_DELETE(o, 'a', 'none')", '{"b.c":"x"}'),
         ("OBJECT_PICK(o, 'a')", '{"a":1}'),
         ("OBJECT_KEYS(o)", '["a","b.c"]'),
+        ("{'Cc': {'d': 2}, 'two words': o}", '{"Cc":{"d":2},"two words":{"a":1,"b.c":"x"}}'),
+        ("{'k': 7}:k", "7"),
     ],
 )
 def test_objects(sql: Sql, expression: str, expected: Any) -> None:
