@@ -85,6 +85,10 @@ def _of_where(
     after: Sequence[Expr], found: Sequence[Found], ready: Sequence[Found]
 ) -> list[list[Found]]:
     """Of the condition that DuckDB would begin with: the others are left for the rows that it leaves."""
+    texts = [{_text(call.node) for call in _within(c, found)} for c in after]
+    # DuckDB makes one of two comparisons of the same where it can, and then makes the call once.
+    if sum(map(len, texts)) > len(set().union(*texts)):
+        return []
     first = min(after, key=lambda condition: len(_within(condition, found)))
     return [[c] for c in _within(first, ready) if _is_always_made(c, first)]
 

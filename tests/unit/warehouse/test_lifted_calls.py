@@ -50,6 +50,7 @@ LEFT_ALONE = [
     "SELECT SUM(DECODE(x, 1, f(x))) FROM t",
     "SELECT SUM(x) FILTER (WHERE f(x) > 1) FROM t",
     "SELECT x FROM t WHERE y > 1 OR f(x) > 3",
+    "SELECT x FROM t WHERE f(x) + y > 1 AND f(t.x) + y > 3",
     "SELECT x FROM t WHERE f(x) > 3 LIMIT 1",
     "SELECT SUM(f(x)) FROM t LIMIT 0",
     "SELECT a.k, SUM(f(b.x)) FROM a JOIN b ON a.k = b.k GROUP BY a.k",
