@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlglot import Expr, exp
 
 _BINARY = (exp.DataType.Type.BINARY, exp.DataType.Type.VARBINARY)
+_WRITTEN = {"HEX": "hex", "BASE64": "to_base64", "UTF-8": "decode", "UTF8": "decode"}
 _MADE = (exp.Unhex, exp.ToBinary, exp.HexString)
 
 
@@ -18,14 +19,31 @@ def without_lengths(statement: Expr) -> Expr:
 
 def in_hexadecimal(statement: Expr, types: Mapping[str, str]) -> Expr:
     """`types`: DuckDB's type of each column in reach, by upper-case name."""
+    for made in list(statement.find_all(exp.ToBinary)):
+        if made.args.get("format"):
+            continue
+        # Without one, sqlglot's call is DuckDB's, which makes a text of bits.
+        if _is_binary(made.this, types):
+            made.replace(made.this.copy())
+        else:
+            made.set("format", exp.Literal.string("HEX"))
     for node in list(statement.find_all(exp.Cast, exp.ToChar)):
         value = node.this
+        if isinstance(node, exp.ToChar) and (function := _named(node.args.get("format"))):
+            node.replace(exp.Anonymous(this=function, expressions=[value.copy()]))
+            continue
         if isinstance(node, exp.ToChar) or node.to.this in exp.DataType.TEXT_TYPES:
             if _is_binary(value, types) and not node.args.get("format"):
                 node.replace(exp.Anonymous(this="hex", expressions=[value.copy()]))
         elif node.to.this in _BINARY and _is_text(value, types):
-            node.replace(exp.Anonymous(this="unhex", expressions=[value.copy()]))
+            read: Expr = exp.Anonymous(this="unhex", expressions=[value.copy()])
+            node.replace(exp.Try(this=read) if isinstance(node, exp.TryCast) else read)
     return statement
+
+
+def _named(given: object) -> str | None:
+    """DuckDB's function for a format of BINARY, where the text is one."""
+    return _WRITTEN.get(given.name.upper()) if isinstance(given, exp.Literal) else None
 
 
 def _is_binary(node: Expr, types: Mapping[str, str]) -> bool:
