@@ -24,7 +24,8 @@ _TEXT_ONLY = (
 
 def asks_for_types(statement: Expr) -> bool:
     """Whether the types of columns can make a difference to what a statement is taken to mean."""
-    return statement.find(*_COMPARE, *_TEXT_ONLY, exp.Cast, exp.Binary, exp.Insert) is not None
+    others = (exp.Cast, exp.Binary, exp.Insert, exp.ToBinary)
+    return statement.find(*_COMPARE, *_TEXT_ONLY, *others) is not None
 
 
 def compare_variants(statement: Expr, json_columns: Collection[str]) -> Expr:
