@@ -414,7 +414,7 @@ class VolumeRestore(_message.Message):
     def __init__(self, volume: _Optional[str] = ..., instance_id: _Optional[int] = ..., snapshot: _Optional[int] = ..., number: _Optional[int] = ...) -> None: ...
 
 class Function(_message.Message):
-    __slots__ = ("arguments", "returns", "strict", "immutable", "service", "endpoint", "path", "max_batch_rows", "max_batch_retries", "return_null_on_failure", "batch_timeout_secs", "context_headers")
+    __slots__ = ("arguments", "returns", "strict", "immutable", "service", "endpoint", "path", "max_batch_rows", "max_batch_retries", "return_null_on_failure", "batch_timeout_secs", "context_headers", "service_schema", "service_name")
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
     RETURNS_FIELD_NUMBER: _ClassVar[int]
     STRICT_FIELD_NUMBER: _ClassVar[int]
@@ -427,6 +427,8 @@ class Function(_message.Message):
     RETURN_NULL_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
     BATCH_TIMEOUT_SECS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_HEADERS_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_NAME_FIELD_NUMBER: _ClassVar[int]
     arguments: _containers.RepeatedCompositeFieldContainer[Argument]
     returns: str
     strict: bool
@@ -439,7 +441,9 @@ class Function(_message.Message):
     return_null_on_failure: bool
     batch_timeout_secs: float
     context_headers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., returns: _Optional[str] = ..., strict: _Optional[bool] = ..., immutable: _Optional[bool] = ..., service: _Optional[int] = ..., endpoint: _Optional[str] = ..., path: _Optional[str] = ..., max_batch_rows: _Optional[int] = ..., max_batch_retries: _Optional[int] = ..., return_null_on_failure: _Optional[bool] = ..., batch_timeout_secs: _Optional[float] = ..., context_headers: _Optional[_Iterable[str]] = ...) -> None: ...
+    service_schema: int
+    service_name: str
+    def __init__(self, arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., returns: _Optional[str] = ..., strict: _Optional[bool] = ..., immutable: _Optional[bool] = ..., service: _Optional[int] = ..., endpoint: _Optional[str] = ..., path: _Optional[str] = ..., max_batch_rows: _Optional[int] = ..., max_batch_retries: _Optional[int] = ..., return_null_on_failure: _Optional[bool] = ..., batch_timeout_secs: _Optional[float] = ..., context_headers: _Optional[_Iterable[str]] = ..., service_schema: _Optional[int] = ..., service_name: _Optional[str] = ...) -> None: ...
 
 class Argument(_message.Message):
     __slots__ = ("name", "type")

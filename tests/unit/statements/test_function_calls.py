@@ -201,3 +201,27 @@ async def test_an_endpoint_that_a_later_specification_has_not_is_named(account: 
     )
     with pytest.raises(ObjectNotFound, match="Endpoint 'X!e' does not exist"):
         await account.outcome("SELECT f('a')", account.context)
+
+
+async def test_a_service_that_is_made_anew_takes_up_the_functions_of_its_name(
+    account: Account,
+) -> None:
+    await account.sql("DROP SERVICE x")
+    with pytest.raises(ObjectNotFound, match="Service of function 'F'"):
+        await account.outcome("SELECT f('a')", account.context)
+    assert await service_of_f(account) == "D.S.X"
+    make = (
+        "CREATE SERVICE {} IN COMPUTE POOL p FROM SPECIFICATION $$ spec: {{containers: "
+        "[{{name: a, image: /d/s/r/echo}}], endpoints: [{{name: e, port: 80}}]}} $$"
+    )
+    await account.sql(make.format("y"))
+    with pytest.raises(ObjectNotFound, match="Service of function 'F'"):
+        await account.outcome("SELECT f('a')", account.context)
+    await account.sql(make.format("x"))
+    await account.say("X", RUNNING)
+    assert isinstance(await account.outcome("SELECT f('a')", account.context), ToWarehouse)
+
+
+async def service_of_f(account: Account) -> object:
+    rows = await account.sql("DESC FUNCTION f(VARCHAR)")
+    return {row["property"]: row["value"] for row in rows}["service"]

@@ -9,6 +9,7 @@ from snowcave.api.statements.functions import find_function
 from snowcave.api.statements.scopes import within
 from snowcave.api.statements.work import Work, moment
 from snowcave.model.names import ObjectName, quoted
+from snowcave.v1 import state_pb2 as state
 
 _SHAPE = columns(
     "created_on:timestamp_ltz",
@@ -78,7 +79,7 @@ async def describe_function(statement: Describe, work: Work) -> Rows:
         "null handling": "RETURNS NULL ON NULL INPUT" if body.strict else "CALLED ON NULL INPUT",
         "volatility": "IMMUTABLE" if body.immutable else "VOLATILE",
         "body": body.path,
-        "service": _service_name(work, body.service),
+        "service": _service_name(work, body),
         "endpoint": body.endpoint,
         "max_batch_rows": str(body.max_batch_rows) if body.max_batch_rows else "not set",
         "max_batch_retries": str(body.max_batch_retries),
@@ -89,9 +90,13 @@ async def describe_function(statement: Describe, work: Work) -> Rows:
     return Rows(_DESCRIBE, list(properties.items()))
 
 
-def _service_name(work: Work, uid: int) -> str:
-    found = work.catalog.get("service", uid)
-    if found is None:
+def _service_name(work: Work, body: state.Function) -> str:
+    """Also of one that is gone."""
+    found = work.catalog.get("service", body.service)
+    parent, name = (
+        (found.parent, found.name) if found else (body.service_schema, body.service_name)
+    )
+    if not name or work.catalog.get("schema", parent) is None:
         return ""
-    schema, database = work.catalog.place(found.parent)
-    return str(ObjectName(found.name, schema, database))
+    schema, database = work.catalog.place(parent)
+    return str(ObjectName(name, schema, database))

@@ -142,6 +142,21 @@ def _bind(work: Work, body: state.Function, options: Options) -> None:
     if not usable and not work.caller.is_admin:
         raise NotAuthorized(f"endpoint '{endpoint.name}' of service '{found.name}'")
     body.service, body.endpoint = found.uid, endpoint.name
+    body.service_schema, body.service_name = found.parent, found.name
+
+
+def take_up(work: Work, change: Change, made: state.Object) -> None:
+    """Functions whose service is gone belong to the one that is made in its place: they go by its name.
+
+    Whether their owners may use the new one's endpoint is looked at with each call.
+    """
+    for found in work.catalog.all("function"):
+        body, entry = found.function, work.catalog.entry("function", found.uid)
+        is_meant = (body.service_schema, body.service_name) == (made.parent, made.name)
+        if entry and is_meant and work.catalog.get("service", body.service) is None:
+            changed = work.changed(found)
+            changed.function.service = made.uid
+            change.update(entry, changed)
 
 
 def may_use_endpoint(

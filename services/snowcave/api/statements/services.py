@@ -6,6 +6,7 @@ from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, CreateService, Drop, Existing, SpecSource
 from snowcave.api.statements.existing import EXECUTED, create, drop, kept, retire, sought, taken
 from snowcave.api.statements.external_access import need_external_access
+from snowcave.api.statements.functions import take_up
 from snowcave.api.statements.images import pin_images
 from snowcave.api.statements.service_events import tell
 from snowcave.api.statements.service_places import check_name, check_place
@@ -59,6 +60,7 @@ async def create_service(statement: CreateService, work: Work) -> Rows:
     service.resumed_on.CopyFrom(made.created_on)
     change = Change()
     create(work, change, made, statement.existing)
+    take_up(work, change, made)
     change.stands(schema)
     wake_pool(work, change, pool)
     await work.catalog.commit(change)
