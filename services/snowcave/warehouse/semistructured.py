@@ -11,6 +11,19 @@ from snowcave.warehouse.macros import call
 
 Rule = Callable[[Expr], Expr]
 
+_LISTED = "json_array"
+# What sqlglot says by DuckDB's functions over lists.
+_OF_LISTS = (
+    exp.ArrayFilter,
+    exp.ArrayMax,
+    exp.ArrayMin,
+    exp.ArraysZip,
+    exp.Flatten,
+    exp.Reduce,
+    exp.SortArray,
+    exp.Transform,
+)
+
 
 def _ordered(name: str, *keys: str) -> Rule:
     return lambda node: call(name, *(_argument(node, key) for key in keys))
@@ -46,6 +59,17 @@ def _object(node: Expr) -> Expr:
     return node
 
 
+def _array(node: Expr) -> Expr:
+    """Elements of any types, each as it would be alone. DuckDB's lists have one type."""
+    if node.find_ancestor(*_OF_LISTS):
+        return node
+    return exp.Anonymous(this=_LISTED, expressions=[e.copy() for e in node.expressions])
+
+
+def _compact_array(node: Expr) -> Expr:
+    return call("array_compact", _array(node))
+
+
 def _of_array(name: str) -> Rule:
     return _ordered(name, "this", "expression")
 
@@ -69,6 +93,8 @@ _NODES: dict[type[Expr], Rule] = {
     exp.ArrayReverse: _ordered("array_reverse", "this"),
     exp.ToArray: _ordered("to_array", "this"),
     exp.Struct: _object,
+    exp.Array: _array,
+    exp.ArrayConstructCompact: _compact_array,
     exp.ObjectInsert: _insert_key,
     exp.IsArray: _ordered("is_array", "this"),
     exp.IsNullValue: _ordered("is_null_value", "this"),
@@ -128,7 +154,10 @@ def _by_name(node: exp.Anonymous) -> Expr:
     if name in _OF_ONE and len(given) == 1:
         return call(_OF_ONE[name], given[0])
     if name in _OF_KEYS and len(given) > 1:
-        return call(_OF_KEYS[name], given[0], exp.Array(expressions=given[1:]))
+        keys = given[1:]
+        if isinstance(keys[0], exp.Anonymous) and keys[0].name == _LISTED:
+            keys = keys[0].expressions
+        return call(_OF_KEYS[name], given[0], exp.Array(expressions=keys))
     return node
 
 
@@ -164,5 +193,7 @@ def is_semistructured(node: Expr, json_columns: Collection[str]) -> bool:
     inner = node.unnest()
     if isinstance(inner, exp.Column):
         return inner.name.upper() in json_columns
-    is_key = isinstance(inner, exp.Bracket) and any(e.is_string for e in inner.expressions)
-    return is_key or isinstance(inner, (exp.JSONExtract, exp.ParseJSON))
+    if isinstance(inner, exp.Bracket):
+        by_key = any(e.is_string for e in inner.expressions)
+        return by_key or is_semistructured(inner.this, json_columns)
+    return isinstance(inner, (exp.Array, exp.JSONExtract, exp.ParseJSON))

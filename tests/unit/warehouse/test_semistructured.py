@@ -77,6 +77,14 @@ def test_types_of_values(sql: Sql, expression: str, expected: Any) -> None:
         ("ARRAY_REVERSE(ARRAY_CONSTRUCT(1, 2))", "[2,1]"),
         ("ARRAY_SIZE(a)", 3),
         ("TO_ARRAY(1)", "[1]"),
+        ("[1, 'a', NULL]", '[1,"a",null]'),
+        ("[v:n, v:k, o, 1.5, TRUE]", '[5,"Snow",{"a":1,"b.c":"x"},1.5,true]'),
+        ("ARRAY_CONSTRUCT(1::VARIANT, 'k'::VARIANT)", '[1,"k"]'),
+        ("ARRAY_CONSTRUCT_COMPACT(1, NULL, 'a')", '[1,"a"]'),
+        ("[[1, 'a'], [], {'k': ['b', 2]}]", '[[1,"a"],[],{"k":["b",2]}]'),
+        ("[10, 'a'][0] + a[0]", 11),
+        ("ARRAY_AGG([1, 'a'])", '[[1,"a"]]'),
+        ("ARRAY_SORT([2, 1])", "[1,2]"),
         ("TO_ARRAY(a)", '[1,"a",1]'),
     ],
 )
@@ -94,6 +102,7 @@ def test_arrays(sql: Sql, expression: str, expected: Any) -> None:
         ("OBJECT_KEYS(o)", '["a","b.c"]'),
         ("{'Cc': {'d': 2}, 'two words': o}", '{"Cc":{"d":2},"two words":{"a":1,"b.c":"x"}}'),
         ("{'k': 7}:k", "7"),
+        ("OBJECT_PICK(o, ['a', 'z'])", '{"a":1}'),
     ],
 )
 def test_objects(sql: Sql, expression: str, expected: Any) -> None:
