@@ -110,6 +110,16 @@ _MACROS = {
         (SELECT coalesce(json_group_object(f, @member(o, f)), '{}'::JSON)
          FROM (SELECT unnest(json_keys(to_json(o))) AS f) WHERE list_contains(ks, f)) END""",
 }
+# FLATTEN, in the order of the elements: DuckDB joins the rows of fakesnow's to their inputs in any order.
+_FLATTEN = """flatten(input) AS TABLE
+    SELECT CAST(hash(e.this) AS UBIGINT) AS SEQ, e.key AS KEY,
+        coalesce(e.key, '[' || e.place || ']') AS PATH, e.place AS INDEX, e.value AS VALUE, e.this AS THIS
+    FROM (SELECT to_json(input), unnest(CASE @kind(input)
+        WHEN 'OBJECT' THEN list_transform(map_entries(CAST(to_json(input) AS MAP(VARCHAR, JSON))),
+            lambda m: struct_pack(k := m.key, i := CAST(NULL AS BIGINT), v := m.value))
+        WHEN 'ARRAY' THEN list_transform(@items(input),
+            lambda x, n: struct_pack(k := CAST(NULL AS VARCHAR), i := CAST(n - 1 AS BIGINT), v := x))
+        END, recursive := true)) AS e(this, key, place, value)"""
 
 
 def create(duck: duckdb.DuckDBPyConnection) -> None:
@@ -122,6 +132,17 @@ def create(duck: duckdb.DuckDBPyConnection) -> None:
     )
     for head, body in _MACROS.items():
         duck.execute(f"CREATE OR REPLACE MACRO {_HERE}{head} AS ({body.replace('@', _HERE)})")
+    duck.execute(f"CREATE OR REPLACE MACRO {_HERE}{_FLATTEN.replace('@', _HERE)}")
+
+
+def flatten_in_order(translated: Expr) -> Expr:
+    """fakesnow's calls become calls of ours."""
+    for table in translated.find_all(exp.Table):
+        if isinstance(table.this, exp.Anonymous) and table.this.name.lower() == "_fs_flatten":
+            table.this.set("this", _PREFIX + "flatten")
+            table.set("db", exp.to_identifier("main"))
+            table.set("catalog", exp.to_identifier("memory"))
+    return translated
 
 
 def call(name: str, *arguments: Expr) -> Expr:

@@ -117,6 +117,28 @@ def test_semistructured_numbers_can_be_calculated_with(sql: Sql) -> None:
     assert sql.row("SELECT v:n + 1, 10 / v:n, v:n * v:n FROM t") == (6, 2, 25)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("[v:n, 2, 1]", [(None, 0, "5"), (None, 1, "2"), (None, 2, "1")]),
+        ("a", [(None, 0, "1"), (None, 1, '"a"'), (None, 2, "1")]),
+        ("o", [("a", None, "1"), ("b.c", None, '"x"')]),
+        ("v:k", []),
+        ("v:missing", []),
+        ("[{'c': 1}]", [(None, 0, '{"c":1}')]),
+    ],
+)
+def test_flatten_keeps_the_order(sql: Sql, given: str, expected: Any) -> None:
+    flattened = f"SELECT f.key, f.index, f.value FROM t, LATERAL FLATTEN(INPUT => {given}) f"
+    assert sql.rows(flattened) == expected
+
+
+def test_each_row_is_flattened_by_itself(sql: Sql) -> None:
+    sql.rows("CREATE TABLE r AS SELECT * FROM (VALUES (7), (8), (8)) AS r(n)")
+    rows = sql.rows("SELECT n, f.index, f.value::INT FROM r, LATERAL FLATTEN(INPUT => [n, 3]) f")
+    assert rows == [(n, *at) for n in (7, 8, 8) for at in ((0, n), (1, 3))]
+
+
 def test_views_that_use_these_functions_outlive_the_engine(tmp_path: Any) -> None:
     with sql_session(tmp_path) as sql:
         sql.rows("CREATE VIEW w AS SELECT TYPEOF(PARSE_JSON('[]')) AS kind")
