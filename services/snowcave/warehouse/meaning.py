@@ -13,6 +13,7 @@ from snowcave.warehouse import (
     duck_catalog,
     event_table,
     formats,
+    lengths,
     rewrite,
     semistructured,
     taking,
@@ -51,6 +52,7 @@ class Meaning:
         variants = frozenset(name for name, kind in types.items() if kind == "JSON")
         statement = rewrite.compare_variants(statement, variants)
         statement = semistructured.calculate(statement, variants)
+        statement = lengths.cut(statement)
         statement = timestamps.read_offsets(statement, types, target)
         statement = binaries.in_hexadecimal(binaries.without_lengths(statement), types)
         statement = formats.write_defaults(statement, types)

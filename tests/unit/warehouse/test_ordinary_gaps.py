@@ -212,3 +212,29 @@ def test_a_table_is_described_from_anywhere(sql: Sql) -> None:
     nowhere = Sql(sql.session, replace(sql.context, database="", schema=""))
     assert [row[0] for row in nowhere.rows("DESCRIBE TABLE db.s.t")] == ["A", "B"]
     assert nowhere.rows("DESCRIBE TABLE db.s.t") == sql.rows("DESCRIBE TABLE t")
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("'abcd'::VARCHAR(3)", "abc"),
+        ("CAST(k AS TEXT(2))", "ab"),
+        ("k::VARCHAR(3)::VARCHAR(2)", "ab"),
+        ("k::CHAR", "a"),
+        ("k::VARCHAR(16777216)", "abcd"),
+        ("ts::VARCHAR(10)", "2024-01-02"),
+        ("v:z::VARCHAR(2)", "sn"),
+        ("NULL::VARCHAR(2)", None),
+        ("TRY_CAST(k AS VARCHAR(2))", None),
+    ],
+)
+def test_a_cast_to_a_length_cuts(sql: Sql, expression: str, expected: Any) -> None:
+    sql.rows("CREATE TABLE t (k VARCHAR, ts TIMESTAMP, v VARIANT)")
+    sql.rows("""INSERT INTO t SELECT 'abcd', '2024-01-02 03:04:05', PARSE_JSON('{"z":"snow"}')""")
+    assert sql.value(f"SELECT {expression} FROM t") == expected
+
+
+def test_a_column_made_of_a_cast_is_as_long_as_it_says(sql: Sql) -> None:
+    sql.rows("CREATE TABLE c AS SELECT 'abcd'::VARCHAR(3) AS a")
+    assert sql.row("DESCRIBE TABLE c")[:2] == ("A", "VARCHAR(3)")
+    assert sql.value("SELECT a FROM c") == "abc"
