@@ -31,6 +31,9 @@ _MACROS = {
         WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE' THEN 'TIMESTAMP_LTZ(9)[SB8]'
         WHEN typeof(x) = 'JSON' THEN 'VARIANT[LOB]' WHEN typeof(x) = 'BLOB' THEN 'BINARY(8388608)[LOB]'
         ELSE 'VARCHAR(16777216)[LOB]' END""",
+    "tried_day(x)": """coalesce(TRY_CAST(x AS DATE),
+        CAST(try_strptime(trim(CAST(x AS VARCHAR)), ['%m/%d/%Y', '%d-%b-%Y']) AS DATE))""",
+    "day(x)": "coalesce(@tried_day(x), CAST(x AS DATE))",
     "without_zone(t)": "CAST(t AS TIMESTAMP)",
     "zone(t)": "rpad(replace(strftime(t, '%z'), ':', ''), 5, '0')",
     "time_text(t)": """strftime(t, '%Y-%m-%d %H:%M:%S.%g') ||

@@ -10,6 +10,7 @@ from sqlglot import Expr, exp
 from snowcave.model import telemetry
 from snowcave.warehouse import (
     binaries,
+    days,
     duck_catalog,
     event_table,
     formats,
@@ -52,7 +53,7 @@ class Meaning:
         variants = frozenset(name for name, kind in types.items() if kind == "JSON")
         statement = rewrite.compare_variants(statement, variants)
         statement = semistructured.calculate(statement, variants)
-        statement = lengths.cut(statement)
+        statement = days.read_formats(lengths.cut(statement), types)
         statement = timestamps.read_offsets(statement, types, target)
         statement = binaries.in_hexadecimal(binaries.without_lengths(statement), types)
         statement = formats.write_defaults(statement, types)

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,31 @@ def test_a_column_made_of_a_cast_is_as_long_as_it_says(sql: Sql) -> None:
     sql.rows("CREATE TABLE c AS SELECT 'abcd'::VARCHAR(3) AS a")
     assert sql.row("DESCRIBE TABLE c")[:2] == ("A", "VARCHAR(3)")
     assert sql.value("SELECT a FROM c") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("'12/31/2024'::DATE", date(2024, 12, 31)),
+        ("TO_DATE('1/2/2024')", date(2024, 1, 2)),
+        ("'31-dec-2024'::DATE", date(2024, 12, 31)),
+        ("'2024-12-31'::DATE", date(2024, 12, 31)),
+        ("k::DATE", date(2024, 12, 31)),
+        ("TO_DATE(k)", date(2024, 12, 31)),
+        ("DATE(TRIM(k))", date(2024, 12, 31)),
+        ("MAX(k)::DATE", date(2024, 12, 31)),
+        ("d::DATE", date(2024, 5, 6)),
+        ("DATEADD(DAY, 1, '12/31/2024'::DATE)", date(2025, 1, 1)),
+        ("TRY_CAST('12/31/2024' AS DATE)", date(2024, 12, 31)),
+        ("TRY_CAST('13/31/2024' AS DATE)", None),
+        ("TRY_TO_DATE(k)", date(2024, 12, 31)),
+    ],
+)
+def test_dates_in_texts(sql: Sql, expression: str, expected: Any) -> None:
+    sql.rows("CREATE TABLE t (k VARCHAR, d TIMESTAMP)")
+    sql.rows("INSERT INTO t VALUES ('12/31/2024', '2024-05-06 01:02:03')")
+    assert sql.value(f"SELECT {expression} FROM t GROUP BY ALL") == expected
+
+
+def test_a_text_that_is_no_date_is_refused(sql: Sql) -> None:
+    assert '"13/01/2024"' in sql.error("SELECT '13/01/2024'::DATE").message
