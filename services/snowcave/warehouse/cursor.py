@@ -8,7 +8,7 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
-from snowcave.warehouse import columns, macros, merging, plain_rows, rewrite
+from snowcave.warehouse import columns, flattening, merging, plain_rows, rewrite
 from snowcave.warehouse.plans import Plan
 
 # Rows that are read one by one.
@@ -90,7 +90,7 @@ class Cursor(FakeSnowflakeCursor):
         rows = plain_rows.set_aside(expression)
         translated = super()._transform(rewrite.unquote_calls(expression), params)
         translated = rewrite.call_the_clock(rewrite.quote_reserved(translated))
-        translated = macros.flatten_in_order(translated)
+        translated = flattening.in_order(translated)
         plain_rows.put_back(translated, rows)
         return translated
 

@@ -97,6 +97,12 @@ _MACROS = {
     "array_reverse(a)": "@packed(list_reverse(@items(a)))",
     "array_to_string(a, s)": """CASE WHEN s IS NULL THEN NULL ELSE array_to_string(
         list_transform(@items(a), lambda i: coalesce(i ->> '$', '')), s) END""",
+    "elements(v)": """CASE @kind(v)
+        WHEN 'OBJECT' THEN list_transform(map_entries(CAST(to_json(v) AS MAP(VARCHAR, JSON))),
+            lambda m: struct_pack(k := m.key, i := CAST(NULL AS BIGINT), v := m.value))
+        WHEN 'ARRAY' THEN list_transform(@items(v),
+            lambda x, n: struct_pack(k := CAST(NULL AS VARCHAR), i := CAST(n - 1 AS BIGINT), v := x))
+        END""",
     "member(o, k)": """json_extract(to_json(o), '$."' || k || '"')""",
     "object_insert(o, k, x)": """CASE WHEN o IS NULL OR k IS NULL THEN NULL
         WHEN list_contains(json_keys(to_json(o)), k) THEN error('Duplicate field key ''' || k || '''')
@@ -114,15 +120,13 @@ _MACROS = {
          FROM (SELECT unnest(json_keys(to_json(o))) AS f) WHERE list_contains(ks, f)) END""",
 }
 # FLATTEN, in the order of the elements: DuckDB joins the rows of fakesnow's to their inputs in any order.
-_FLATTEN = """flatten(input) AS TABLE
+_FLATTEN = """flatten(input, is_outer, inside) AS TABLE
     SELECT CAST(hash(e.this) AS UBIGINT) AS SEQ, e.key AS KEY,
-        coalesce(e.key, '[' || e.place || ']') AS PATH, e.place AS INDEX, e.value AS VALUE, e.this AS THIS
-    FROM (SELECT to_json(input), unnest(CASE @kind(input)
-        WHEN 'OBJECT' THEN list_transform(map_entries(CAST(to_json(input) AS MAP(VARCHAR, JSON))),
-            lambda m: struct_pack(k := m.key, i := CAST(NULL AS BIGINT), v := m.value))
-        WHEN 'ARRAY' THEN list_transform(@items(input),
-            lambda x, n: struct_pack(k := CAST(NULL AS VARCHAR), i := CAST(n - 1 AS BIGINT), v := x))
-        END, recursive := true)) AS e(this, key, place, value)"""
+        inside || coalesce(CASE inside WHEN '' THEN '' ELSE '.' END || e.key, '[' || e.place || ']') AS PATH,
+        e.place AS INDEX, e.value AS VALUE, e.this AS THIS
+    FROM (SELECT to_json(input), unnest(CASE WHEN is_outer AND coalesce(len(@elements(input)), 0) = 0
+        THEN [struct_pack(k := CAST(NULL AS VARCHAR), i := CAST(NULL AS BIGINT), v := CAST(NULL AS JSON))]
+        ELSE @elements(input) END, recursive := true)) AS e(this, key, place, value)"""
 
 
 def create(duck: duckdb.DuckDBPyConnection) -> None:
@@ -138,14 +142,11 @@ def create(duck: duckdb.DuckDBPyConnection) -> None:
     duck.execute(f"CREATE OR REPLACE MACRO {_HERE}{_FLATTEN.replace('@', _HERE)}")
 
 
-def flatten_in_order(translated: Expr) -> Expr:
-    """fakesnow's calls become calls of ours."""
-    for table in translated.find_all(exp.Table):
-        if isinstance(table.this, exp.Anonymous) and table.this.name.lower() == "_fs_flatten":
-            table.this.set("this", _PREFIX + "flatten")
-            table.set("db", exp.to_identifier("main"))
-            table.set("catalog", exp.to_identifier("memory"))
-    return translated
+def flatten(table: exp.Table, *arguments: Expr) -> None:
+    """The table becomes a call of ours."""
+    table.set("this", exp.Anonymous(this=_PREFIX + "flatten", expressions=list(arguments)))
+    table.set("db", exp.to_identifier("main"))
+    table.set("catalog", exp.to_identifier("memory"))
 
 
 def call(name: str, *arguments: Expr) -> Expr:

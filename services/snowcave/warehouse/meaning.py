@@ -13,6 +13,7 @@ from snowcave.warehouse import (
     days,
     duck_catalog,
     event_table,
+    flattening,
     formats,
     lengths,
     rewrite,
@@ -59,7 +60,8 @@ class Meaning:
         statement = formats.write_defaults(statement, types)
         statement = formats.write_times(statement)
         statement = rewrite.take_numbers(rewrite.name_positions(statement), context)
-        statement = udfs.call_tables(semistructured.spell_out(statement))
+        statement = flattening.carry_options(semistructured.spell_out(statement))
+        statement = udfs.call_tables(statement)
         own = {place: one.number for place, one in context.event_tables.items()}
         if own or event_table.may_read(statement.sql()):
             # Most have rows of one table alone, and nothing to choose by.

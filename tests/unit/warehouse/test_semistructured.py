@@ -139,6 +139,32 @@ def test_each_row_is_flattened_by_itself(sql: Sql) -> None:
     assert rows == [(n, *at) for n in (7, 8, 8) for at in ((0, n), (1, 3))]
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("INPUT => v:l, OUTER => TRUE", [("[0]", 0, "1"), ("[1]", 1, None)]),
+        ("INPUT => v:x, OUTER => FALSE", []),
+        ("INPUT => v:x, OUTER => TRUE", [(None, None, None)]),
+        ("OUTER => TRUE, INPUT => ARRAY_CONSTRUCT()", [(None, None, None)]),
+        ("INPUT => v, PATH => 'l'", [("l[0]", 0, "1"), ("l[1]", 1, None)]),
+        ("INPUT => {'b': {'c': {'d': 1}}}, PATH => 'b.c'", [("b.c.d", None, "1")]),
+        (
+            "INPUT => v:l, MODE => 'BOTH', RECURSIVE => FALSE",
+            [("[0]", 0, "1"), ("[1]", 1, None)],
+        ),
+    ],
+)
+def test_options_of_flatten(sql: Sql, options: str, expected: Any) -> None:
+    flattened = f"SELECT f.path, f.index, f.value FROM t, LATERAL FLATTEN({options}) f"
+    assert sql.rows(flattened) == expected
+
+
+@pytest.mark.parametrize("option", ["RECURSIVE => TRUE", "MODE => 'ARRAY'", "PATH => '['"])
+def test_options_of_flatten_that_are_not_there(sql: Sql, option: str) -> None:
+    error = sql.error(f"SELECT * FROM t, LATERAL FLATTEN(INPUT => v, {option}) f")
+    assert "Unsupported feature 'FLATTEN with " in error.message
+
+
 def test_views_that_use_these_functions_outlive_the_engine(tmp_path: Any) -> None:
     with sql_session(tmp_path) as sql:
         sql.rows("CREATE VIEW w AS SELECT TYPEOF(PARSE_JSON('[]')) AS kind")
