@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -32,7 +33,7 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import sql_pb2 as v1
 
 _HISTORY = 1000
-_LEAVING = ("exit", "quit", "!exit", "!quit")
+_LEAVING = ("exit", "quit", "!exit", "!quit", "\\q")
 # So few columns are shown side by side even where their texts have to be folded.
 _FEW_COLUMNS = 2
 
@@ -70,7 +71,7 @@ def sql(
 
 async def _run_all(mesh: Mesh, login: v1.LoginRequest, text: str, style: str) -> None:
     async with open_session(mesh, login) as session:
-        for statement in split(text):
+        for statement in statements(text):
             with _progress() as tell:
                 result = await session.execute(statement, tell)
             show(result, style)
@@ -145,10 +146,20 @@ def _read_statement() -> str | None:
             lines.clear()
             click.echo()
             continue
-        if len(lines) == 1 and lines[0].strip().rstrip(";").lower() in _LEAVING:
+        if len(lines) == 1 and not _goes_on(lines[0]):
             return None
         if lines[-1].rstrip().endswith(";"):
             return "\n".join(lines)
+
+
+def _goes_on(statement: str) -> bool:
+    """Not where its first line is a word that leaves the shell, which needs no semicolon."""
+    return statement.partition("\n")[0].strip().rstrip(";").lower() not in _LEAVING
+
+
+def statements(text: str) -> Iterator[str]:
+    """Those of a script up to a word that leaves the shell."""
+    return takewhile(_goes_on, split(text))
 
 
 def split(text: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from snowcave.cli.doctor import doctor
-from snowcave.cli.sql import run_each, show, split, told
+from snowcave.cli.sql import run_each, show, split, statements, told
 from snowcave.client import Result, Session
 from snowcave.v1 import sql_pb2 as v1
 from snowcave.v1.warehouse_pb2 import ColumnType
@@ -50,8 +50,13 @@ def test_an_interrupt_cancels_the_statement_and_not_the_shell(
     assert "Cancelled." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", [r"\q", "exit", "QUIT;", "exit\nselect 2;"])
+def test_a_script_ends_at_a_word_that_leaves_the_shell(word: str) -> None:
+    assert list(statements(f"select 1;\n{word}\n")) == ["select 1"]
+
+
 @pytest.mark.parametrize(
-    ("text", "statements"),
+    ("text", "parts"),
     [
         ("select 1; select 2", ["select 1", "select 2"]),
         ("select ';'; -- ; no\nselect 2;", ["select ';'", "-- ; no\nselect 2"]),
@@ -60,8 +65,8 @@ def test_an_interrupt_cancels_the_statement_and_not_the_shell(
         ("", []),
     ],
 )
-def test_statements_end_at_semicolons_outside_of_texts(text: str, statements: list[str]) -> None:
-    assert list(split(text)) == statements
+def test_statements_end_at_semicolons_outside_of_texts(text: str, parts: list[str]) -> None:
+    assert list(split(text)) == parts
 
 
 def test_the_doctor_says_which_setting_is_wrong(tmp_path: Path) -> None:
