@@ -99,6 +99,8 @@ def _of_aggregates(
     group = select.args.get("group")
     if group is not None and group.find(exp.Rollup, exp.Cube, exp.GroupingSets):
         return []
+    if group is None and any(_within(term.this, found) for term in liftable.terms(select)):
+        return []  # a single row needs no order, and DuckDB makes no call for it
     calling = [_text(term) for term in _group_terms(select) if _within(term, found)]
     if len(calling) != len(set(calling)):
         return []

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from snowcave.model.errors import SnowcaveError
@@ -213,6 +213,7 @@ small = st.one_of(st.none(), st.integers(0, 4))
 
 
 @settings(max_examples=60, deadline=None)
+@example("SELECT SUM(x) FROM t HAVING SUM(x) > 1 ORDER BY SUM(<<2 x>>)", [(0, None)])
 @given(queries(), st.lists(st.tuples(small, small), max_size=5))
 def test_any_statement_gives_the_same_lifted(engine, sql, rows):
     (expected, before), (found, after) = asyncio.run(both(engine, sql, rows))
@@ -220,5 +221,7 @@ def test_any_statement_gives_the_same_lifted(engine, sql, rows):
     assert found == expected
     # With which of several conditions DuckDB begins is its own choice; the next has what it leaves.
     conditions = sql.partition(" WHERE ")[2].partition(" GROUP BY ")[0].split(" AND ")
-    if sum("<<" in condition for condition in conditions) < 2:
+    # Where its statistics say that HAVING leaves no group, it computes none.
+    is_empty = " HAVING " in sql and not expected and not before
+    if sum("<<" in condition for condition in conditions) < 2 and not is_empty:
         assert after <= before, sql
