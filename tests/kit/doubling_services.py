@@ -15,10 +15,10 @@ import pyarrow as pa
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1.functions_pb2 import InvokeProgress
-from snowcave.warehouse import failures
-from snowcave.warehouse.dispatch import Dispatch
-from snowcave.warehouse.engine import Context
-from snowcave.warehouse.keeping import Keeper, Rows
+from snowcave.warehouse.engine import failures
+from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.results.keeping import Keeper, Rows
+from snowcave.warehouse.service_functions.dispatch import Dispatch
 from snowcave.warehouse.sessions import Sessions
 from snowcave.warehouse.settings import CallSettings, WarehouseSettings
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snowcave.model import event_files
-from snowcave.warehouse import event_table
-from snowcave.warehouse.event_table import Moment
+from snowcave.warehouse.event_tables import table as event_table
+from snowcave.warehouse.event_tables.table import Moment
 
 _TEXTS = ("record_type", "record", "record_attributes", "scope", "value", "trace")
 SENT = pa.schema(

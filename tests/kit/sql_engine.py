@@ -7,10 +7,10 @@ from typing import Any
 
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import failures
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.engine import Context, Outcome
-from snowcave.warehouse.session import DuckSession
+from snowcave.warehouse.engine import failures
+from snowcave.warehouse.engine.api import Context, Outcome
+from snowcave.warehouse.engine.duck import DuckEngine
+from snowcave.warehouse.engine.session import DuckSession
 from snowcave.warehouse.settings import EngineSettings
 
 HERE = Context(

@@ -16,21 +16,21 @@ from snowcave.runtime.daemon import Daemon, Parts
 from snowcave.runtime.grpc import connect, serve
 from snowcave.runtime.replicas import connect_all
 from snowcave.v1 import functions_pb2_grpc, stages_pb2_grpc, warehouse_pb2_grpc
-from snowcave.warehouse.dispatch import Dispatch
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.event_scan import Events
-from snowcave.warehouse.event_spool import EventSpool
-from snowcave.warehouse.invoke import Invoker
-from snowcave.warehouse.keeping import Keeper
-from snowcave.warehouse.results import ResultStore
+from snowcave.warehouse.engine.duck import DuckEngine
+from snowcave.warehouse.event_tables.scan import Events
+from snowcave.warehouse.event_tables.spool import EventSpool
+from snowcave.warehouse.event_tables.tail import EventTail
+from snowcave.warehouse.results.keeping import Keeper
+from snowcave.warehouse.results.query_results import ResultStore
 from snowcave.warehouse.service import SERVICE_NAME, WarehouseServicer
+from snowcave.warehouse.service_functions.dispatch import Dispatch
+from snowcave.warehouse.service_functions.invoke import Invoker
 from snowcave.warehouse.sessions import Sessions
 from snowcave.warehouse.settings import WarehouseSettings
 from snowcave.warehouse.stages.files import StageFiles
 from snowcave.warehouse.stages.pointing import Pointing
 from snowcave.warehouse.stages.service import STAGE_SERVICE, StageServicer
 from snowcave.warehouse.statements import Statements
-from snowcave.warehouse.tail import EventTail
 
 # Small queries come back from DuckDB to an interpreter that the loop is using; the usual 5 ms of patience
 # would be ten times what they took.

@@ -11,8 +11,8 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1 import warehouse_pb2_grpc
 from snowcave.warehouse import columns
 from snowcave.warehouse.conversation import Conversation
-from snowcave.warehouse.engine import Context, OwnEventTable, SqlEngine
-from snowcave.warehouse.results import ResultStore, pieces
+from snowcave.warehouse.engine.api import Context, OwnEventTable, SqlEngine
+from snowcave.warehouse.results.query_results import ResultStore, pieces
 from snowcave.warehouse.sessions import Sessions, watched
 from snowcave.warehouse.settings import WarehouseSettings
 from snowcave.warehouse.statements import Statements

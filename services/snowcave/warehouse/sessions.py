@@ -17,11 +17,11 @@ from snowcave.model.errors import (
     StatementTimeout,
 )
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import failures
-from snowcave.warehouse.engine import EngineSession, SqlEngine
-from snowcave.warehouse.lane import Lane
+from snowcave.warehouse.engine import failures
+from snowcave.warehouse.engine.api import EngineSession, SqlEngine
+from snowcave.warehouse.engine.lane import Lane
+from snowcave.warehouse.service_functions.tally import Tally
 from snowcave.warehouse.settings import WarehouseSettings
-from snowcave.warehouse.tally import Tally
 
 log = structlog.get_logger()
 

@@ -12,15 +12,17 @@ import pyarrow as pa
 from snowcave.kit.clock import Clock, backoff
 from snowcave.model.errors import Conflict, SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import bindings, calls, columns, explaining, rewrite
-from snowcave.warehouse.dispatch import Dispatch, Prepared
-from snowcave.warehouse.engine import Context, Outcome, Relation
-from snowcave.warehouse.event_scan import EventSource
-from snowcave.warehouse.failures import WriteConflict
-from snowcave.warehouse.results import ResultStore
+from snowcave.warehouse import columns, rewrite
+from snowcave.warehouse.engine import bindings, explaining
+from snowcave.warehouse.engine.api import Context, Outcome, Relation
+from snowcave.warehouse.engine.failures import WriteConflict
+from snowcave.warehouse.event_tables.scan import EventSource
+from snowcave.warehouse.results.query_results import ResultStore
+from snowcave.warehouse.service_functions import calls
+from snowcave.warehouse.service_functions.dispatch import Dispatch, Prepared
+from snowcave.warehouse.service_functions.settling import settle
 from snowcave.warehouse.sessions import Session, Sessions
 from snowcave.warehouse.settings import WarehouseSettings
-from snowcave.warehouse.settling import settle
 from snowcave.warehouse.stages.pointing import Pointing
 
 # Snowflake's statementTypeId.

@@ -10,7 +10,7 @@ from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse.session import DuckSession
+from snowcave.warehouse.engine.session import DuckSession
 from tests.kit.called_warehouse import a_warehouse
 from tests.kit.daemons import free_port_base
 

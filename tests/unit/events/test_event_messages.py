@@ -13,7 +13,7 @@ from snowcave.events.service import EventService
 from snowcave.events.store import Lane, Scan, Tail
 from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import events_pb2_grpc
-from snowcave.warehouse.tail import EventTail
+from snowcave.warehouse.event_tables.tail import EventTail
 
 SIZES = [10, 5, 3000, 1, 1, 4000, 20, 20, 20, 20, 2000, 1]
 

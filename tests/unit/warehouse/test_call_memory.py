@@ -1,6 +1,6 @@
 """Answers that a statement remembers."""
 
-from snowcave.warehouse.callbacks import Memory
+from snowcave.warehouse.service_functions.callbacks import Memory
 
 
 def test_each_unknown_row_is_asked_for_once():

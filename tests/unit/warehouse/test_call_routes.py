@@ -4,8 +4,9 @@ import pytest
 
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import calls, rewrite, routes
-from snowcave.warehouse.routes import Route
+from snowcave.warehouse import rewrite
+from snowcave.warehouse.service_functions import calls, routes
+from snowcave.warehouse.service_functions.routes import Route
 
 F, G = (
     pb.FunctionBinding(

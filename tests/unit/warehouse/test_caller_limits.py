@@ -9,8 +9,8 @@ from snowcave.model import limits
 from snowcave.model.errors import SnowcaveError
 from snowcave.model.privileges import CALLER
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.engine.duck import DuckEngine
 from tests.kit.sql_engine import HERE, Sql, sql_engine
 
 pytestmark = pytest.mark.documented

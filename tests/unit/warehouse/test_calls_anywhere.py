@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from snowcave.model.errors import SnowcaveError
-from snowcave.warehouse.duck import DuckEngine
+from snowcave.warehouse.engine.duck import DuckEngine
 from snowcave.warehouse.settings import EngineSettings
 from tests.kit.doubling_services import a_desk, as_calls, as_products
 

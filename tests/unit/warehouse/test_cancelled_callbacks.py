@@ -11,9 +11,9 @@ import pytest
 from snowcave.model.errors import QueryCancelled
 from snowcave.v1 import functions_pb2
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse.callbacks import Callbacks
-from snowcave.warehouse.engine import Context
-from snowcave.warehouse.tally import Tally
+from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.service_functions.callbacks import Callbacks
+from snowcave.warehouse.service_functions.tally import Tally
 
 ECHO = pb.FunctionBinding(function=1, name="F", argument_types=["VARCHAR"], returns="VARCHAR")
 ROW = pa.array(["a"])

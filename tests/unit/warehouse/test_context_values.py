@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from snowcave.warehouse import context_values
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.service_functions import context_values
 
 NOW = datetime(2026, 1, 31, 23, 30, 5, 120_000, UTC)
 

@@ -11,9 +11,9 @@ import pytest
 
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import failures
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine import failures
+from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.engine.duck import DuckEngine
 from snowcave.warehouse.settings import EngineSettings
 from tests.kit.event_rows import moment
 
@@ -274,7 +274,7 @@ def test_events_are_read_in_no_database(session):
 
 
 def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path):
-    command = [sys.executable, "-c", "import snowcave.warehouse.duck"]
+    command = [sys.executable, "-c", "import snowcave.warehouse.engine.duck"]
     subprocess.run(command, check=True, timeout=60, env={**os.environ, "TMPDIR": str(tmp_path)})
     assert not list(tmp_path.iterdir())
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.engine import Context
-from snowcave.warehouse.event_bounds import EventBounds
-from snowcave.warehouse.session import DuckSession
+from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.engine.duck import DuckEngine
+from snowcave.warehouse.engine.session import DuckSession
+from snowcave.warehouse.event_tables.bounds import EventBounds
 from snowcave.warehouse.settings import EngineSettings
 
 HERE = Context(database="DB", schema="PUBLIC")

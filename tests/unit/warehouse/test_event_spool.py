@@ -11,7 +11,7 @@ import pytest
 from snowcave.events import intake, messages, once
 from snowcave.events.rows import stored
 from snowcave.v1 import events_pb2 as v1
-from snowcave.warehouse.event_spool import EventSpool
+from snowcave.warehouse.event_tables.spool import EventSpool
 
 
 def rows() -> bytes:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.explaining import TABULAR
+from snowcave.warehouse.engine.duck import DuckEngine
+from snowcave.warehouse.engine.explaining import TABULAR
 from tests.kit.doubling_services import a_desk
 from tests.kit.sql_engine import Sql, sql_engine, sql_session
 

@@ -3,7 +3,8 @@
 import pytest
 
 from snowcave.model.errors import SnowcaveError
-from snowcave.warehouse import guard, rewrite
+from snowcave.warehouse import rewrite
+from snowcave.warehouse.rewrite import guard
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import asyncio
 import pyarrow as pa
 import pytest
 
-from snowcave.warehouse.keeping import Beside, Keeper, Rows
+from snowcave.warehouse.results.keeping import Beside, Keeper, Rows
 
 SCHEMA = pa.schema([("n", pa.int64()), ("t", pa.string())])
 

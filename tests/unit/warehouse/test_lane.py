@@ -7,7 +7,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from snowcave.warehouse.lane import Lane
+from snowcave.warehouse.engine.lane import Lane
 
 LONG = 30
 

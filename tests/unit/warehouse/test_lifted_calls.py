@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import calls, lifting, rewrite, routes
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.routes import Route
+from snowcave.warehouse import rewrite
+from snowcave.warehouse.engine.duck import DuckEngine
+from snowcave.warehouse.service_functions import calls, lifting, routes
+from snowcave.warehouse.service_functions.routes import Route
 from snowcave.warehouse.settings import EngineSettings
 from tests.kit.doubling_services import a_desk, as_calls
 

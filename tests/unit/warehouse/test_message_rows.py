@@ -8,9 +8,9 @@ import pytest
 
 from snowcave.v1 import functions_pb2 as v1
 from snowcave.warehouse import columns
-from snowcave.warehouse.invoke import Invocation
-from snowcave.warehouse.keeping import Keeper
-from snowcave.warehouse.message_rows import MessageRows
+from snowcave.warehouse.results.keeping import Keeper
+from snowcave.warehouse.service_functions.invoke import Invocation
+from snowcave.warehouse.service_functions.message_rows import MessageRows
 from snowcave.warehouse.settings import CallSettings
 
 SETTINGS = CallSettings(batch_rows=1000, first_rows=400, answer_bytes=10_000)

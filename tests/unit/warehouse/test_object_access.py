@@ -12,8 +12,8 @@ import pytest
 from snowcave.model.errors import SnowcaveError
 from snowcave.model.privileges import EVENT_TABLE, PRIVILEGES
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.engine.duck import DuckEngine
 from tests.kit.sql_engine import HERE, Sql, sql_engine
 
 pytestmark = pytest.mark.documented

@@ -10,9 +10,9 @@ import pytest
 
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import calls
-from snowcave.warehouse.session import DuckSession
-from snowcave.warehouse.settling import settle
+from snowcave.warehouse.engine.session import DuckSession
+from snowcave.warehouse.service_functions import calls
+from snowcave.warehouse.service_functions.settling import settle
 from tests.kit.sql_engine import HERE, Sql, sql_session
 
 TYPES = {

@@ -8,9 +8,9 @@ import pytest
 
 from snowcave.model import limits, telemetry
 from snowcave.model.errors import ObjectExists, SnowcaveError
-from snowcave.warehouse import failures
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.engine import Context, OwnEventTable
+from snowcave.warehouse.engine import failures
+from snowcave.warehouse.engine.api import Context, OwnEventTable
+from snowcave.warehouse.engine.duck import DuckEngine
 from snowcave.warehouse.settings import EngineSettings
 from tests.kit.event_rows import moment
 

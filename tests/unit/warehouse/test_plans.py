@@ -8,9 +8,9 @@ import pytest
 
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse import owners
-from snowcave.warehouse.duck import DuckEngine
-from snowcave.warehouse.plans import Definitions, Plan, Plans
+from snowcave.warehouse.catalog import owners
+from snowcave.warehouse.engine.duck import DuckEngine
+from snowcave.warehouse.engine.plans import Definitions, Plan, Plans
 from tests.kit.sql_engine import HERE, Sql, sql_engine
 
 

@@ -8,7 +8,7 @@ import pytest
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse.columns import from_stream
-from snowcave.warehouse.results import ResultStore, pieces
+from snowcave.warehouse.results.query_results import ResultStore, pieces
 from snowcave.warehouse.settings import ResultSettings
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snowcave.model.errors import SnowcaveError, SyntaxInvalid
-from snowcave.warehouse import bindings, rewrite
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse import rewrite
+from snowcave.warehouse.engine import bindings
+from snowcave.warehouse.engine.api import Context
 
 
 @pytest.mark.parametrize(

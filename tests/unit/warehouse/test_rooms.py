@@ -8,8 +8,8 @@ from threading import Event
 import pytest
 
 from snowcave.model.errors import Unavailable
-from snowcave.warehouse import room_files
-from snowcave.warehouse.duck import DuckEngine
+from snowcave.warehouse.databases import room_files
+from snowcave.warehouse.engine.duck import DuckEngine
 from snowcave.warehouse.settings import EngineSettings
 
 D, S, OTHER = 11, 12, 13

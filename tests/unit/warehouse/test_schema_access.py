@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine.api import Context
 from tests.kit.sql_engine import HERE, Sql, sql_engine
 
 pytestmark = pytest.mark.documented

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from snowcave.warehouse import udfs
+from snowcave.warehouse.catalog import udfs
 from tests.kit.sql_engine import HERE, Sql, sql_engine, sql_session
 
 pytestmark = pytest.mark.documented

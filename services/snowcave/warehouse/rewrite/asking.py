@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import Expr, exp
 
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine.api import Context
 from snowcave.warehouse.rewrite.events import TIED, Place, conditions_of, only_source
 from snowcave.warehouse.rewrite.tables import place_of
 

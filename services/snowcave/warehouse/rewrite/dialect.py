@@ -4,7 +4,7 @@ import re
 
 from sqlglot import Expr, exp
 
-from snowcave.warehouse import guard
+from snowcave.warehouse.rewrite import guard
 
 # Words that DuckDB keeps for itself and Snowflake gives away as names.
 _WORDS = (

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from sqlglot import Expr, exp, parse_one
 
-from snowcave.warehouse.engine import Context
-from snowcave.warehouse.macros import call
+from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.engine.macros import call
 from snowcave.warehouse.rewrite.tables import place_of
 
 Place = tuple[str, str, str]

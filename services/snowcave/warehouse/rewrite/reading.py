@@ -9,7 +9,8 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
 from snowcave.model.errors import Kind, RemoteError, SnowcaveError, SyntaxInvalid
-from snowcave.warehouse import failures, spellings
+from snowcave.warehouse.engine import failures
+from snowcave.warehouse.rewrite import spellings
 
 # Texts, bodies, quoted names and comments are skipped; what is left of `$name` is a variable.
 _SKIPPED = r"""'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/"""

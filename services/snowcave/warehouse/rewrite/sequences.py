@@ -3,7 +3,7 @@
 from sqlglot import Expr, exp
 
 from snowcave.model.names import ObjectName
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine.api import Context
 from snowcave.warehouse.rewrite.tables import place_of
 
 _NEXT = "NEXTVAL"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind, RemoteError
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine.api import Context
 
 VERSION = "9.36.0"
 

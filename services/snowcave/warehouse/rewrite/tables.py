@@ -2,7 +2,7 @@
 
 from sqlglot import Expr, exp
 
-from snowcave.warehouse.engine import Context
+from snowcave.warehouse.engine.api import Context
 
 # Where DuckDB keeps a session's own tables and views. Clients cannot name it, so what has it was put there.
 TEMPORARY = ("temp", "main")

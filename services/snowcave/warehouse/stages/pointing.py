@@ -13,7 +13,7 @@ from snowcave.model.errors import Kind as ErrorKind
 from snowcave.model.errors import RemoteError, Unsupported, ValueInvalid
 from snowcave.model.stage_path import StagePath, parse_stage_path
 from snowcave.v1 import warehouse_pb2 as pb
-from snowcave.warehouse.engine import Relation
+from snowcave.warehouse.engine.api import Relation
 from snowcave.warehouse.stages.files import StageFiles
 from snowcave.warehouse.stages.queries import read_files
 from snowcave.warehouse.stages.service import matching

@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlglot import Expr, exp
 
 from snowcave.model.errors import Unsupported
-from snowcave.warehouse.engine import Relation
+from snowcave.warehouse.engine.api import Relation
 
 # Columns that a query may name, and characters of a first line that are looked at.
 _MOST_COLUMNS = 1000

@@ -1,0 +1,1 @@
+"""Databases and schemas as DuckDB files: where they are, copied whole, cloned."""

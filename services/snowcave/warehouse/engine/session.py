@@ -1,0 +1,466 @@
+"""One client's connection to the engine: fakesnow's connection and cursor with Snowflake's gaps closed.
+
+Blocking, and not safe for two callers at once; `Sessions` sees to that.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import duckdb
+import pyarrow as pa
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.statement_type import statement_type_id
+from sqlglot import Expr, exp
+
+from snowcave.model.errors import QueryCancelled, Unsupported
+from snowcave.v1 import warehouse_pb2 as pb
+from snowcave.warehouse import columns, rewrite
+from snowcave.warehouse.catalog import shows, udfs
+from snowcave.warehouse.catalog.temporary import TemporaryNames
+from snowcave.warehouse.engine import bindings as binding
+from snowcave.warehouse.engine import explaining, plans
+from snowcave.warehouse.engine.api import ArrowFunction, Context, Outcome, Relation
+from snowcave.warehouse.engine.cursor import Cursor, Duck, Forgetful
+from snowcave.warehouse.engine.meaning import Meaning
+from snowcave.warehouse.engine.own import OwnStatements
+from snowcave.warehouse.engine.plans import Plan, Plans
+from snowcave.warehouse.engine.read_ahead import ReadAhead
+from snowcave.warehouse.engine.transactions import (
+    CHANGES,
+    DEFINITIONS,
+    Transaction,
+    TransactionLost,
+)
+from snowcave.warehouse.engine.whereabouts import Whereabouts
+from snowcave.warehouse.event_tables import refusals as own_events
+from snowcave.warehouse.event_tables import table as event_table
+from snowcave.warehouse.event_tables.bounds import EventBounds
+from snowcave.warehouse.event_tables.moments import SessionEvents
+from snowcave.warehouse.rewrite import absent, access, guard
+
+_SELECT = 0x1000
+_OTHER = 0x6000
+_BOUND = "_SC_BOUND"
+# Rows of one of DuckDB's own batches.
+_VECTOR = 2048
+
+
+class DuckSession:
+    """See engine.EngineSession."""
+
+    def __init__(
+        self, number: int, duck: duckdb.DuckDBPyConnection, own: Path, remembered: Plans
+    ) -> None:
+        self.number = number
+        self._raw = duck
+        self._duck = Duck(duck)
+        self._connection = FakeSnowflakeConnection(
+            cast(Any, self._duck),
+            Forgetful(),
+            create_database=False,
+            create_schema=False,
+            paramstyle="qmark",
+        )
+        self._where = Whereabouts(duck, self._connection)
+        self._meaning = Meaning(duck, self._cursor, lambda: self.in_transaction)
+        self._events = SessionEvents(duck, own, self._meaning)
+        self._answers = OwnStatements(duck, self._meaning.translated)
+        self._temporary = TemporaryNames(duck)
+        self._plans = remembered
+        self._cancelled = Event()
+        self._transaction: Transaction | None = None
+        # Names of the Arrow functions that the running statement brought along.
+        self._functions: list[str] = []
+
+    # ------------------------------------------------------------ statements
+
+    def parse(self, sql: str, context: Context) -> Expr:
+        """Raises SnowcaveError. The tree is checked and filled in, but not yet bound to any rows."""
+        self._revive()
+        # What is decided from here on rests on these.
+        as_of = self._plans.definitions.number
+        filled = rewrite.fill_variables(sql, self._answers.variables)
+        definition = udfs.read(filled)
+        statement = udfs.as_create(definition) if definition else rewrite.parse(filled)
+        form, text = explaining.asked(statement) or ("", sql)
+        if form:
+            statement = explaining.statement_of(text)
+        statement = rewrite.name_tables(statement)
+        absent.refuse(statement)
+        guard.check(statement)
+        statement = self._temporary.resolve(statement, context)
+        access.check(statement, context, self._answers.look)
+        own_events.refuse(statement, context)
+        statement = self._temporary.place(statement, context)
+        statement = rewrite.name_columns(statement, text)
+        statement = rewrite.fill_context(statement, context)
+        if form:
+            statement = explaining.Explain(this=statement, form=form)
+        statement.meta["sql"] = sql
+        statement.meta["as_of"] = as_of
+        return statement
+
+    def execute(
+        self,
+        statement: Expr,
+        context: Context,
+        *,
+        bindings: Sequence[pb.Binding] = (),
+        relations: Sequence[Relation] = (),
+        functions: Sequence[ArrowFunction] = (),
+        lasting: bool = False,
+    ) -> Outcome:
+        """Raises SnowcaveError."""
+        self._cancelled.clear()
+        try:
+            self._open_or_close(statement, context)
+            if (opened := self._transaction) is None:
+                return self._execute(statement, context, bindings, relations, functions, lasting)
+            again = partial(self._repeat, statement.copy(), context, bindings, relations)
+            outcome = self._execute(statement, context, bindings, relations, functions)
+            opened.succeeded(statement, again, outcome.rows_affected, functions)
+            return outcome
+        except duckdb.InterruptException as error:
+            raise QueryCancelled from error
+
+    def remembers(self, sql: str, context: Context) -> float | None:
+        if self._transaction is not None or (plan := self._plans.find(sql, context)) is None:
+            return None
+        return plan.seconds
+
+    def repeat(self, sql: str, context: Context) -> Outcome | None:
+        """Raises SnowcaveError. What DuckDB refuses is left to `execute`, which knows the words for it."""
+        plan = self._plans.find(sql, context)
+        if plan is None or self._transaction is not None:
+            return None
+        self._cancelled.clear()
+        began = time.perf_counter()
+        try:
+            return self._repeated(sql, context, plan)
+        finally:
+            plan.seconds = time.perf_counter() - began
+
+    def _repeated(self, sql: str, context: Context, plan: Plan) -> Outcome | None:
+        try:
+            self._where.look_at(context)
+            if plan.parsed is None:
+                plan.parsed = self._raw.extract_statements(plan.sql)[0]
+            self._duck.execute(plan.parsed)
+            if (table := self._duck.few_rows(plan)) is not None:
+                plan.rows = table.num_rows
+                return self._normal(table, plan.described, _SELECT, 0)
+            table = self._duck.to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise QueryCancelled from error
+        except duckdb.Error:
+            self._plans.forget(sql)
+            return None
+        if plan.types != self._duck.types:
+            plan.types = self._duck.types
+            plan.described = tuple(columns.column_type(*one) for one in plan.types)
+            plan.are_plain = columns.are_plain(plan.types)
+        plan.rows = table.num_rows
+        return self._outcome(table, plan.described, _SELECT, 0)
+
+    def stream(
+        self,
+        query: Expr,
+        context: Context,
+        *,
+        relations: Sequence[Relation],
+        rows: int,
+        most_bytes: int,
+    ) -> ReadAhead:
+        """Raises SnowcaveError and DuckDB's errors; so does reading."""
+        self._cancelled.clear()
+        self._where.look_at(context)
+        self._register(relations, ())
+        relation = self._raw.sql(self._meaning.translated(query, context))
+        described = zip(relation.columns, relation.types, strict=True)
+        variants = frozenset(name for name, kind in described if str(kind) == "JSON")
+        reader = relation.to_arrow_reader(_VECTOR)
+        release = partial(self._unregister, relations)
+        return ReadAhead(reader, variants, rows, most_bytes, release)
+
+    def refusal(self, query: Expr, context: Context, relations: Sequence[Relation]) -> str:
+        """As JSON: DuckDB plans the query and does nothing else, so this is no error of its own."""
+        self._where.look_at(context)
+        self._register(relations, ())
+        try:
+            sql = self._meaning.translated(query, context)
+            told = self._raw.execute("SELECT json_serialize_plan(?)", [sql]).fetchall()
+            return str(told[0][0])
+        finally:
+            self._unregister(relations)
+
+    def describe(self, statement: Expr, context: Context) -> tuple[pb.ColumnType, ...]:
+        """Raises SnowcaveError. Statements other than queries give one text column, as they do when run."""
+        if isinstance(statement, explaining.Explain):
+            told = explaining.columns_of(statement.args["form"])
+            return tuple(columns.column_type(name, kind) for name, kind in told.items())
+        if not isinstance(statement, exp.Query):
+            return (columns.column_type("status", "VARCHAR"),)
+        self._where.look_at(context)
+        plain = statement.transform(
+            lambda node: exp.Null() if isinstance(node, exp.Placeholder) else node
+        )
+        rows = self._raw.execute("DESCRIBE " + self._meaning.translated(plain, context)).fetchall()
+        return tuple(columns.column_type(str(row[0]), str(row[1])) for row in rows)
+
+    def interrupt(self) -> None:
+        self._cancelled.set()
+        self._raw.interrupt()
+
+    def close(self) -> None:
+        self._raw.close()
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._transaction is not None
+
+    def point_event_table(self, now: event_table.Moment) -> None:
+        """What the event table holds for this session from now on."""
+        self._events.point(now)
+
+    def event_bounds(self, statement: Expr, context: Context) -> EventBounds:
+        if self.in_transaction:
+            return EventBounds()
+        self._where.look_at(context)
+        return self._events.bounds(statement, context)
+
+    def reads_event_table(self, statement: Expr, sql: str, context: Context) -> bool:
+        # Where the session was before may be gone.
+        self._where.look_at(context)
+        return self._events.are_read(statement, sql, context)
+
+    # ------------------------------------------------------------ transactions
+
+    def _open_or_close(self, statement: Expr, context: Context) -> None:
+        """Raises TransactionLost where the statement belongs to one that cannot go on."""
+        opened = self._transaction
+        if isinstance(statement, (exp.Commit, exp.Rollback)):
+            self._transaction = None
+            if opened and opened.lost and isinstance(statement, exp.Commit):
+                raise TransactionLost
+        elif opened and opened.lost:
+            raise TransactionLost
+        elif isinstance(statement, exp.Transaction):
+            self._transaction = opened or self._begin()
+        elif opened and isinstance(statement, DEFINITIONS):
+            # As on Snowflake: a definition commits what was open, and is a transaction of its own.
+            self._raw.execute("COMMIT")
+            self._transaction = None
+        elif not opened and isinstance(statement, CHANGES) and not _commits_by_itself(context):
+            self._transaction = self._begin()
+
+    def _begin(self) -> Transaction:
+        self._raw.execute("BEGIN")
+        return Transaction()
+
+    def _revive(self) -> None:
+        """Go on with a transaction that DuckDB gave up for a failed statement."""
+        opened = self._transaction
+        if opened is None or opened.lost:
+            return
+        try:
+            self._raw.execute("SELECT 1").fetchall()
+        except duckdb.TransactionException:
+            self._raw.execute("ROLLBACK")
+            if not opened.begun_again(lambda: self._raw.execute("BEGIN")):
+                self._raw.execute("ROLLBACK")
+
+    def _repeat(
+        self,
+        statement: Expr,
+        context: Context,
+        bindings: Sequence[pb.Binding],
+        relations: Sequence[Relation],
+    ) -> int:
+        return self._execute(statement.copy(), context, bindings, relations, ()).rows_affected
+
+    # ------------------------------------------------------------ inside
+
+    def _execute(
+        self,
+        statement: Expr,
+        context: Context,
+        bindings: Sequence[pb.Binding],
+        relations: Sequence[Relation],
+        functions: Sequence[ArrowFunction],
+        lasting: bool = False,
+    ) -> Outcome:
+        as_of = self._still_allowed(statement, context)
+        self._where.look_at(context)
+        if isinstance(statement, explaining.Explain):
+            return self._explain(statement, context, bindings, relations, functions)
+        statement_type = type_id(statement)
+        lasting = lasting and plans.is_lasting(statement, str(statement.meta.get("sql") or ""))
+        definitions, defines = self._plans.definitions, plans.defines(statement)
+        if defines:
+            definitions.changed()
+        as_of = as_of if lasting else 0
+        statement = self._meaning.meant(statement, context)
+        parameters: list[Any] | None = None
+        held = list(relations)
+        if binding.is_array(bindings):
+            held.append(Relation(_BOUND, binding.rows(bindings)))
+            statement = binding.spread(statement, _BOUND)
+        elif bindings:
+            parameters = binding.order(statement, binding.values(bindings))
+        try:
+            self._register(held, functions)
+            return self._run(statement, parameters, statement_type, context, as_of)
+        finally:
+            self._unregister(held)
+            if defines:
+                definitions.changed()
+
+    def _explain(
+        self,
+        asked: explaining.Explain,
+        context: Context,
+        bindings: Sequence[pb.Binding],
+        relations: Sequence[Relation],
+        functions: Sequence[ArrowFunction],
+    ) -> Outcome:
+        if binding.is_array(bindings):
+            raise Unsupported("EXPLAIN with array bindings")
+        described = self.describe(asked, context)
+        statement = binding.inline(asked.this, binding.values(bindings))
+        calling = explaining.calling_items(statement, functions)
+        try:
+            self._register(relations, functions)
+            sql = self._meaning.translated(statement, context)
+            ((_, plan),) = self._raw.execute("EXPLAIN (FORMAT JSON) " + sql).fetchall()
+        finally:
+            self._unregister(relations)
+        form, schemas = asked.args["form"], context.schemas
+        table = explaining.answer(form, plan, functions, calling, schemas)
+        return self._outcome(table, described, _OTHER, 0)
+
+    def _still_allowed(self, statement: Expr, context: Context) -> int:
+        """What the statement names may have been made, or become another's, since its rights were looked at.
+
+        Answers the definitions that it was read with; raises SnowcaveError.
+        """
+        as_of = int(statement.meta.get("as_of") or 0)
+        if context.schemas is not None and as_of != self._plans.definitions.number:
+            self.parse(str(statement.meta["sql"]), context)
+        return as_of
+
+    def _run(
+        self,
+        statement: Expr,
+        parameters: list[Any] | None,
+        statement_type: int,
+        context: Context,
+        as_of: int,
+    ) -> Outcome:
+        """`as_of`: the definitions that a translation of a lasting statement rests on; else 0."""
+        cursor = self._cursor()
+        if self._cancelled.is_set():
+            raise QueryCancelled
+        if (query := self._answers.run(statement, context)) is not None:
+            self._duck.execute(query)
+            table, affected = self._duck.to_arrow_table(), 0
+        else:
+            cursor.run(statement, parameters)
+            table, affected = shows.name_identities(cursor.table), cursor.rows_affected
+            self._where.note(may_have_moved=not as_of)
+            if as_of:
+                text = str(statement.meta["sql"])
+                self._plans.keep(text, context, as_of, Plan(cursor.translated))
+        described = tuple(columns.column_type(name, kind) for name, kind in self._duck.types)
+        made = self._answers.note(statement, context)
+        self._temporary.note(statement)
+        outcome = self._outcome(table, described, statement_type, affected)
+        return replace(outcome, made=made)
+
+    def _cursor(self) -> Cursor:
+        return Cursor(self._connection, cast(Any, self._duck))
+
+    def _outcome(
+        self,
+        table: pa.Table,
+        described: tuple[pb.ColumnType, ...],
+        statement_type: int,
+        affected: int,
+    ) -> Outcome:
+        return self._normal(
+            columns.normalise(table, described), described, statement_type, affected
+        )
+
+    def _normal(
+        self,
+        table: pa.Table,
+        described: tuple[pb.ColumnType, ...],
+        statement_type: int,
+        affected: int,
+    ) -> Outcome:
+        return Outcome(
+            table=table,
+            columns=described,
+            statement_type=statement_type,
+            rows_affected=affected,
+            database=self._where.database,
+            schema=self._where.schema,
+        )
+
+    def _register(self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]) -> None:
+        for relation in relations:
+            if relation.query:
+                self._raw.execute(
+                    f"CREATE OR REPLACE TEMP VIEW {_quoted(relation.name)} AS {relation.query}"
+                )
+                continue
+            source = relation.name + "_"
+            self._raw.register(source, relation.table)
+            picked = ", ".join(
+                f"{_quoted(name)}::JSON AS {_quoted(name)}"
+                if name in relation.variants
+                else _quoted(name)
+                for name in relation.table.schema.names
+            )
+            self._raw.execute(
+                f"CREATE OR REPLACE TEMP VIEW {_quoted(relation.name)} AS "
+                f"SELECT {picked} FROM {_quoted(source)}"
+            )
+        for function in functions:
+            self._raw.create_function(
+                function.name,
+                cast(Any, function.call),
+                [cast(Any, duckdb.sqltype("VARCHAR"))] * function.arity,
+                duckdb.sqltype("VARCHAR"),
+                type=cast(Any, "arrow"),
+                null_handling=cast(Any, "special"),
+                side_effects=not function.stable,
+            )
+            self._functions.append(function.name)
+
+    def _unregister(self, relations: Sequence[Relation]) -> None:
+        for relation in relations:
+            self._raw.execute(f"DROP VIEW IF EXISTS temp.main.{_quoted(relation.name)}")
+            self._raw.unregister(relation.name + "_")
+        while self._functions:
+            self._raw.remove_function(self._functions.pop())
+
+
+def _commits_by_itself(context: Context) -> bool:
+    return context.parameters.get("AUTOCOMMIT") != "false"
+
+
+def type_id(statement: Expr) -> int:
+    """Snowflake's statementTypeId as far as clients look at it."""
+    if isinstance(statement, exp.Query):
+        return _SELECT
+    found = statement_type_id(statement)
+    return found if 0x3000 <= found < 0x4000 else _OTHER
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,1 @@
+"""Rows that outlive their statement, and rows that wait for it."""

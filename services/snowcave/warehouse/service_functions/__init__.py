@@ -1,0 +1,1 @@
+"""Service functions of a statement: found in it, called, and their answers put in their place."""
