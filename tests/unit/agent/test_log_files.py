@@ -181,6 +181,15 @@ def test_a_structured_line_speaks_for_itself():
     assert row.timestamp == 1_746_421_505_000_000
 
 
+@pytest.mark.parametrize(
+    "time", ["1960-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "soon"]
+)
+def test_a_time_that_the_event_table_would_refuse_is_the_engine_s(time: str):
+    (row,) = rows([record(json.dumps({"body": "x", "timestamp": time}))], "INFO", set())
+    (plain,) = rows([record("x")], "INFO", set())
+    assert row.timestamp == plain.timestamp > 0
+
+
 def test_log_levels_choose_streams():
     both = [record("out"), record("err", stream="stderr")]
     assert [json.loads(r.value) for r in rows(both, "ERROR", set())] == ["err"]

@@ -251,7 +251,8 @@ def instant(text: str) -> Timestamp:
 
 
 def _is_instant(text: str) -> bool:
+    """One that the event table takes: where it refuses a line, those of the whole node wait behind it."""
     try:
-        return datetime.fromisoformat(text).tzinfo is not None and instant(text).seconds != 0
+        return datetime.fromisoformat(text).tzinfo is not None and instant(text).seconds > 0
     except ValueError:
         return False
