@@ -56,7 +56,7 @@ class CallSettings:
     batch_bytes: int = 1 << 20
     # Of the first messages, while nobody knows yet how long answers are, and bytes of answers for which later
     # ones have rows: a message's answers are held together.
-    first_rows: int = 8_192
+    first_rows: int = 16_384
     answer_bytes: int = 8 << 20
     # Argument messages that may be unanswered, and their bytes.
     window: int = 24
