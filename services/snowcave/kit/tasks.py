@@ -1,7 +1,7 @@
 """Tasks with owners."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,3 +31,23 @@ async def beside() -> AsyncGenerator[asyncio.TaskGroup]:
         if len(failures.exceptions) == 1:
             raise failures.exceptions[0] from failures.exceptions[0].__cause__
         raise
+
+
+async def until_done(
+    future: asyncio.Future[Any],
+    again: Callable[[], None] = lambda: None,
+    every: float | None = None,
+) -> None:
+    """Wait for what nobody can leave alone, however often the waiting task is cancelled.
+
+    `again` is called before each wait, and every so many seconds. A cancellation is raised in the end.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        again()
+        try:
+            await asyncio.wait([future], timeout=every)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from snowcave.events import intake
+from snowcave.events import durable, intake
 from snowcave.events.appends import Appends
 from snowcave.events.disk_store import DiskStore, open_disk_store
 from snowcave.events.intake import Incoming
@@ -57,6 +58,10 @@ async def values(store: DiskStore) -> list[str]:
     return sorted(found)
 
 
+def suffixes(parquet: Path) -> list[str]:
+    return [file.suffix for file in parquet.glob("*/*")]
+
+
 async def test_a_table_that_cannot_be_rolled_takes_no_more_than_memory_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -87,6 +92,36 @@ async def test_a_table_that_cannot_be_rolled_takes_no_more_than_memory_may_hold(
                 except Unavailable:
                     continue
         assert await values(store) == ['"0001"', '"0002"']
+
+
+async def test_a_store_is_closed_once_nothing_is_being_written_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever opens it next takes unfinished files away: they must be nobody's."""
+    (tmp_path / "events").mkdir()
+    settings = EventsSettings(mesh=Mesh(home=tmp_path), segment_rows=1)
+    settle, begun, go_on = durable.settle, threading.Event(), threading.Event()
+
+    def held_up(temporary: Path, path: Path) -> None:
+        begun.set()
+        assert go_on.wait(60)
+        settle(temporary, path)
+
+    monkeypatch.setattr(durable, "settle", held_up)
+
+    async def stored() -> None:
+        async with open_disk_store(settings, LoopClock()) as store:
+            await store.append(line(1), Lane())
+            assert await asyncio.to_thread(begun.wait, 60)
+
+    closing = asyncio.create_task(stored())
+    assert await asyncio.to_thread(begun.wait, 60)
+    await asyncio.wait([closing], timeout=0.2)
+    is_open = not closing.done()
+    go_on.set()
+    await closing
+    assert is_open
+    assert suffixes(tmp_path / "events" / "parquet") == [".parquet"]
 
 
 async def test_what_its_sender_gave_up_waits_for_a_held_up_writer_no_longer():
