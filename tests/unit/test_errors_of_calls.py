@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from snowcave.model.errors import DeadlinePassed, RemoteError, Unavailable, ValueInvalid
+from snowcave.model.errors import DeadlinePassed, Kind, RemoteError, Unavailable, ValueInvalid
 from snowcave.runtime import outcomes
 from snowcave.runtime.outcomes import from_rpc, streaming
 
@@ -29,6 +29,17 @@ def test_a_peer_that_is_gone_is_told_from_one_that_failed(code, details, kind):
     assert type(from_rpc(failed, "It")) is kind
 
 
+async def test_a_message_that_is_too_large_is_refused_for_good() -> None:
+    async def large() -> AsyncGenerator[bytes]:
+        yield b"x" * 2000
+
+    async with refusing(("grpc.max_send_message_length", 1000)) as method:
+        with pytest.raises(RemoteError) as refused, streaming("It", method(large())) as replies:
+            async for _ in replies:
+                pass
+    assert refused.value.kind is Kind.INVALID
+
+
 class _Refusing(grpc.GenericRpcHandler[bytes, bytes] if TYPE_CHECKING else grpc.GenericRpcHandler):
     """Takes one message and refuses the call, which goes on sending."""
 
@@ -44,14 +55,14 @@ class _Refusing(grpc.GenericRpcHandler[bytes, bytes] if TYPE_CHECKING else grpc.
 
 
 @asynccontextmanager
-async def refusing() -> AsyncGenerator[Any]:
+async def refusing(*options: tuple[str, int]) -> AsyncGenerator[Any]:
     """A method that streams both ways."""
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((_Refusing(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
             yield cast("Any", channel).stream_stream("/a.Service/Method")
     finally:
         await server.stop(None)

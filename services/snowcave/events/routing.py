@@ -5,8 +5,9 @@ The state store tells of changes. While it is away, also as this daemon begins, 
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -28,6 +29,8 @@ from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
+
+OpenCatalog = Callable[[], AbstractAsyncContextManager[Mirror[state.Object]]]
 
 _DOMAINS = frozenset({"account", "database", "schema", "event_table"})
 
@@ -55,15 +58,16 @@ class Routing:
             log.info("event_tables_set", account=routes.account, databases=len(routes.databases))
         self.told.set()
 
-    async def follow_forever(self, mesh: Mesh, clock: Clock, rng: random.Random) -> None:
+    async def follow_forever(
+        self, open_catalog: OpenCatalog, clock: Clock, rng: random.Random
+    ) -> None:
         pauses = backoff(rng, base=0.5, cap=10.0)
         while True:
             try:
-                async with AsyncExitStack() as stack:
-                    store = await open_state(mesh, Role.EVENTS, Parts(stack, Health()))
-                    await self._follow(
-                        await stack.enter_async_context(follow(store, keys.CATALOG))
-                    )
+                async with open_catalog() as catalog:
+                    # It is there: what comes after it is another failure.
+                    pauses = backoff(rng, base=0.5, cap=10.0)
+                    await self._follow(catalog)
             except (Unavailable, OSError) as error:
                 log.warning("event_tables_not_followed", error=str(error))
             await clock.sleep(next(pauses))
@@ -118,13 +122,20 @@ async def _answers(address: str) -> bool:
 
 
 @asynccontextmanager
+async def _catalog(mesh: Mesh) -> AsyncGenerator[Mirror[state.Object]]:
+    async with AsyncExitStack() as stack:
+        store = await open_state(mesh, Role.EVENTS, Parts(stack, Health()))
+        yield await stack.enter_async_context(follow(store, keys.CATALOG))
+
+
+@asynccontextmanager
 async def open_routing(
     settings: EventsSettings, clock: Clock, rng: random.Random
 ) -> AsyncGenerator[Routing]:
     """Entered once the store has told, or is away."""
     mesh = settings.mesh
     routing = Routing(mesh.folder("events") / "tables.json")
-    async with background(routing.follow_forever(mesh, clock, rng)):
+    async with background(routing.follow_forever(partial(_catalog, mesh), clock, rng)):
         if await _answers(mesh.store_address):
             with suppress(TimeoutError):
                 async with asyncio.timeout(settings.tables_patience):

@@ -19,6 +19,7 @@ from snowcave.model.errors import (
 _ERROR_METADATA = "snowcave-error-bin"
 # What gRPC says by itself to who was writing when the peer went away.
 _CUT_OFF = "Internal error from Core"
+_TOO_LARGE = "message larger than max"
 
 
 @contextmanager
@@ -60,6 +61,9 @@ def from_rpc(error: grpc.aio.AioRpcError, peer: str) -> SnowcaveError:
             return Unavailable(f"{peer} does not answer.")
         case grpc.StatusCode.INTERNAL if error.details() == _CUT_OFF:
             return Unavailable(f"{peer} does not answer.")
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if _TOO_LARGE in (error.details() or ""):
+            # Said by gRPC itself: the same message would not pass another time.
+            return RemoteError(Kind.INVALID, 1008, "22023", f"{peer}: {error.details()}")
         case _:
             return RemoteError(Kind.INTERNAL, 370001, "XX000", f"{peer}: {error.details()}")
 

@@ -1,5 +1,9 @@
 """Which event table rows come into: what is said of them, kept over a restart, and nobody else's to say."""
 
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
@@ -7,10 +11,16 @@ import pytest
 
 from snowcave.events.attributes import attributes
 from snowcave.events.routing import Routing
-from snowcave.model import telemetry
+from snowcave.kit.clock import LoopClock
+from snowcave.kit.tasks import background
+from snowcave.model import keys, telemetry
+from snowcave.model.errors import Unavailable
+from snowcave.model.keys import Role
 from snowcave.model.telemetry import Routes
+from snowcave.store.mirror import Mirror, follow
 from snowcave.v1 import events_pb2 as v1
 from snowcave.v1 import state_pb2 as state
+from tests.kit.memory_store import MemoryBackend, MemoryStore
 
 TABLE, SCHEMA, DATABASE = 71, 61, 51
 
@@ -102,3 +112,45 @@ def test_what_is_dropped_with_anything_that_holds_it_counts_for_nothing(
     dropped[gone].dropped_on.GetCurrentTime()
     del forgotten[gone]
     assert routes(dropped) == routes(forgotten) == Routes()
+
+
+class Longest(random.Random):
+    """Draws the longest pause each time."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+class NotedClock(LoopClock):
+    """Does not wait; says after so many pauses that it is enough."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.pauses, self.enough = most, list[float](), asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if len(self.pauses) == self.most:
+            self.enough.set()
+            await asyncio.Event().wait()
+
+
+async def test_pauses_begin_anew_once_the_catalog_was_followed(tmp_path: Path) -> None:
+    routing, clock, attempts = Routing(tmp_path / "tables.json"), NotedClock(6), [0]
+
+    async def lost() -> None:
+        await routing.told.wait()
+        raise Unavailable("It is gone.")
+
+    @asynccontextmanager
+    async def catalog() -> AsyncGenerator[Mirror[state.Object]]:
+        attempts[0] += 1
+        if attempts[0] != 4:
+            raise Unavailable("It is away.")
+        store = MemoryStore(Role.EVENTS, MemoryBackend())
+        async with follow(store, keys.CATALOG) as mirror, background(lost()):
+            yield mirror
+
+    async with background(routing.follow_forever(catalog, clock, Longest())):
+        async with asyncio.timeout(60):
+            await clock.enough.wait()
+    assert clock.pauses == [0.5, 1.0, 2.0, 0.5, 1.0, 2.0]

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import prometheus_client
 import structlog
 
 from snowcave.agent.engine.api import Container
@@ -19,6 +20,7 @@ from snowcave.agent.logs.ledger import Entry, Ledger
 from snowcave.agent.logs.reader import LogReader
 from snowcave.agent.logs.rows import Columns
 from snowcave.agent.logs.source import LOST_FILES, Reached, Source
+from snowcave.agent.refusals import Parts, is_for_good, rows_of
 from snowcave.kit.clock import Clock, backoff
 from snowcave.kit.tasks import background
 from snowcave.model.errors import SnowcaveError, Unavailable
@@ -26,6 +28,10 @@ from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import state_pb2 as state
 
 log = structlog.get_logger()
+
+REFUSED_LINES = prometheus_client.Counter(
+    "snowcave_agent_refused_lines", "Passed over, as the event table refuses them for good."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class LogSettings:
     spool_bytes: int = 1 << 30
     # Between two looks for files that were rotated.
     hold_check: float = 0.5
+    # Of one batch, for good, each with a search for the lines at fault; after it what is refused goes whole.
+    refusals: int = 64
     # What is collected of what the node's containers write in a second: 1 MB, as documented. 0: all.
     bytes_per_second: int = 1_000_000
 
@@ -59,7 +67,7 @@ class Collector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    request: events.AppendRequest
+    parts: Parts
     reached: dict[str, Reached]
     # Runs of which nothing more will come.
     over: list[str]
@@ -140,6 +148,8 @@ class Shipper:
             try:
                 await self._ship()
             except (SnowcaveError, OSError) as error:
+                if self._was_refused(error):
+                    continue
                 if self._acknowledged_sequence != shipped:
                     delays = backoff(self._rng, cap=self._settings.retry_cap)
                     told = ""
@@ -170,9 +180,10 @@ class Shipper:
                 if self._pending is None:
                     self._pending = await self._next_batch()
                 batch = self._pending
-                if batch.request.lines.kind:
-                    await outgoing.put(batch.request)
-                    await self._acknowledged(replies, batch.request.sequence)
+                while (request := batch.parts.first) is not None:
+                    await outgoing.put(request)
+                    await self._acknowledged(replies, request.sequence)
+                    batch.parts.stored()
                 await self._remember(batch)
                 self._pending = None
         finally:
@@ -182,6 +193,20 @@ class Shipper:
             outgoing.put_nowait(None)
             if isinstance(replies, AsyncGenerator):
                 await replies.aclose()
+
+    def _was_refused(self, error: Exception) -> bool:
+        """For good, so that less of the batch is sent next."""
+        if self._pending is None or self._pending.parts.first is None or not is_for_good(error):
+            return False
+        if (gone := self._pending.parts.refused()) is not None:
+            REFUSED_LINES.inc(rows_of(gone))
+            log.warning(
+                "log_lines_refused",
+                lines=rows_of(gone),
+                runs=[one.container_run_id for one in gone.resources],
+                error=str(error),
+            )
+        return True
 
     async def _acknowledged(
         self, replies: AsyncIterator[events.AppendReply], sequence: int
@@ -225,7 +250,7 @@ class Shipper:
                 over.append(source.entry.run)
         if len(columns):
             self._sequence += 1
-        return _Batch(columns.request(), reached, over)
+        return _Batch(Parts(columns.request(), self._settings.refusals), reached, over)
 
     def _in_turn(self) -> list[Source]:
         """Beginning after the one that was looked at last: those that always have something leave room."""

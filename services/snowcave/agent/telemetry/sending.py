@@ -17,6 +17,7 @@ import prometheus_client
 import structlog
 
 from snowcave.agent.logs.shipper import Collector
+from snowcave.agent.refusals import Parts, is_for_good, rows_of
 from snowcave.kit.clock import Clock, backoff
 from snowcave.kit.tasks import background
 from snowcave.model.errors import SnowcaveError, Unavailable
@@ -51,6 +52,8 @@ class SendSettings:
     batch: int = 2000
     acknowledge: float = 30.0
     retry_cap: float = 5.0
+    # Of one append, for good, each with a search for the rows at fault; after it what is refused goes whole.
+    refusals: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +143,22 @@ class Sender:
 
     async def run(self) -> None:
         delays = backoff(self._rng, cap=self._settings.retry_cap)
-        pending: events.AppendRequest | None = None
+        parts = Parts(await self._next(), self._settings.refusals)
         while True:
-            if pending is None:
-                pending = await self._next()
+            if (request := parts.first) is None:
+                parts = Parts(await self._next(), self._settings.refusals)
+                continue
             try:
-                await self._send(pending)
+                await self._send(request)
             except SnowcaveError as error:
+                if is_for_good(error):
+                    _pass_over(parts.refused(), error)
+                    continue
                 log.info("telemetry_waits", bytes=self._bytes, error=error.message)
                 await self._clock.sleep(next(delays))
                 continue
-            SENT.inc(len(pending.rows))
-            pending = None
+            SENT.inc(len(request.rows))
+            parts.stored()
             delays = backoff(self._rng, cap=self._settings.retry_cap)
 
     async def _next(self) -> events.AppendRequest:
@@ -192,6 +199,12 @@ class Sender:
         finally:
             if isinstance(replies, AsyncGenerator):
                 await replies.aclose()
+
+
+def _pass_over(gone: events.AppendRequest | None, error: SnowcaveError) -> None:
+    if gone is not None:
+        DROPPED.labels("refused").inc(rows_of(gone))
+        log.warning("telemetry_refused", rows=rows_of(gone), error=error.message)
 
 
 @asynccontextmanager
