@@ -78,14 +78,26 @@ async def test_two_instances_wait_for_one_pull(engine: SimulatedEngine, tmp_path
 
 
 async def test_a_program_that_cannot_start_is_retried(engine: SimulatedEngine, tmp_path: Path):
-    engine.behaviours[WEB] = Behaviour(start_error="exec: no such file")
+    said = 'OCI runtime create failed: runc: exec: "nosuch": executable file not found in $PATH: unknown'
+    engine.behaviours[WEB] = Behaviour(start_error=said)
+    async with running_node(engine, tmp_path) as node:
+        await node.assign(assignment())
+        report = await node.until("7-0-1", "FAILED")
+        message = report.containers[0].message
+        assert message == (
+            'Encountered fatal error, retrying: exec: "nosuch": executable file not found in $PATH'
+        )
+        engine.behaviours[WEB] = Behaviour()
+        report = await node.until("7-0-1", "READY", 200.0)
+        assert report.containers[0].restart_count >= 1
+
+
+async def test_what_is_wrong_with_a_node_is_not_told(engine: SimulatedEngine, tmp_path: Path):
+    engine.behaviours[WEB] = Behaviour(start_error="error mounting /srv/x to rootfs: no such file")
     async with running_node(engine, tmp_path) as node:
         await node.assign(assignment())
         report = await node.until("7-0-1", "FAILED")
         assert report.containers[0].message == "Encountered fatal error, retrying"
-        engine.behaviours[WEB] = Behaviour()
-        report = await node.until("7-0-1", "READY", 200.0)
-        assert report.containers[0].restart_count >= 1
 
 
 async def test_a_crashing_container_counts_its_restarts(engine: SimulatedEngine, tmp_path: Path):

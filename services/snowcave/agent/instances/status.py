@@ -3,6 +3,7 @@
 Sources of the texts: the event catalogue of Snowflake's documentation.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,11 @@ USER_ERROR = "User application error, check container logs"
 COMPLETED = "Completed successfully"
 START_FAILED = "Encountered fatal error while starting container"
 RETRYING = "Encountered fatal error, retrying"
+# At the end of what runc says, as Docker passes it on.
+_OWN_FAULT = re.compile(
+    r"\b((?:exec:|exec /|chdir to cwd|unable to find user|unable to find group)[^\n]{1,500}?)"
+    r"(?:: unknown)?\s*\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +169,15 @@ def _state(
     return PENDING, f"Readiness probe is failing at path: {path}, port: {port}"
 
 
+def _with_reason(message: str, error: str) -> str:
+    """What the engine says of the container's own program or user; the rest is about the node."""
+    told = _OWN_FAULT.search(error)
+    return f"{message}: {told[1]}" if told else message
+
+
 def _ended(want: state.Assignment, found: Container) -> tuple[str, str]:
     if found.phase is Phase.CREATED:
-        return FAILED, START_FAILED if want.is_job else RETRYING
+        return FAILED, _with_reason(START_FAILED if want.is_job else RETRYING, found.error)
     if found.oom_killed:
         return FAILED, OOM
     if found.exit_code:
