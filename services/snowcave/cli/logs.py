@@ -11,13 +11,23 @@ from pathlib import Path
 import click
 
 from snowcave.cli.options import home_option, read_home
-from snowcave.cli.session import describe, open_session, password_of, user_options
-from snowcave.model.errors import SnowcaveError
+from snowcave.cli.session import (
+    context_options,
+    describe,
+    open_session,
+    password_of,
+    user_options,
+)
+from snowcave.model.errors import ContextMissing, SnowcaveError
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import sql_pb2 as v1
 
 _TAIL = 64 << 10
 _PAUSE = 0.25
+_NOT_SAID = (
+    "Where is {0}? Name it DB.SCHEMA.{0}, give --database and --schema, "
+    "or set the user's DEFAULT_NAMESPACE."
+)
 
 
 @click.command()
@@ -31,6 +41,7 @@ _PAUSE = 0.25
 @click.option("-n", "--lines", default=100, show_default=True, type=click.IntRange(1, 1000))
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @user_options
+@context_options
 def logs(
     home: Path | None,
     service: str | None,
@@ -41,8 +52,11 @@ def logs(
     follow: bool,
     user: str,
     password: str | None,
+    **context: str,
 ) -> None:
     """Show the last lines of a SERVICE's container (DB.SCHEMA.NAME), or of a daemon of ours.
+
+    What the name leaves out is --database and --schema, or the user's DEFAULT_NAMESPACE.
 
     With --follow a service's lines go on over restarts of its container, those of a job until it is over.
     """
@@ -57,7 +71,7 @@ def logs(
             for text in daemon_growth(path, size):
                 _show(text)
         return
-    login = v1.LoginRequest(user=user, password=password_of(mesh, user, password))
+    login = v1.LoginRequest(user=user, password=password_of(mesh, user, password), **context)
     try:
         if follow:
             wanted = v1.FollowLogsRequest(
@@ -72,6 +86,8 @@ def logs(
             asyncio.run(_service_lines(mesh, login, service or "", instance, container, lines))
         )
     except SnowcaveError as error:
+        if error.code == ContextMissing.code:
+            raise click.ClickException(_NOT_SAID.format(service)) from error
         raise click.ClickException(describe(error)) from error
     except KeyboardInterrupt:
         # How following ends; nothing went wrong.
