@@ -6,6 +6,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.types as types
 
+from snowcave.kit.fitting import fitting
 from snowcave.model.errors import ValueInvalid
 
 Row = Sequence[Any]
@@ -34,7 +35,7 @@ def batches(rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
 def messages(batch: pa.RecordBatch) -> Iterator[bytes]:
     sent = _plain(batch)
     for start in range(0, sent.num_rows, _ROWS):
-        for piece in _fitting(sent.slice(start, _ROWS)):
+        for piece in fitting(sent.slice(start, _ROWS), _BYTES):
             yield _as_stream(piece)
 
 
@@ -78,15 +79,6 @@ def _decoded(column: pa.Array) -> pa.Array:
     if types.is_string_view(column.type):
         return column.cast(pa.large_string())
     return column
-
-
-def _fitting(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    if batch.nbytes <= _BYTES or batch.num_rows < 2:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    yield from _fitting(batch.slice(0, half))
-    yield from _fitting(batch.slice(half))
 
 
 def _as_stream(batch: pa.RecordBatch) -> bytes:

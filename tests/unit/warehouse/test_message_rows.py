@@ -1,11 +1,14 @@
 """How many rows of arguments a message has, by what the answers were like."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from snowcave.model.errors import RemoteError
 from snowcave.v1 import functions_pb2 as v1
 from snowcave.warehouse import columns
 from snowcave.warehouse.results.keeping import Keeper
@@ -44,8 +47,10 @@ def test_it_follows_the_answers():
 class Router:
     """Answers each message once it is there, with texts of one length."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, most: int = 1000) -> None:
+        """Of so many messages at the most; then it says that this was all."""
         self._length = length
+        self._most = most
         self.rows: list[int] = []
 
     def Invoke(self, requests: AsyncIterator[v1.InvokeRequest]) -> "Replies":  # noqa: N802
@@ -61,6 +66,8 @@ class Router:
                 answers = pa.table({"result": ["x" * self._length] * rows})
                 stream = columns.to_stream(answers)
                 yield v1.InvokeReply(arrow_stream=stream, is_whole=True, batches=len(self.rows))
+                if len(self.rows) == self._most:
+                    return
 
 
 class Replies:
@@ -77,15 +84,29 @@ class Replies:
         pass
 
 
-async def test_a_call_with_long_answers_goes_on_with_short_messages(tmp_path: Path):
-    router = Router(length=1000)
+@asynccontextmanager
+async def a_call(router: Router, folder: Path) -> AsyncGenerator[Invocation]:
     settings = CallSettings(batch_rows=1000, first_rows=40, answer_bytes=10_000, window=2)
     schema = pa.schema([pa.field("a", pa.string())])
-    answers = Keeper(tmp_path, 1 << 20).keep(pa.schema([pa.field("answer", pa.string())]))
+    answers = Keeper(folder, 1 << 20).keep(pa.schema([pa.field("answer", pa.string())]))
     head = v1.InvokeHeader(query_id="q")
     async with Invocation(lambda: router, head, schema, settings, answers) as call:
+        yield call
+
+
+async def test_a_call_with_long_answers_goes_on_with_short_messages(tmp_path: Path):
+    router = Router(length=1000)
+    async with a_call(router, tmp_path) as call:
         for _ in range(4):
             await call.send([pa.array([str(n) for n in range(100)])], 100)
         assert (await call.finish()).num_rows == 400
     assert router.rows[0] == 40
     assert max(router.rows[2:]) == 9
+
+
+async def test_nothing_more_is_sent_to_a_router_that_says_too_early_that_this_was_all(
+    tmp_path: Path,
+):
+    async with a_call(Router(length=1, most=1), tmp_path) as call, asyncio.timeout(60):
+        with pytest.raises(RemoteError, match="answered 40 of"):
+            await call.send([pa.array(["x"] * 4000)], 4000)

@@ -21,6 +21,7 @@ from snowcave.api.sql.cursor import parse_name
 from snowcave.api.statements.caller import caller_of
 from snowcave.api.warehouse import Warehouse
 from snowcave.kit import ids
+from snowcave.kit.fitting import fitting
 from snowcave.model.errors import (
     ObjectNotFound,
     SnowcaveError,
@@ -34,6 +35,8 @@ from snowcave.v1 import state_pb2 as state
 
 SQL_SERVICE = "snowcave.v1.SqlService"
 _MOST_LINES = 1000
+# Bytes of rows in one reply.
+_LARGEST = 8 << 20
 # Where a caller says none, which proto3 does not tell from 0.
 _LINES = 100
 
@@ -162,7 +165,8 @@ class SqlServicer(stubs.SqlServiceServicer):
         step = self._settings.chunk_rows
         for offset in range(answer.table.num_rows, answer.total, step):
             piece = await self._warehouse.fetch(answer.query_id, offset, step)
-            yield v1.SqlReply(arrow_stream=encoding.write_stream(piece.table))
+            for part in fitting(piece.table, _LARGEST):
+                yield v1.SqlReply(arrow_stream=encoding.write_stream(part))
 
     async def _progress(self, session: int, running: Running) -> AsyncGenerator[v1.SqlProgress]:
         """Until the statement has ended; nothing for one that calls no service functions."""

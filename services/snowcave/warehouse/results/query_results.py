@@ -17,6 +17,7 @@ import pyarrow as pa
 import structlog
 
 from snowcave.kit.clock import Clock
+from snowcave.kit.fitting import fitting
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import columns as column_types
@@ -31,6 +32,8 @@ _SUFFIX = ".arrow"
 _COLUMNS = b"snowcave.columns"
 _REPLY = b"snowcave.reply"
 _OWNER = b"snowcave.owner"
+# Bytes of rows in one message, far below gRPC's limit.
+_LARGEST = 8 << 20
 # Of a small result: its statement was run here, so it must not run again.
 _RAN = 1
 
@@ -243,9 +246,10 @@ class ResultStore:
 
 
 def pieces(table: pa.Table, offset: int, limit: int, max_rows: int) -> Iterator[pa.Table]:
-    """The rows from `offset` on, at most `limit` (0: all), in tables of at most `max_rows`; at least one."""
+    """The rows from `offset` on, at most `limit` (0: all), in tables that a message may hold; at least one.
+
+    None has more than `max_rows`.
+    """
     wanted = table.slice(offset, limit or None)
-    if wanted.num_rows == 0:
-        yield wanted
-    for start in range(0, wanted.num_rows, max_rows):
-        yield wanted.slice(start, max_rows)
+    for start in range(0, max(1, wanted.num_rows), max_rows):
+        yield from fitting(wanted.slice(start, max_rows), _LARGEST)
