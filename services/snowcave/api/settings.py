@@ -151,9 +151,10 @@ class RelaySettings:
     # Of the arguments in one message: their bytes, as compressed ones are read, and rows of a record batch.
     expanded_bytes: int = 32 << 20
     rows: int = 1 << 20
-    # Seconds without any answer after which a call is given up whose router has gone, and the pause before
-    # each attempt at another one.
+    # Seconds in which no router takes up a call whose router has gone, until it is given up; how many may be
+    # lost with it one after the other before a part is answered; and the pause before each attempt.
     patience: float = 20.0
+    losses: int = 5
     pause: float = 0.2
 
 

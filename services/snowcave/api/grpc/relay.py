@@ -17,6 +17,7 @@ from snowcave.api.settings import RelaySettings
 from snowcave.kit.unanswered import Waiting
 from snowcave.model.errors import Unavailable, ValueInvalid
 from snowcave.runtime.outcomes import streaming
+from snowcave.runtime.patience import Patience
 from snowcave.runtime.replicas import Replicas
 from snowcave.v1 import functions_pb2 as v1
 
@@ -40,6 +41,7 @@ class Relay:
         self._arguments = arguments
         self._settings = settings
         self._waiting = Waiting(settings.window, settings.window_bytes)
+        self._patience = Patience(settings.patience, settings.losses)
         # Of each message that waits for its answers.
         self._rows: deque[int] = deque()
         # Answers that have been handed on.
@@ -48,7 +50,7 @@ class Relay:
     async def run(
         self, requests: AsyncIterator[v1.InvokeRequest]
     ) -> AsyncGenerator[v1.InvokeReply]:
-        """Raises SnowcaveError; Unavailable where no router has answered anything for `patience`."""
+        """Raises SnowcaveError; Unavailable where routers are gone for good, see Patience."""
         reading = asyncio.ensure_future(self._read(requests))
         try:
             async with aclosing(self._replies()) as replies:
@@ -75,7 +77,6 @@ class Relay:
 
     async def _replies(self) -> AsyncGenerator[v1.InvokeReply]:
         loop = asyncio.get_running_loop()
-        since, answered = loop.time(), 0
         while True:
             try:
                 async with aclosing(self._ask(self._routers.next())) as replies:
@@ -83,9 +84,7 @@ class Relay:
                         yield reply
                 return
             except Unavailable:
-                if self._waiting.answered != answered:
-                    since, answered = loop.time(), self._waiting.answered
-                if loop.time() - since >= self._settings.patience:
+                if self._patience.is_over(loop.time()):
                     raise
                 log.warning("call_taken_elsewhere", query=self._header.query_id)
             await asyncio.sleep(self._settings.pause)
@@ -100,6 +99,7 @@ class Relay:
             streaming(_PEER, router.Invoke(self._requests(messages))) as call,
         ):
             async for reply in call:
+                self._patience.taken_up()
                 if reply.WhichOneof("message") == "progress":
                     yield v1.InvokeReply(progress=self._told(before, reply.progress))
                     continue
@@ -112,6 +112,7 @@ class Relay:
 
     def _answered(self, batches: int) -> None:
         self._waiting.answer()
+        self._patience.answered()
         self._done.rows += self._rows.popleft()
         self._done.batches = self._header.first_batch = batches
 
