@@ -10,7 +10,16 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 import structlog
 
-from snowcave.functions import routing, wire
+from snowcave.functions import routing
+from snowcave.functions.answers import (
+    Answers,
+    BadAnswer,
+    check_encoding,
+    check_md5,
+    decode,
+    decode_closely,
+    nulls,
+)
 from snowcave.functions.attempts import AttemptFailed, Attempts
 from snowcave.functions.connections import ConnectionFailed, Reply, TooLarge
 from snowcave.functions.heads import Head
@@ -97,9 +106,7 @@ class BatchRunner:
         self._loop = asyncio.get_running_loop()
         self._races = Races(settings.hedge, lanes) if settings.hedge.after > 0 else None
 
-    async def run(
-        self, turn: Turn, rules: Rules, batch: Batch, progress: Progress
-    ) -> wire.Answers:
+    async def run(self, turn: Turn, rules: Rules, batch: Batch, progress: Progress) -> Answers:
         """The batch's answers. Raises ServiceFunctionFailed, unless the function answers NULL then.
 
         `turn` is that of the first attempt; it is over where that has failed.
@@ -116,7 +123,8 @@ class BatchRunner:
         """An answer that `run` gave, and that is not what it seemed to be. Raises as `run` does."""
         try:
             return _looked_at(texts, rules)
-        except wire.BadAnswer as error:
+        except BadAnswer as error:
+            rules.counts.failed_late.inc()
             reason = ServiceFunctionFailed(
                 rules.name, str(error), batch_id=batch_id, rows=texts.rows, retries=0
             )
@@ -124,7 +132,7 @@ class BatchRunner:
 
     async def _within_time(
         self, turn: Turn, rules: Rules, batch: Batch, progress: Progress
-    ) -> wire.Answers:
+    ) -> Answers:
         attempts = Attempts()
         deadline = Deadline(self._loop, rules.timeout)
         try:
@@ -141,7 +149,7 @@ class BatchRunner:
 
     async def _attempt_until_done(
         self, turn: Turn, rules: Rules, batch: Batch, attempts: Attempts, progress: Progress
-    ) -> wire.Answers:
+    ) -> Answers:
         http = self._settings.http
         pauses: Iterator[float] | None = None
         began, first = self._loop.time(), turn
@@ -151,7 +159,7 @@ class BatchRunner:
                     answers, by = await self._attempt(turn, rules, batch, attempts, progress)
                 except AttemptFailed as error:
                     attempts.note(turn.instance, str(error))
-                except (wire.BadAnswer, TooLarge) as error:
+                except (BadAnswer, TooLarge) as error:
                     raise failed(rules, batch, str(error), attempts.failed) from error
                 else:
                     self._note_time(rules, batch, by, began, attempts.failed)
@@ -170,7 +178,7 @@ class BatchRunner:
 
     async def _attempt(
         self, turn: Turn, rules: Rules, batch: Batch, attempts: Attempts, progress: Progress
-    ) -> tuple[wire.Answers, Instance]:
+    ) -> tuple[Answers, Instance]:
         """Raises AttemptFailed, BadAnswer, TooLarge and ServiceFunctionFailed."""
         by = turn.instance
         if by is None:
@@ -199,7 +207,7 @@ class BatchRunner:
 
     async def _taken(
         self, instance: Instance, rules: Rules, batch: Batch, reply: Reply
-    ) -> wire.Answers:
+    ) -> Answers:
         """The answers, asked for until they are there. Raises as an attempt may: it failed, or is bad."""
         polls: Iterator[float] | None = None
         while (found := self._judge(reply, rules, batch)) is Verdict.POLL:
@@ -211,7 +219,7 @@ class BatchRunner:
 
     async def _first_of(
         self, races: Races, turn: Turn, rules: Rules, batch: Batch, progress: Progress
-    ) -> tuple[wire.Answers, Instance]:
+    ) -> tuple[Answers, Instance]:
         """Of the turn's instance, or of another one that is asked as well where it takes long."""
         assert turn.instance is not None
 
@@ -240,7 +248,7 @@ class BatchRunner:
             reply = await self._judged(rules, batch, turn)
             good = reply.status == 200
             answers = _looked_at(_read(reply, rules, batch), rules) if good else None
-        except (AttemptFailed, wire.BadAnswer, TooLarge, ServiceFunctionFailed):
+        except (AttemptFailed, BadAnswer, TooLarge, ServiceFunctionFailed):
             return None
         return None if answers is None else Won(answers, turn.instance)
 
@@ -312,19 +320,21 @@ def _null_or_raise(
         raise error
     reason = error.message[:_SHOWN]
     log.warning("batch_answered_null", function=rules.shown, batch=batch_id, reason=reason)
-    return wire.nulls(rows)
+    return nulls(rows)
 
 
-def _read(reply: Reply, rules: Rules, batch: Batch) -> wire.Answers:
+def _read(reply: Reply, rules: Rules, batch: Batch) -> Answers:
     """Raises BadAnswer where that is known at once; see `PlainTexts`."""
-    wire.check_md5(reply.md5, reply.body)
-    return wire.decode(reply.body, batch.rows, rules.returns)
+    check_md5(reply.md5, reply.body)
+    if reply.encoding:
+        check_encoding(reply.encoding)
+    return decode(reply.body, batch.rows, rules.returns)
 
 
-def _looked_at(answers: wire.Answers, rules: Rules) -> pa.Array:
+def _looked_at(answers: Answers, rules: Rules) -> pa.Array:
     """Raises BadAnswer."""
     if isinstance(answers, PlainTexts):
-        return wire.decode_closely(answers.body, answers.rows, rules.returns)
+        return decode_closely(answers.body, answers.rows, rules.returns)
     return answers
 
 

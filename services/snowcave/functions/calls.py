@@ -1,6 +1,7 @@
 """One call of a function: argument rows in, answers out, in order, with a bounded number under way."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import partial
 import pyarrow as pa
 
 from snowcave.functions import heads, metrics, wire
+from snowcave.functions.answers import Answers
 from snowcave.functions.batches import Batch, BatchRunner, Progress
 from snowcave.functions.heads import Head
 from snowcave.functions.lanes import Lanes, Turn
@@ -63,7 +65,7 @@ class Caller:
         await self._catch_up(call)
         rules = self._targets.rules(call.function, call.full_name)
 
-        async def work(batch: Batch, turn: Turn) -> wire.Answers:
+        async def work(batch: Batch, turn: Turn) -> Answers:
             return await self._runner.run(turn, rules, batch, progress)
 
         closely = partial(self._runner.read_closely, rules)
@@ -106,13 +108,22 @@ class Caller:
                 group = under_way.begin(mask)
                 for size, body in wire.split(asked, rules.max_rows, self._settings.bytes):
                     await under_way.room(group)
-                    under_way.add(group, Batch(f"{ids}:{number}:0:0", size, body, head))
+                    under_way.add(
+                        group, Batch(f"{ids}:{number}:0:{_digest(rules, body)}", size, body, head)
+                    )
                     number += 1
                 under_way.finish_group(group)
         except Exception as error:  # raised by `answered`, where somebody waits
             under_way.finish(error)
         else:
             under_way.finish(None)
+
+
+def _digest(rules: Rules, body: bytes) -> int:
+    """Another number for other rows or another path: an id may be sent again by another router, which cuts
+    batches anew where the function was altered, and the service may remember what it answered to an id.
+    """
+    return zlib.crc32(body, zlib.crc32(rules.path.encode()))
 
 
 def _head(call: Call, rules: Rules) -> Head:

@@ -18,12 +18,16 @@ from snowcave.kit.tasks import background
 # Seconds: a peer that is gone without a word is noticed after all of them, whatever it owes.
 _SILENCE, _PROBE, _PROBES = 10, 5, 3
 _NO_BODY = (204, 304)
+# Bytes that go over the wire for one of the body, where a service sends it in the smallest chunks.
+_CHUNK = 16
 
 
 class Reply(NamedTuple):
     status: int
     body: bytes
     md5: str | None = None
+    # Content-Encoding, where there is one.
+    encoding: str = ""
 
 
 class ConnectionFailed(Exception):
@@ -90,13 +94,14 @@ class Connections:
                 return connection
         return None
 
+    def _connection(self) -> "_Connection":
+        return _Connection(self._loop, self._most_bytes, self._settings.head_bytes)
+
     async def _connect(self, address: str, port: int) -> "_Connection":
         limit = self._settings.connect_timeout
         try:
             async with asyncio.timeout(limit):
-                _, connection = await self._loop.create_connection(
-                    lambda: _Connection(self._loop, self._most_bytes), address, port
-                )
+                _, connection = await self._loop.create_connection(self._connection, address, port)
         except TimeoutError as error:
             raise ConnectionFailed(f"no connection to the service within {limit:g} s") from error
         except OSError as error:
@@ -117,9 +122,10 @@ async def open_connections(settings: HttpSettings, most_bytes: int) -> AsyncGene
 class _Connection(asyncio.Protocol):
     """One connection; the methods below `exchange` are called by the loop and by the parser."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, most_bytes: int, most_head: int) -> None:
         self._loop = loop
         self._most_bytes = most_bytes
+        self._most_head = most_head
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Reply] | None = None
         self._is_open = False
@@ -128,8 +134,10 @@ class _Connection(asyncio.Protocol):
     def _begin(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._pieces: list[bytes] = []
-        self._bytes = 0
+        # Of the answer's body, and of all that came.
+        self._bytes = self._received = 0
         self._md5: str | None = None
+        self._encoding = ""
         # Whether the answer says itself where it ends, and whether its head has been read.
         self._is_bounded = self._has_head = False
 
@@ -177,6 +185,12 @@ class _Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(ConnectionFailed(f"the answer of the service is not HTTP/1.1 ({error})"))
+            return
+        self._received += len(data)
+        if self._received > self._most_head + _CHUNK * self._bytes:
+            self._fail(
+                TooLarge(f"the head of the response is larger than {self._most_head} bytes")
+            )
 
     def eof_received(self) -> bool:
         if self._has_head and not self._is_bounded:
@@ -199,6 +213,8 @@ class _Connection(asyncio.Protocol):
                 self._is_bounded = self._is_bounded or b"chunked" in value.lower()
             case b"content-md5":
                 self._md5 = value.decode("latin-1").strip()
+            case b"content-encoding":
+                self._encoding = value.decode("latin-1").strip()
             case _:
                 pass
 
@@ -217,7 +233,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self._has_head:  # 100 Continue and the like come before the answer
-            self._md5, self._is_bounded = None, False
+            self._md5, self._encoding, self._is_bounded = None, "", False
             return
         if not self._parser.should_keep_alive():
             self._is_open = False
@@ -229,7 +245,8 @@ class _Connection(asyncio.Protocol):
             self._is_open = False  # answered before it has read what it was asked
         if self._answer is not None and not self._answer.done():
             status = self._parser.get_status_code()
-            self._answer.set_result(Reply(status, b"".join(self._pieces), self._md5))
+            body = b"".join(self._pieces)
+            self._answer.set_result(Reply(status, body, self._md5, self._encoding))
 
     def _fail(self, error: Exception) -> None:
         self._is_open = False

@@ -7,7 +7,7 @@ next turn, so that a large query does not keep small ones waiting. In a lane eac
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -186,8 +186,7 @@ class Lanes:
     def _serve(self, lane: _Lane) -> None:
         """Turns for those that wait, as far as there are any."""
         while lane.waiting and lane.busy < self._settings.in_flight_per_service:
-            for call in sorted(lane.waiting, key=lambda one: lane.under_way[one]):
-                waiter = lane.waiting[call][0]
+            for call, waiter in _next_ones(lane):
                 if waiter.turn.done():  # cancelled, and about to withdraw
                     self._withdraw(lane, call, waiter)
                     break
@@ -211,6 +210,20 @@ class Lanes:
         is_known = self._lanes.get(lane.service) is lane
         if is_known and not lane.busy and not lane.waiting:
             del self._lanes[lane.service]
+
+
+def _next_ones(lane: _Lane) -> Iterator[tuple[Hashable, _Waiter]]:
+    """Of each call the first of each kind: nobody waits behind one that waits for something else.
+
+    A busy function does not keep another one waiting, nor an instance that a batch avoids the next batch.
+    """
+    for call in sorted(lane.waiting, key=lambda one: lane.under_way[one]):
+        seen: set[tuple[Aim, bool]] = set()
+        for waiter in lane.waiting[call]:
+            kind = (waiter.aim, bool(waiter.avoid))
+            if kind not in seen:
+                seen.add(kind)
+                yield call, waiter
 
 
 def _less(counter: Counter[_K], key: _K) -> None:

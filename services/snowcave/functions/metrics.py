@@ -22,7 +22,14 @@ HEDGES_WON = Counter(
     "snowcave_functions_hedges_won", "Those that the second instance answered.", ["function"]
 )
 FAILED = Counter("snowcave_functions_failed_batches", "Batches given up.", ["function"])
+# Answers are looked at closely only as they are put together: to count after that would cost every batch.
+FAILED_LATE = Counter(
+    "snowcave_functions_failed_answered_batches",
+    "Of the batches given up those that count as answered, too: their answers turned out wrong.",
+    ["function"],
+)
 CALLS = Gauge("snowcave_functions_calls", "Calls under way.")
+_COUNTERS = (RETRIES, HEDGES, HEDGES_WON, FAILED, FAILED_LATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Counts:
     hedges: Counter
     hedges_won: Counter
     failed: Counter
+    failed_late: Counter
 
     def answered(self, rows: int, seconds: float) -> None:
         self.rows.inc(rows)
@@ -47,12 +55,12 @@ _known: OrderedDict[str, Counts] = OrderedDict()
 def of(function: str) -> Counts:
     known = _known.get(function)
     if known is None:
-        found = (one.labels(function) for one in (RETRIES, HEDGES, HEDGES_WON, FAILED))
+        found = (one.labels(function) for one in _COUNTERS)
         known = Counts(ROWS.labels(function), BATCHES.labels(function), *found)
         _known[function] = known
     _known.move_to_end(function)
     while len(_known) > _MOST:
         oldest, _ = _known.popitem(last=False)
-        for one in (ROWS, BATCHES, RETRIES, HEDGES, HEDGES_WON, FAILED):
+        for one in (ROWS, BATCHES, *_COUNTERS):
             one.remove(oldest)
     return known

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from snowcave.functions import wire
+from snowcave.functions.answers import Answers
 from snowcave.functions.attempts import AttemptFailed
 from snowcave.functions.connections import Reply
 from snowcave.functions.hedging import Allowance
@@ -22,7 +22,7 @@ from snowcave.functions.settings import HedgeSettings
 class Won:
     """By the hedge."""
 
-    answers: wire.Answers
+    answers: Answers
     instance: Instance
 
 

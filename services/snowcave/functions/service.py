@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from snowcave.functions.batches import Progress
 from snowcave.functions.calls import Call, Caller
+from snowcave.kit.fitting import fitting
 from snowcave.kit.silence import or_silence
 from snowcave.model.errors import ValueInvalid
 from snowcave.v1 import functions_pb2 as pb
@@ -53,9 +54,13 @@ class FunctionServicer(functions_pb2_grpc.FunctionServiceServicer):
 async def _replies(
     answers: AsyncIterator[pa.Array], progress: Progress
 ) -> AsyncGenerator[pb.InvokeReply]:
-    """Answers, and now and then how far the call has come, also while none of them can be given."""
+    """Answers, and now and then how far the call has come, also while none of them can be given.
+
+    At first as well: whoever asks knows by that that the call was taken up.
+    """
     loop = asyncio.get_running_loop()
     told, before = loop.time(), _told(progress)
+    yield before
     async with aclosing(or_silence(answers, _TELLING)) as parts:
         async for part in parts:
             for piece, is_last in _pieces(part) if part is not None else ():
@@ -80,19 +85,9 @@ def _told(progress: Progress) -> pb.InvokeReply:
 
 def _pieces(answers: pa.Array) -> Iterator[tuple[pa.Array, bool]]:
     """What messages may hold, and whether it is the last of them."""
-    most = max(1, len(answers) * _LARGEST // max(1, answers.nbytes))
-    for start in range(0, max(1, len(answers)), most):
-        yield from _halves(answers.slice(start, most), is_last=start + most >= len(answers))
-
-
-def _halves(answers: pa.Array, *, is_last: bool) -> Iterator[tuple[pa.Array, bool]]:
-    """A few rows may be much larger than the others."""
-    if answers.nbytes <= 2 * _LARGEST or len(answers) < 2:
-        yield answers, is_last
-        return
-    half = len(answers) // 2
-    yield from _halves(answers.slice(0, half), is_last=False)
-    yield from _halves(answers.slice(half), is_last=is_last)
+    pieces = list(fitting(answers, _LARGEST))
+    for number, piece in enumerate(pieces, 1):
+        yield piece, number == len(pieces)
 
 
 def context_values(header: pb.InvokeHeader) -> dict[str, str]:

@@ -33,8 +33,11 @@ class HttpSettings:
     """Towards the instances."""
 
     connect_timeout: float = 5.0
-    # Idle connections are closed after this many seconds.
-    keep_alive: float = 15.0
+    # Idle connections are closed after this many seconds: before common servers close them (the shortest
+    # default seen is 2), for a batch that meets a closing connection has failed and may not be sent again.
+    keep_alive: float = 1.5
+    # Bytes of the head of an answer, its trailers included.
+    head_bytes: int = 64 << 10
     # Pauses between retries, and between polls after 202: first and longest.
     backoff_base: float = 0.1
     backoff_cap: float = 5.0

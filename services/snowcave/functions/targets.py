@@ -130,7 +130,12 @@ class MirroredTargets:
         known, status = self.services.get(aim.service), self.statuses.get(aim.service)
         if known is None:
             raise ObjectNotFound("Service", str(aim.service))
-        raise ServiceNotReady(known.name, status.status if status and status.status else "PENDING")
+        status = status or state.ServiceStatus()
+        # What is ready may have no such endpoint, and the mirrors may be of two moments.
+        needed = known.service.min_ready_instances
+        raise ServiceNotReady(
+            known.name, status.status or "PENDING", status.ready_instances, needed
+        )
 
 
 def _ports(endpoint: state.Endpoint, name: str) -> list[int]:

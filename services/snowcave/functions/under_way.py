@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from snowcave.functions import wire
+from snowcave.functions.answers import Answers, join, nulls, scatter
 from snowcave.functions.batches import Batch
 from snowcave.functions.lanes import Lanes, Turn
 from snowcave.functions.plain_texts import PlainTexts
 from snowcave.functions.settings import BatchSettings
 
-Work = Callable[[Batch, Turn], Awaitable[wire.Answers]]
+Work = Callable[[Batch, Turn], Awaitable[Answers]]
 # Batch id and an answer of that batch that is not what it seemed to be.
 Closely = Callable[[str, PlainTexts], pa.Array]
 
@@ -31,7 +31,7 @@ class Group:
     mask: pa.Array | None
     # Of the batches.
     ids: list[str] = field(default_factory=list[str])
-    answers: list[wire.Answers | None] = field(default_factory=list[wire.Answers | None])
+    answers: list[Answers | None] = field(default_factory=list[Answers | None])
     missing: int = 0
     bytes: int = 0
     is_whole: bool = False
@@ -45,11 +45,11 @@ class Group:
         answers = [answer for answer in self.answers if answer is not None]
         assert len(answers) == len(self.ids)
         joined = (
-            wire.joined(answers, lambda place, texts: closely(self.ids[place], texts))
+            join(answers, lambda place, texts: closely(self.ids[place], texts))
             if answers
-            else wire.nulls(0)
+            else nulls(0)
         )
-        return joined if self.mask is None else wire.scatter(joined, self.mask)
+        return joined if self.mask is None else scatter(joined, self.mask)
 
 
 class _Asked(NamedTuple):

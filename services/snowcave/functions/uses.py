@@ -8,14 +8,15 @@ that could not be written is written with the next ones. The stamps of services 
 import asyncio
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC
 
 import structlog
 
 from snowcave.kit.clock import Clock
 from snowcave.model import keys
 from snowcave.model.errors import SnowcaveError
-from snowcave.store.api import Put, Store, Write
+from snowcave.store.api import KeyValue, Put, Store, Write
 from snowcave.store.mirror import Mirror
 from snowcave.v1 import state_pb2 as state
 
@@ -66,19 +67,19 @@ class Uses:
     async def run(self) -> None:
         """Endless."""
         while True:
-            await self.write()
-            await self._sweep()
-            try:
-                async with asyncio.timeout(self._interval):
-                    await self._news.wait()
-            except TimeoutError:
-                pass  # what runs on, or was called again
+            if await self.write():
+                await self._sweep()
+                with suppress(TimeoutError):  # what runs on, or was called again
+                    async with asyncio.timeout(self._interval):
+                        await self._news.wait()
+            else:  # a store that is in trouble is not asked for each call
+                await self._clock.sleep(self._interval)
             # Many first calls at once share a transaction.
             await self._clock.sleep(min(_GATHERING, self._interval))
             self._news.clear()
 
-    async def write(self) -> None:
-        """The stamps that are due."""
+    async def write(self) -> bool:
+        """The stamps that are due. Whether the store took them all."""
         now = self._clock.monotonic()
         self._written = {s: at for s, at in self._written.items() if now - at < self._interval}
         due = sorted((self._called | set(self._under_way)) - self._written.keys())
@@ -95,8 +96,9 @@ class Uses:
             except SnowcaveError as error:
                 self._called.update(part)
                 log.warning("uses_not_written", services=len(part), error=error.message)
-                return
+                return False
             self._written.update(dict.fromkeys(part, now))
+        return True
 
     async def _sweep(self) -> None:
         """Once in a while: services are dropped much less often than they are called."""
@@ -105,9 +107,16 @@ class Uses:
             return
         self._swept = now
         try:
-            kept = await self._store.list(keys.SERVICE_USE.prefix, keys_only=True)
+            kept = await self._store.list(keys.SERVICE_USE.prefix)
             for item in kept.items:
-                if self._services.get(*keys.SERVICE_USE.split(item.key)) is None:
+                if self._is_left(item):
                     await self._store.delete(item.key)
         except SnowcaveError as error:
             log.info("uses_not_swept", error=error.message)
+
+    def _is_left(self, kept: KeyValue) -> bool:
+        """Of a service that is gone, and not of one that another router has heard of first."""
+        if self._services.get(*keys.SERVICE_USE.split(kept.key)) is not None:
+            return False
+        called = state.ServiceUse.FromString(kept.value).called_on.ToDatetime(UTC)
+        return (self._clock.now() - called).total_seconds() > _SWEEP

@@ -502,7 +502,11 @@ class ServiceNotReady(SnowcaveError):
     code = 395091
     sqlstate = "55000"
 
-    def __init__(self, service: str, status: str) -> None:
-        super().__init__(f"Service '{service}' is not ready to be called: its status is {status}.")
+    def __init__(self, service: str, status: str, ready: int, needed: int) -> None:
+        """`needed`: instances that have to be ready, as its owner says; one at least."""
+        super().__init__(
+            f"Service '{service}' is not ready to be called: its status is {status} "
+            f"({ready} of {max(needed, 1)} instance(s) ready)."
+        )
         self.service = service
         self.status = status

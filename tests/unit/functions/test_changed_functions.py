@@ -46,6 +46,22 @@ async def test_a_call_waits_for_what_its_caller_knows_of_the_function():
         assert len(service.requests) == 4 + 2
 
 
+async def test_batches_that_a_router_cuts_anew_have_other_ids():
+    settings = FunctionsSettings(Mesh(), BatchSettings(catching_up=60.0))
+    async with a_router(settings) as router, a_service() as service, asyncio.timeout(60):
+        await router.catalog.add_service(service)
+        for most in (3, 6, 3):  # each as the next router would begin it
+            revision = router.targets.functions.revision + 1
+            await router.catalog.add_function(F, max_batch_rows=most)
+            assert await call(router, revision) == 12
+    bodies: dict[str, set[str]] = {}
+    for _, headers, rows in service.requests:
+        known = bodies.setdefault(headers["sf-external-function-query-batch-id"], set())
+        known.add(str(rows))
+    assert len(service.requests) == 4 + 2 + 4
+    assert [len(known) for known in bodies.values()] == [1] * (4 + 2)
+
+
 async def test_without_the_store_what_was_known_last_has_to_do():
     settings = FunctionsSettings(Mesh(), BatchSettings(catching_up=0.01))
     async with a_router(settings) as router, a_service() as service:

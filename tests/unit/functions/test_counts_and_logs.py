@@ -60,7 +60,10 @@ def failing(times: int, status: int) -> Answer:
 
 
 def counted() -> dict[str, float]:
-    names = ("rows_total", "batch_seconds_count", "retries_total", "failed_batches_total")
+    names = (
+        *("rows_total", "batch_seconds_count", "retries_total", "failed_batches_total"),
+        "failed_answered_batches_total",
+    )
     labels = {"function": SHOWN}
     return {
         name: REGISTRY.get_sample_value(f"snowcave_functions_{name}", labels) or 0.0
@@ -80,7 +83,7 @@ async def test_rows_batches_and_retries_are_counted_by_function():
     before = counted()
     async with routed(failing(2, 503)) as router:
         await call(router, 10)
-    assert since(before) == [10, 3, 2, 0]
+    assert since(before) == [10, 3, 2, 0, 0]
     assert REGISTRY.get_sample_value("snowcave_functions_calls") == 0
 
 
@@ -116,8 +119,22 @@ async def test_batches_that_are_given_up_are_counted():
     async with routed(failing(1, 400)) as router:
         with pytest.raises(ServiceFunctionFailed):
             await call(router, 4)
-    assert since(before) == [0, 0, 0, 1]
+    assert since(before) == [0, 0, 0, 1, 0]
     assert REGISTRY.get_sample_value("snowcave_functions_calls") == 0
+
+
+async def misnumbered(_request: web.Request, rows: list[list[Any]]) -> web.StreamResponse:
+    """Such answers are taken apart late."""
+    told = ",".join(f'[{0 if row[0] == 0 else row[0] + 1},"x"]' for row in rows)
+    return web.Response(text=f'{{"data":[{told}]}}', content_type="application/json")
+
+
+async def test_batches_that_are_given_up_after_they_counted_as_answered_are_told_apart():
+    before = counted()
+    async with routed(misnumbered) as router:
+        with pytest.raises(ServiceFunctionFailed, match="row number"):
+            await call(router, 4)
+    assert since(before) == [4, 1, 0, 1, 1]
 
 
 async def test_a_batch_that_took_long_is_logged_with_where_it_was():
@@ -126,11 +143,11 @@ async def test_a_batch_that_took_long_is_logged_with_where_it_was():
             await call(router, 3)
     (slow,) = [line for line in logged if line["event"] == "batch_was_slow"]
     assert slow.pop("seconds") >= 0
+    assert slow.pop("batch").startswith("q:1:0:0:")
     assert slow == {
         "event": "batch_was_slow",
         "log_level": "warning",
         "function": SHOWN,
-        "batch": "q:1:0:0:0",
         "rows": 3,
         "instance": "500-0-1",
         "failed_attempts": 1,
@@ -149,5 +166,5 @@ async def test_a_batch_whose_rows_are_null_for_its_failure_is_logged_with_why():
         async with routed(failing(1, 400), return_null_on_failure=True) as router:
             await call(router, 3)
     (null,) = [line for line in logged if line["event"] == "batch_answered_null"]
-    assert (null["batch"], null["function"]) == ("q:1:0:0:0", SHOWN)
+    assert (null["batch"].rpartition(":")[0], null["function"]) == ("q:1:0:0", SHOWN)
     assert "400" in null["reason"]

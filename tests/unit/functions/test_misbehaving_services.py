@@ -29,6 +29,9 @@ QUICK = FunctionsSettings(
 )
 
 
+DEEP = '{"data":[[0,"a"],[1,' + "[" * 300 + "]" * 300 + "]]}"
+
+
 async def call(router, texts, *, pieces=1, progress=None):
     async def arguments():
         size = max(1, -(-len(texts) // pieces))
@@ -188,7 +191,12 @@ async def test_an_instance_that_is_gone_is_retried_until_the_retries_end():
             "Content-MD5",
         ),
         (lambda _: web.Response(text='{"data":[]}', headers={"Content-MD5": "!"}), "not base64"),
+        (lambda _: web.Response(text=DEEP), "nested too deeply"),
         (lambda _: web.Response(body=b"x" * (11 << 20)), "larger than"),
+        (
+            lambda _: web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}),
+            "Content-Encoding gzip",
+        ),
     ],
 )
 async def test_a_bad_answer_is_one_clear_error_and_is_not_retried(response, reason):
@@ -197,6 +205,12 @@ async def test_a_bad_answer_is_one_clear_error_and_is_not_retried(response, reas
             await call(router, ["a", "b"])
         assert reason in failed.value.message
         assert len(service.requests) == 1
+
+
+async def test_an_answer_that_is_nested_too_deeply_may_be_null():
+    deep = always(lambda _: web.Response(text=DEEP))
+    async with routed(deep, return_null_on_failure=True) as (router, _):
+        assert await call(router, ["a", "b"]) == [None, None]
 
 
 async def test_a_content_md5_that_fits_is_accepted():
@@ -279,7 +293,7 @@ async def test_a_service_that_is_not_ready_or_unknown_is_named():
     async with routed() as (router, _):
         await router.catalog.set_endpoint(0, 1, ready=False)
         await router.settled(F, 0)
-        with pytest.raises(ServiceNotReady, match="'ECHO_SERVICE' is not ready"):
+        with pytest.raises(ServiceNotReady, match=r"'ECHO_SERVICE' is not ready .* \(0 of 1 "):
             await call(router, ["a"])
         arguments = pa.RecordBatch.from_pydict({"a": ["x"]})
 

@@ -127,7 +127,7 @@ def test_each_row_is_answered_once_in_its_place_whatever_routers_die(
                 await router.settled(F, 2)
                 servicers.append(FunctionServicer(router.caller))
             routers = Routers(servicers, lives)
-            relayed = RelaySettings(window=window, patience=1e6)
+            relayed = RelaySettings(window=window, patience=0.1, losses=6)
             header = v1.InvokeHeader(function=F, query_id="q", call=1)
             arguments = Arguments(["VARCHAR"], relayed)
             relay = Relay(cast("Any", routers), header, arguments, relayed)

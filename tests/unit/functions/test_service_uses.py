@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 
 from snowcave.functions.uses import Uses
 from snowcave.kit.tasks import background
 from snowcave.model import keys
+from snowcave.model.errors import Unavailable
 from snowcave.model.keys import Role
 from snowcave.store.mirror import follow
 from snowcave.v1 import state_pb2 as state
@@ -102,6 +104,25 @@ async def test_a_stamp_that_could_not_be_written_is_written_later():
         assert await world.called() is not None
 
 
+async def test_a_store_in_trouble_is_asked_once_an_interval_however_many_calls_there_are():
+    world = World()
+    await world.exists(SERVICE)
+    async with world.stamping() as uses:
+        await asyncio.sleep(1)
+        asked = 0
+
+        async def refusing(*_: object) -> None:
+            nonlocal asked
+            asked += 1
+            raise Unavailable("the store")
+
+        cast("Any", world.store).txn = refusing
+        for _ in range(600):  # a minute
+            with uses.of(SERVICE):
+                await asyncio.sleep(0.1)
+        assert 1 <= asked <= 60 / INTERVAL + 1
+
+
 async def test_the_stamp_of_a_service_that_is_gone_goes_with_time():
     world = World()
     await world.exists(SERVICE)
@@ -111,3 +132,13 @@ async def test_the_stamp_of_a_service_that_is_gone_goes_with_time():
             await asyncio.sleep(3600)
             assert await world.store.get(keys.SERVICE_USE.key(99)) is None
             assert await world.called() is not None
+
+
+async def test_the_stamp_of_a_service_that_another_router_heard_of_first_stays():
+    world = World()
+    fresh = state.ServiceUse()
+    fresh.called_on.FromDatetime(world.clock.now())
+    await world.store.put(keys.SERVICE_USE.key(99), fresh.SerializeToString())
+    async with world.stamping():
+        await asyncio.sleep(30)
+        assert await world.called(99) is not None

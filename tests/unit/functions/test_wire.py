@@ -1,6 +1,7 @@
 """Arguments as the documents want them, and answers as texts."""
 
 import json
+import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -11,17 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snowcave.functions import wire
+from snowcave.functions.answers import BadAnswer, decode, decode_closely, join, nulls
 
 
 def decoded(body, rows, returns):
     """As the only answer of its call."""
-    return joined([wire.decode(body, rows, returns)]).to_pylist()
+    return joined([decode(body, rows, returns)]).to_pylist()
 
 
 def joined(answers, returns="VARCHAR"):
-    return wire.joined(
-        answers, lambda _, seeming: wire.decode_closely(seeming.body, seeming.rows, returns)
-    )
+    return join(answers, lambda _, seeming: decode_closely(seeming.body, seeming.rows, returns))
 
 
 def sent(array, metadata=None):
@@ -88,8 +88,8 @@ def test_numbers_of_many_digits_are_not_rounded():
     "data", [[[0, 1, 2]], [[True, 1]], [[0.0, 1]], ["ab"], [{"0": 1, "1": 2}], [[]], [None]]
 )
 def test_a_row_that_is_no_number_and_one_value_is_told(data):
-    with pytest.raises(wire.BadAnswer, match="row 0"):
-        wire.decode(orjson.dumps({"data": data}), 1, "VARCHAR")
+    with pytest.raises(BadAnswer, match="row 0"):
+        decode(orjson.dumps({"data": data}), 1, "VARCHAR")
 
 
 TEXTS = st.lists(st.one_of(st.none(), st.integers(), st.text(max_size=6)), max_size=5)
@@ -114,7 +114,7 @@ def test_however_an_answer_is_written_it_is_read_the_same(values, spell, rows, s
     expected = [None if v is None else v if isinstance(v, str) else str(v) for v in values]
     try:
         assert decoded(body, wanted, "VARCHAR") == expected
-    except wire.BadAnswer:
+    except BadAnswer:
         assert not right
     else:
         assert right
@@ -133,7 +133,7 @@ def test_however_an_answer_is_written_it_is_read_the_same(values, spell, rows, s
     ],
 )
 def test_an_answer_that_only_looks_right_is_refused(body):
-    with pytest.raises(wire.BadAnswer):
+    with pytest.raises(BadAnswer):
         decoded(body, 2, "VARCHAR")
 
 
@@ -185,9 +185,9 @@ def test_many_rows_are_cut_at_the_same_places(rows):
 
 
 def test_answers_of_both_kinds_stand_one_after_the_other():
-    plain = wire.decode(b'{"data":[[0,"a"],[1,"\xc3\xa4"]]}', 2, "VARCHAR")
-    other = wire.decode(b'{"data":[[0,null]]}', 1, "VARCHAR")
-    assert joined([plain, other, plain, wire.nulls(1)]).to_pylist() == [
+    plain = decode(b'{"data":[[0,"a"],[1,"\xc3\xa4"]]}', 2, "VARCHAR")
+    other = decode(b'{"data":[[0,null]]}', 1, "VARCHAR")
+    assert joined([plain, other, plain, nulls(1)]).to_pylist() == [
         *("a", "ä"),
         None,
         *("a", "ä"),
@@ -214,22 +214,22 @@ def test_one_wrong_answer_among_many_is_found_and_the_others_are_read(given, spe
     expected, answers = [], []
     for body, texts in zip(bodies, given, strict=True):
         try:
-            one_by_one = wire.decode_closely(body, len(texts), "VARCHAR").to_pylist()
-        except wire.BadAnswer:
+            one_by_one = decode_closely(body, len(texts), "VARCHAR").to_pylist()
+        except BadAnswer:
             one_by_one = ["bad"]
         expected += one_by_one
         try:
-            answers.append(wire.decode(body, len(texts), "VARCHAR"))
-        except wire.BadAnswer:
+            answers.append(decode(body, len(texts), "VARCHAR"))
+        except BadAnswer:
             answers.append(pa.array(["bad"]))
 
     def closely(_, seeming):
         try:
-            return wire.decode_closely(seeming.body, seeming.rows, "VARCHAR")
-        except wire.BadAnswer:
+            return decode_closely(seeming.body, seeming.rows, "VARCHAR")
+        except BadAnswer:
             return pa.array(["bad"])
 
-    assert wire.joined(answers, closely).to_pylist() == expected
+    assert join(answers, closely).to_pylist() == expected
 
 
 def test_answers_of_more_rows_than_are_looked_at_together_are_all_read():
@@ -239,8 +239,7 @@ def test_answers_of_more_rows_than_are_looked_at_together_are_all_read():
         for at in range(0, 40_000, 9_000)
     ]
     answers = [
-        wire.decode(body, min(9_000, 40_000 - 9_000 * n), "VARCHAR")
-        for n, body in enumerate(bodies)
+        decode(body, min(9_000, 40_000 - 9_000 * n), "VARCHAR") for n, body in enumerate(bodies)
     ]
     assert joined(answers).to_pylist() == texts
 
@@ -253,5 +252,23 @@ def test_no_rows_give_no_body_even_without_offsets():
 
 def test_long_texts_are_read_as_they_come():
     body = orjson.dumps({"data": [[0, "x" * 1000], [1, "y"]]})
-    assert isinstance(wire.decode(body, 2, "VARCHAR"), pa.Array)
+    assert isinstance(decode(body, 2, "VARCHAR"), pa.Array)
     assert decoded(body, 2, "VARCHAR") == ["x" * 1000, "y"]
+
+
+@pytest.mark.parametrize(
+    ("value", "returns", "reason"),
+    [
+        ({"a": 1}, "ARRAY", 'row 1 is {"a":1}, which is no ARRAY'),
+        ("x", "ARRAY(NUMBER)", 'row 1 is "x", which is no ARRAY'),
+        ([1], "OBJECT", "row 1 is [1], which is no OBJECT"),
+        (5, "OBJECT", "row 1 is 5, which is no OBJECT"),
+    ],
+)
+def test_arrays_and_objects_have_to_be_some(value, returns, reason):
+    good = [] if returns.startswith("ARRAY") else {}
+    body = orjson.dumps({"data": [[0, good], [1, value], [2, None]]})
+    with pytest.raises(BadAnswer, match=re.escape(reason)):
+        decode(body, 3, returns)
+    fine = orjson.dumps({"data": [[0, good], [1, None]]})
+    assert decode_closely(fine, 2, returns).to_pylist() == [orjson.dumps(good).decode(), None]

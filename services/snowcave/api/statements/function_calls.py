@@ -109,8 +109,7 @@ async def _check_service(found: state.Object, work: Work) -> None:
     if known.status != "RUNNING" or not known.ready_instances:
         schema, database = work.catalog.place(service.parent)
         name = str(ObjectName(service.name, schema, database))
-        ready = f"{known.status} ({known.ready_instances} of {max(needed, 1)} instance(s) ready)"
-        raise ServiceNotReady(name, ready)
+        raise ServiceNotReady(name, known.status, known.ready_instances, needed)
 
 
 async def _wake(service: state.Object, work: Work) -> None:
