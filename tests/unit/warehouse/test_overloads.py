@@ -198,3 +198,10 @@ def test_a_transaction_goes_on(sql: Sql):
     assert sql.rows("SELECT n FROM u") == [("here",)]
     sql.rows("ROLLBACK")
     assert sql.rows("SELECT n FROM u") == []
+
+
+@pytest.mark.parametrize("call", ["f(n => 1)", "f(1, t => 'x')", "DB.S.f(t => 'x', n => 1)"])
+def test_arguments_by_their_names_are_said_to_be_unsupported(sql: Sql, call: str):
+    with pytest.raises(SnowcaveError, match="named arguments of service function") as refused:
+        settled(sql, f"SELECT {call}", declared("nt"))
+    assert refused.value.code == 2

@@ -13,6 +13,7 @@ from snowcave.model.errors import (
     SnowcaveError,
     SyntaxInvalid,
 )
+from snowcave.warehouse.engine import conversions
 
 _NO_TABLE = re.compile(r"(?:Table|View) with name \"?(.+?)\"? does not exist")
 _NO_FUNCTION = re.compile(
@@ -24,9 +25,6 @@ _NO_COLUMN = re.compile(
 _EXISTS = re.compile(r"with name \"?(.+?)\"? already exists")
 _ARGUMENTS = re.compile(r"(\w+)\(\) does not support the supplied arguments")
 _NEAR = re.compile(r'syntax error at or near "(.*?)"')
-_NOT_NUMBER = re.compile(
-    r"Could not convert string ['\"](.*?)['\"] to (?:INT|DECIMAL|DOUBLE|BIGINT|HUGE)"
-)
 
 
 class WriteConflict(SnowcaveError):
@@ -110,11 +108,7 @@ def _of_duckdb(error: duckdb.Error) -> SnowcaveError:
             near = _NEAR.search(text)
             return SyntaxInvalid(1, 0, near[1] if near else "<EOF>")
         case duckdb.ConversionException():
-            if number := _NOT_NUMBER.search(text):
-                return RemoteError(
-                    Kind.INVALID, 100038, "22018", f"Numeric value '{number[1]}' is not recognized"
-                )
-            return RemoteError(Kind.INVALID, 100035, "22007", detail)
+            return conversions.translated(str(error))
         case duckdb.ConstraintException():
             return RemoteError(Kind.INVALID, 100072, "22000", detail)
         case duckdb.OutOfRangeException():

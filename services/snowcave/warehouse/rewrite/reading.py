@@ -11,6 +11,7 @@ from sqlglot.tokenizer_core import TokenType
 from snowcave.model.errors import Kind, RemoteError, SnowcaveError, SyntaxInvalid
 from snowcave.warehouse.engine import failures
 from snowcave.warehouse.rewrite import spellings
+from snowcave.warehouse.rewrite.functions import SnowflakeAlone
 
 # Texts, bodies, quoted names and comments are skipped; what is left of `$name` is a variable.
 _SKIPPED = r"""'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/"""
@@ -50,7 +51,7 @@ def parse(sql: str) -> Expr:
     try:
         statements = [
             s
-            for s in sqlglot.parse(sql, read="snowflake")
+            for s in sqlglot.parse(sql, read=SnowflakeAlone)
             if s and not isinstance(s, exp.Semicolon)
         ]
     except (ParseError, TokenError) as error:
