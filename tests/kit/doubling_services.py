@@ -5,8 +5,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,15 +17,30 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1.functions_pb2 import InvokeProgress
 from snowcave.warehouse.engine import failures
 from snowcave.warehouse.engine.api import Context
+from snowcave.warehouse.engine.duck import DuckEngine
 from snowcave.warehouse.results.keeping import Keeper, Rows
 from snowcave.warehouse.service_functions.dispatch import Dispatch
 from snowcave.warehouse.sessions import Sessions
-from snowcave.warehouse.settings import CallSettings, WarehouseSettings
+from snowcave.warehouse.settings import CallSettings, EngineSettings, WarehouseSettings
 
 HERE = Context(session=1, user="U", role="R", database="DB", schema="S")
 FACTORS = {"DBL": 2, "TRP": 3}
 _ANSWERS = pa.schema([pa.field("answer", pa.string())])
 _NAMES = {factor: name for name, factor in FACTORS.items()}
+
+
+@contextmanager
+def an_engine(home: Path) -> Generator[tuple[DuckEngine, Path]]:
+    """With the schema DB.S, and the folder that it lives in."""
+    events = home / "events" / "parquet"
+    events.mkdir(parents=True)
+    opened = DuckEngine(home / "warehouse", home / "stages", EngineSettings(), folders=[events])
+    opened.create_database("DB", replace=False)
+    opened.create_schema("DB", "S", replace=False)
+    try:
+        yield opened, home
+    finally:
+        opened.close()
 
 
 def as_calls(sql: str) -> str:
@@ -53,8 +68,10 @@ class Multiplying:
 
     def __init__(self) -> None:
         self.sent: list[str | None] = []
+        self.calls = 0
 
     def open(self, function: pb.FunctionBinding, *_: object) -> "_Product":
+        self.calls += 1
         return _Product(self, FACTORS[function.name])
 
 

@@ -18,7 +18,7 @@ from snowcave.warehouse.settings import WarehouseSettings
 from snowcave.warehouse.statements import Statements
 
 SERVICE_NAME = "snowcave.v1.WarehouseService"
-# Whatever a caller asks for, one message stays well below gRPC's limit.
+# Whatever a caller asks for.
 _MAX_ROWS = 100_000
 
 

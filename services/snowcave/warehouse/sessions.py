@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from snowcave.kit.tasks import until_done
 from snowcave.model.errors import (
     Exhausted,
     Kind,
@@ -72,6 +73,7 @@ class Sessions:
         self._settings = settings
         self._open: dict[int, Session] = {}
         self._opening = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
         self._pool = ThreadPoolExecutor(settings.engine.threads, thread_name_prefix="sql")
         self._lane: Lane
 
@@ -84,6 +86,8 @@ class Sessions:
             session.interrupt()
         for number in list(self._open):
             await self.close(number)
+        if self._closing:
+            await asyncio.wait(self._closing)
         self._lane.close()
         self._pool.shutdown(wait=False)
 
@@ -110,12 +114,18 @@ class Sessions:
         raise Exhausted("Too many sessions are open in the warehouse.")
 
     async def close(self, number: int) -> None:
-        """What the session runs is cancelled: its client is gone."""
+        """What the session runs is cancelled: its client is gone. It ends also where nobody waits."""
         session = self._open.pop(number, None)
         if session is not None:
             session.interrupt()
-            async with session.turn:
-                await self.thread(session.engine.close)
+            closing = asyncio.create_task(self._end(session))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            await asyncio.shield(closing)
+
+    async def _end(self, session: Session) -> None:
+        async with session.turn:
+            await self.surely(session.engine.close)
 
     def progress(self, number: int, query_id: str) -> pb.ProgressReply:
         """Of the service functions of a statement, see `Tally`; zero where it does not run."""
@@ -162,8 +172,14 @@ class Sessions:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             if not running.cancel():
-                await asyncio.wait([future])
+                await until_done(future)
             raise
+
+    async def surely(self, call: Callable[[], T]) -> T:
+        """Like `thread`, for what must not be left out: cancelling waits also where it has not begun."""
+        future = asyncio.wrap_future(self._pool.submit(_told, call, ()))
+        await until_done(future)
+        return future.result()
 
     async def blocking(
         self,
@@ -182,11 +198,12 @@ class Sessions:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             on_cancel()
-            while not future.done():
-                # An interrupt between two of the statement's steps hits nothing, so it is repeated.
-                session.engine.interrupt()
-                await asyncio.wait([future], timeout=self._settings.engine.interrupt_every)
-            future.exception()
+            # An interrupt between two of the statement's steps hits nothing, so it is repeated.
+            every = self._settings.engine.interrupt_every
+            try:
+                await until_done(future, session.engine.interrupt, every)
+            finally:
+                future.exception()
             raise
 
 

@@ -63,9 +63,10 @@ class CallSettings:
     window_bytes: int = 32 << 20
     # A statement that writes answers down begins when the last of them are expected within so many seconds.
     ahead: float = 1.0
-    # Seconds without any answer after which a call is given up whose replica has gone, and the pause before
-    # each attempt at another one.
+    # Seconds in which no router takes up a call whose router has gone, until it is given up; how many may be
+    # lost with it one after the other before a part is answered; and the pause before each attempt.
     patience: float = 20.0
+    losses: int = 5
     pause: float = 0.2
     # Characters of one function's answers that a statement remembers where it may ask for them again.
     remembered: int = 32 << 20

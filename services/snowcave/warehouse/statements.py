@@ -77,11 +77,15 @@ class Statements:
                 await self._settle(session, statement, request, context, relations)
                 for call in calls.find(statement, request.functions):
                     calls.replace_by_null(call)
-                described = await self._sessions.thread(engine.describe, statement, context)
+                described = await self._sessions.thread(
+                    engine.describe, statement, context, relations
+                )
                 return _described(described, context)
             lasting = _may_last(request) and not relations and not has_events
+            given, bound = _bound(statement, request)
+            relations += bound
             async with self._prepared(session, statement, request, context, relations) as prepared:
-                return await self._execute(session, prepared, request, context, lasting)
+                return await self._execute(session, prepared, request, given, context, lasting)
 
     async def _repeated(
         self, session: Session, request: pb.ExecuteRequest, context: Context
@@ -139,8 +143,6 @@ class Statements:
         relations: Sequence[Relation],
     ) -> AsyncGenerator[Prepared]:
         functions, origin = list(request.functions), statement.meta
-        if functions and calls.find(statement, functions) and request.bindings:
-            statement = bindings.inline(statement, bindings.values(request.bindings))
         await self._settle(session, statement, request, context, relations)
         async with self._dispatch.prepared(
             session,
@@ -172,6 +174,7 @@ class Statements:
         session: Session,
         prepared: Prepared,
         request: pb.ExecuteRequest,
+        given: Sequence[pb.Binding],
         context: Context,
         lasting: bool,
     ) -> pb.ExecuteReply:
@@ -186,7 +189,7 @@ class Statements:
                         session.engine.execute(
                             prepared.statement.copy(),
                             context,
-                            bindings=request.bindings,
+                            bindings=given,
                             relations=prepared.relations,
                             functions=prepared.functions,
                             lasting=lasting,
@@ -200,7 +203,9 @@ class Statements:
                 if last or session.engine.in_transaction or prepared.functions:
                     raise
             except SnowcaveError as error:
-                raise prepared.error or error from error
+                if prepared.error is None:
+                    raise
+                raise prepared.error from error
             await self._clock.sleep(next(pauses))
         raise AssertionError("unreachable")
 
@@ -226,6 +231,25 @@ class Statements:
             await self._sessions.thread(engine.point_event_table, moment)
             return True
         return False
+
+
+def _bound(
+    statement: Any, request: pb.ExecuteRequest
+) -> tuple[Sequence[pb.Binding], list[Relation]]:
+    """What is left to be bound, and where the rest of it stands.
+
+    A statement that calls service functions is taken apart, so its bindings are put into it before.
+    """
+    given, functions = request.bindings, list(request.functions)
+    if not given or not calls.find(statement, functions):
+        return given, []
+    if not bindings.is_array(given):
+        bindings.inline(statement, bindings.values(given))
+        return (), []
+    if isinstance(statement, explaining.Explain):
+        return given, []  # which says that this is not supported
+    bindings.spread(statement, bindings.RELATION)
+    return (), [Relation(bindings.RELATION, bindings.rows(given))]
 
 
 def _may_last(request: pb.ExecuteRequest) -> bool:

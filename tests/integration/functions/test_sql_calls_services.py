@@ -357,6 +357,24 @@ async def test_a_failing_service_fails_the_query_with_its_reason(tmp_path):
         assert await mesher.rows("SELECT 1") == [(1,)]
 
 
+@pytest.mark.parametrize("end", ["", "CREATE TABLE kept AS "])
+async def test_a_failure_ends_the_other_calls_of_the_query(tmp_path, end):
+    begun = asyncio.Event()
+
+    async def refuse_or_hang(_request: web.Request, rows: list[Any]) -> web.StreamResponse:
+        if rows[0][1] == "wait":
+            begun.set()
+            await asyncio.Event().wait()
+        await begun.wait()
+        return web.Response(status=400, text="no such word")
+
+    async with meshed(tmp_path, refuse_or_hang) as mesher, asyncio.timeout(60):
+        with pytest.raises(SnowcaveError, match="400 'no such word'"):
+            await mesher.run(f"{end}SELECT my_echo_udf('wait') AS a, my_echo_udf('b') AS b")
+        while mesher.service.busy or not mesher.router.lanes.is_idle:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_failing_service_is_asked_once_where_its_calls_may_be_made_early(tmp_path):
     async def refuse(_request: web.Request, _rows: list[Any]) -> web.StreamResponse:
         return web.Response(status=400, text="no such word")
@@ -464,3 +482,25 @@ async def test_a_call_with_bindings_and_its_description(tmp_path):
         described = await mesher.run("SELECT my_echo_udf('a') AS r, 1", describe_only=True)
         assert [(c.name, c.type) for c in described.columns] == [("R", "text"), ("1", "fixed")]
         assert len(mesher.service.rows) == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO bound VALUES (?, my_echo_udf(?))",
+        "INSERT INTO bound SELECT :1, my_echo_udf(:2)",
+    ],
+)
+async def test_many_rows_of_bindings_are_each_called_for(tmp_path, sql):
+    def bound(kind: str, *values: str) -> pb.Binding:
+        given = [pb.BoundValue(value=value) for value in values]
+        return pb.Binding(type=kind, values=given, is_array=True)
+
+    async with meshed(tmp_path) as mesher:
+        await mesher.run("CREATE TABLE bound (n NUMBER, t VARCHAR)")
+        given = [bound("FIXED", "1", "2", "3"), bound("TEXT", "a", "b", "it's")]
+        assert (await mesher.run(sql, bindings=given)).rows_affected == 3
+        assert await mesher.rows("SELECT * FROM bound ORDER BY n") == [
+            *[(1, "Bob said a"), (2, "Bob said b")],
+            (3, "Bob said it's"),
+        ]

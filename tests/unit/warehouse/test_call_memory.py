@@ -1,22 +1,54 @@
 """Answers that a statement remembers."""
 
-from snowcave.warehouse.service_functions.callbacks import Memory
+import asyncio
+
+import pytest
+
+from snowcave.model.errors import QueryCancelled
+from snowcave.warehouse.service_functions.callbacks import Found, Memory
 
 
 def test_each_unknown_row_is_asked_for_once():
     memory = Memory(10_000)
     memory.keep({("a",): "1", (None,): None})
-    known, unknown = memory.look_up([("b",), ("a",), ("b",), (None,), ("c",)])
-    assert known == {("a",): "1", (None,): None}
-    assert unknown == [("b",), ("c",)]
+    found = memory.look_up([("b",), ("a",), ("b",), (None,), ("c",)])
+    assert found == Found({("a",): "1", (None,): None}, {}, [("b",), ("c",)])
 
 
-def test_the_first_answer_stays():
+async def test_what_is_asked_for_is_waited_for_and_remembered():
     memory = Memory(10_000)
-    memory.keep({("a",): "1"})
-    late: dict[tuple[str | None, ...], str | None] = {("a",): "2"}
-    memory.keep(late)
-    assert late == {("a",): "1"}
+    with memory.asking([("a",)]) as told:
+        found = memory.look_up([("a",), ("b",)])
+        assert (found.known, found.unknown) == ({}, [("b",)])
+        told({("a",): "1"})
+    assert await found.asked[("a",)] == {("a",): "1"}
+    assert memory.look_up([("a",)]) == Found({("a",): "1"}, {}, [])
+
+
+@pytest.mark.parametrize("error", [QueryCancelled(), asyncio.CancelledError()])
+async def test_whoever_waits_ends_with_what_the_call_ends_with(error: BaseException):
+    memory = Memory(10_000)
+    waiting: list[Found] = []
+
+    def ask() -> None:
+        with memory.asking([("a",)]):
+            waiting.append(memory.look_up([("a",)]))
+            raise error
+
+    with pytest.raises(type(error)):
+        ask()
+    with pytest.raises(type(error)):
+        await waiting[0].asked[("a",)]
+    assert memory.look_up([("a",)]) == Found({}, {}, [("a",)])
+
+
+async def test_an_answer_that_is_not_remembered_reaches_who_waits():
+    memory = Memory(100)
+    with memory.asking([("a",)]) as told:
+        found = memory.look_up([("a",)])
+        told({("a",): "x" * 200})
+    assert await found.asked[("a",)] == {("a",): "x" * 200}
+    assert memory.look_up([("a",)]) == Found({}, {}, [("a",)])
 
 
 def test_what_is_remembered_has_a_bound():
@@ -24,12 +56,6 @@ def test_what_is_remembered_has_a_bound():
     rows = [(str(n),) for n in range(100)]
     for row in rows:
         memory.keep({row: "x" * 800})
-    known, unknown = memory.look_up(rows)
-    assert list(known) == rows[-9:]
-    assert unknown == rows[:-9]
-
-
-def test_an_answer_beyond_the_bound_is_not_remembered():
-    memory = Memory(100)
-    memory.keep({("a",): "x" * 200})
-    assert memory.look_up([("a",)]) == ({}, [("a",)])
+    found = memory.look_up(rows)
+    assert list(found.known) == rows[-9:]
+    assert found.unknown == rows[:-9]

@@ -7,27 +7,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from snowcave.model.errors import SnowcaveError
-from snowcave.warehouse.engine.duck import DuckEngine
-from snowcave.warehouse.settings import EngineSettings
-from tests.kit.doubling_services import a_desk, as_calls, as_products
+from tests.kit.doubling_services import a_desk, an_engine, as_calls, as_products
 
 X = "<<2 x>>"
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    home = tmp_path_factory.mktemp("desk")
-    (home / "events" / "parquet").mkdir(parents=True)
-    opened = DuckEngine(
-        home / "warehouse",
-        home / "stages",
-        EngineSettings(),
-        folders=[home / "events" / "parquet"],
-    )
-    opened.create_database("DB", replace=False)
-    opened.create_schema("DB", "S", replace=False)
-    yield opened, home
-    opened.close()
+    with an_engine(tmp_path_factory.mktemp("desk")) as opened:
+        yield opened
 
 
 async def fill(desk, ts, us=((1, 2), (2, 4), (None, 6))):
@@ -230,6 +218,32 @@ async def test_an_alias_that_is_used_again_sends_nothing_twice(engine):
     assert sorted(await sent(engine, f"SELECT {X} AS d, d + 1 FROM t WHERE d > 3 AND d < 30")) == (
         sorted(str(n) for n in range(20))
     )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT <<2 s>> FROM (SELECT SUM(x) AS s FROM n)",
+        "SELECT <<2 s>> FROM (SELECT y, SUM(x) AS s FROM n GROUP BY y)",
+        "SELECT <<2 SUM(x)>> FROM n",
+        "SELECT <<2 s>> FROM (SELECT SUM(t::NUMBER) AS s FROM n)",
+    ],
+)
+async def test_sums_are_exact_on_their_way_to_a_service(engine, sql):
+    values = "(4503599627370497, 1, '4503599627370497'), (4503599627370498, 1, '4503599627370498')"
+    async with a_desk(*engine) as desk:
+        await desk.rows("CREATE OR REPLACE TABLE n (x NUMBER(18,0), y INT, t VARCHAR)")
+        await desk.rows(f"INSERT INTO n VALUES {values}")
+        ((found,),) = await desk.rows(as_calls(sql))
+        assert desk.service.sent == ["9007199254740995"]
+    assert int(found) == 2 * 9007199254740995
+
+
+async def test_sums_of_texts_reach_a_service_too(engine):
+    async with a_desk(*engine) as desk:
+        await desk.rows("CREATE OR REPLACE TABLE n AS SELECT '3' AS t UNION ALL SELECT '4'")
+        await desk.rows(as_calls("SELECT <<2 s>> FROM (SELECT SUM(t) AS s FROM n)"))
+        assert desk.service.sent == ["7"]
 
 
 async def test_branches_that_are_not_taken_send_nothing(engine):

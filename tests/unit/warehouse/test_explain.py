@@ -126,6 +126,26 @@ def test_what_has_no_plan_is_refused(sql: Sql, statement: str, code: int) -> Non
     assert sql.error(statement).code == code
 
 
+@pytest.mark.parametrize(
+    ("statement", "shown", "hidden"),
+    [
+        ("SELECT x + 1 AS a FROM t", "Projection  x + 1", "A"),
+        ("SELECT x + 1 AS a FROM t ORDER BY a", "Projection  x + 1", "Projection  A"),
+        ("SELECT x + 1 AS x FROM t", "Projection  X", "x + 1"),
+        ("SELECT SUM(x) AS s, AVG(x) FROM t", "sum(#0)", "CAST(X"),
+        ("SELECT SUM(v) FROM t", "sum(#0)", "sum_no_overflow"),
+        ("SELECT w, SUM(x) FROM words GROUP BY w ORDER BY w", "sum(#1)", "__internal"),
+    ],
+)
+def test_a_plan_says_what_is_computed_in_no_inner_words(
+    sql: Sql, statement: str, shown: str, hidden: str
+) -> None:
+    sql.rows("CREATE OR REPLACE TABLE words AS SELECT 'a' AS w, 1 AS x UNION ALL SELECT 'b', 2")
+    text = sql.value(f"EXPLAIN USING TEXT {statement}").partition("Operations:")[2]
+    assert shown in text
+    assert hidden not in text.replace("Aggregate", "").replace("TableScan", "")
+
+
 CALL = "DB.S.DBL("
 
 

@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 from snowcave.model.errors import SnowcaveError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import rewrite
-from snowcave.warehouse.engine.duck import DuckEngine
-from snowcave.warehouse.service_functions import calls, lifting, routes
+from snowcave.warehouse.service_functions import calls, grouping, lifting, routes
 from snowcave.warehouse.service_functions.routes import Route
-from snowcave.warehouse.settings import EngineSettings
-from tests.kit.doubling_services import a_desk, as_calls
+from tests.kit.doubling_services import a_desk, an_engine, as_calls
 
 F, G = (
     pb.FunctionBinding(
@@ -94,23 +92,42 @@ def test_what_the_text_does_not_tell_stays_with_the_engine(sql):
     assert route(sql) is not Route.LIFTED
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT f(x) AS d, COUNT(*) FROM t GROUP BY d HAVING COUNT(*) > 1 ORDER BY d",
+        "SELECT y + 1 AS z, SUM(f(x)) FROM t GROUP BY Z",
+        'SELECT k, f(x) AS "D" FROM t GROUP BY k, d',
+    ],
+)
+def test_a_known_alias_in_group_by_is_lifted_as_a_position_is(sql):
+    statement = rewrite.name_columns(rewrite.parse(sql), sql)
+    grouping.number(statement, grouping.probes(statement))
+    assert routes.decide(statement, calls.find(statement, [F, G])) is Route.LIFTED
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT f(x) AS d FROM t GROUP BY t.d",
+        "SELECT f(x) AS d, f(y) AS d FROM t GROUP BY d",
+        "SELECT *, f(x) AS d FROM t GROUP BY d",
+        "SELECT f(x) AS d FROM t GROUP BY ROLLUP (d)",
+        'SELECT f(x) AS "d" FROM t GROUP BY d',
+        "SELECT f(x) AS d FROM t ORDER BY d",
+    ],
+)
+def test_nobody_asks_for_a_name_that_no_alias_can_be(sql):
+    assert grouping.probes(rewrite.parse(sql)) == {}
+
+
 # ---------------------------------------------------------------- what comes of it
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    home = tmp_path_factory.mktemp("lifting")
-    (home / "events" / "parquet").mkdir(parents=True)
-    opened = DuckEngine(
-        home / "warehouse",
-        home / "stages",
-        EngineSettings(),
-        folders=[home / "events" / "parquet"],
-    )
-    opened.create_database("DB", replace=False)
-    opened.create_schema("DB", "S", replace=False)
-    yield opened, home
-    opened.close()
+    with an_engine(tmp_path_factory.mktemp("desk")) as opened:
+        yield opened
 
 
 async def ran(desk, sql):
@@ -161,6 +178,10 @@ STATEMENTS = [
     "SELECT TRUNC(d, 'month'), <<2 x>> FROM t WHERE <<2 x>> > 2",
     "SELECT SUM(<<2 x>>) FILTER (WHERE y > 1), SUM(<<3 x>>) FROM t",
     "SELECT COUNT(*), SUM(IFF(y > 1, <<2 x>>, 0)), SUM(<<3 x>>) FROM t",
+    "SELECT <<2 x>> AS k, COUNT(*) AS n FROM t GROUP BY k HAVING COUNT(*) > 0 ORDER BY n, k",
+    "SELECT x + 1 AS k, SUM(<<2 y>>) FROM (SELECT * FROM t) GROUP BY K",
+    "SELECT y AS x, SUM(<<2 y>>) FROM t GROUP BY x, y",
+    "SELECT MAX(<<2 x>>) AS y, COUNT(*) FROM t GROUP BY y",
 ]
 ROWS = ((1, 1), (2, 1), (2, 3), (3, 2), (None, 3), (3, None))
 
@@ -196,6 +217,22 @@ def queries(draw):
     group = f" GROUP BY {', '.join(keys)}" if keys else ""
     having = f" HAVING {draw(AGGREGATES)} > 1" if draw(st.booleans()) else ""
     return f"SELECT {', '.join(items)} FROM t{where}{group}{having} ORDER BY {draw(AGGREGATES)}"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT SUM(<<2 x>>) FROM t",
+        "SELECT <<2 x>> AS d, COUNT(*) FROM t GROUP BY d",
+        "SELECT x + 1 AS d, MAX(<<2 x>>) FROM t GROUP BY d",
+    ],
+)
+async def test_all_rows_of_a_lifted_call_are_asked_for_together(engine, sql):
+    async with a_desk(*engine) as desk:
+        await desk.rows("CREATE OR REPLACE TABLE t (x INT)")
+        await desk.rows("INSERT INTO t SELECT SEQ4() FROM TABLE(GENERATOR(ROWCOUNT => 5000))")
+        await desk.rows(as_calls(sql))
+        assert (desk.service.calls, len(desk.service.sent)) == (1, 5000)
 
 
 @pytest.mark.parametrize("source", ["joined", "(SELECT b.x FROM t JOIN u AS b ON t.x = b.x)"])

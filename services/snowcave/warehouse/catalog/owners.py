@@ -90,18 +90,22 @@ def listed(
         WHERE {" AND ".join(["noted.uid IS NOT NULL", *wanted])}
         ORDER BY noted.database_name, noted.schema_name, noted.name"""
     ).fetchall()
-    return [
-        pb.WarehouseObject(
-            uid=uid,
-            kind=kind.lower(),
-            database=database,
-            schema=schema,
-            name=name,
-            owner=owner,
-            created_on=created,
-        )
-        for uid, kind, database, schema, name, owner, created in rows
-    ]
+    return [of_row(*row) for row in rows]
+
+
+def of_row(
+    uid: int, kind: str, database: str, schema: str, name: str, owner: int, created: int
+) -> pb.WarehouseObject:
+    """Of the columns that are noted of an object; `created` in microseconds since 1970."""
+    return pb.WarehouseObject(
+        uid=uid,
+        kind=kind.lower(),
+        database=database,
+        schema=schema,
+        name=name,
+        owner=owner,
+        created_on=created,
+    )
 
 
 def change(duck: duckdb.DuckDBPyConnection, request: pb.ChangeOwnerRequest) -> None:

@@ -178,7 +178,9 @@ class EngineSession(Protocol):
         """Why the query cannot be run, in the engine's words; a transaction does not suffer by it."""
         ...
 
-    def describe(self, statement: Any, context: Context) -> tuple[pb.ColumnType, ...]:
+    def describe(
+        self, statement: Any, context: Context, relations: Sequence[Relation] = ()
+    ) -> tuple[pb.ColumnType, ...]:
         """The columns that the statement would give, without running it."""
         ...
 

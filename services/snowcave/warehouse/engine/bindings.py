@@ -13,6 +13,8 @@ from sqlglot import Expr, exp
 from snowcave.model.errors import ValueInvalid
 from snowcave.v1 import warehouse_pb2 as pb
 
+# The name of the rows of array bindings.
+RELATION = "_SC_BOUND"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

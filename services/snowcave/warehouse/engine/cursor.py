@@ -52,6 +52,11 @@ class Duck:
         return getattr(self._inner, name)
 
 
+def _adds_others(error: Exception) -> bool:
+    """Whether texts or semi-structured values are added up: DuckDB has no sum of those."""
+    return "No function matches" in str(error)
+
+
 class Cursor(FakeSnowflakeCursor):
     def run(self, statement: Expr, parameters: list[Any] | None) -> Expr:
         """fakesnow's `execute` from the tree on; answers the last translated statement."""
@@ -64,9 +69,9 @@ class Cursor(FakeSnowflakeCursor):
         try:
             return self._parts(statement.copy(), parameters, exact=True)
         except ProgrammingError as error:
-            if "No function matches" not in str(error):
+            if not _adds_others(error):
                 raise
-        # Texts or semi-structured values are added up: only then as floating-point numbers.
+        # Only then as floating-point numbers.
         return self._parts(statement, parameters)
 
     def _parts(
@@ -99,7 +104,16 @@ class Cursor(FakeSnowflakeCursor):
         """A query as DuckDB reads it."""
         query = rewrite.bare_temporary(query)
         self.check_db_and_schema(query)
-        return self._transform(query, None).sql(dialect="duckdb")
+        translated = self._transform(query, None)
+        if translated.find(*_NUMERIC) is not None:
+            exact = rewrite.keep_exact(translated.copy()).sql(dialect="duckdb")
+            try:
+                self._duck_conn.execute("EXPLAIN " + exact)
+            except duckdb.Error as error:
+                if _adds_others(error):
+                    return translated.sql(dialect="duckdb")
+            return exact
+        return translated.sql(dialect="duckdb")
 
     @property
     def translated(self) -> str:

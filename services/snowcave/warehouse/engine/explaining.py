@@ -32,6 +32,7 @@ _TABLE = "Table"
 # Places of the session's own things, and of ours.
 _OWN = (["temp", "main"], ["memory", "main"])
 _HIDDEN = ("_sc_", "_fs_")
+_SQUEEZED = ("__internal_compress", "__internal_decompress")
 _STATS = {"partitionsTotal": 0, "partitionsAssigned": 0, "bytesAssigned": 0}
 TABULAR = {
     "step": "BIGINT",
@@ -136,15 +137,15 @@ def answer(
     form: str,
     plan: str,
     functions: Sequence[ArrowFunction],
-    calling: Mapping[str, str],
+    computed: Mapping[str, str],
     schemas: Container[tuple[str, str]] | None,
 ) -> pa.Table:
-    """`plan`: DuckDB's, as JSON. `calling`: see `calling_items`.
+    """`plan`: DuckDB's, as JSON. `computed`: see `computed_items`.
 
     `schemas`: whose tables are named; None: all.
     """
     operations = list(_operations(orjson.loads(plan)))
-    for alias, expression in calling.items():
+    for alias, expression in computed.items():
         _spell_out(operations, alias, expression)
     operations = [_named(_seen(one, schemas), functions) for one in operations]
     if form == "TABULAR":
@@ -154,14 +155,29 @@ def answer(
     return _table(_CONTENT, [(text,)])
 
 
-def calling_items(statement: Expr, functions: Sequence[ArrowFunction]) -> dict[str, str]:
-    """By alias, what select lists call: the plan has the alias alone."""
+def computed_items(statement: Expr, functions: Sequence[ArrowFunction]) -> dict[str, str]:
+    """By alias, what select lists compute or call: the plan has the alias alone.
+
+    Left out is what could be taken for a column of that name, unless it is a call.
+    """
     names = {function.name for function in functions}
+    columns = {one.name.upper() for one in statement.find_all(exp.Column) if not _sorts(one)}
     found: dict[str, str] = {}
-    for item in statement.find_all(exp.Alias) if names else ():
-        if any(node.name in names for node in item.find_all(exp.Anonymous)):
-            found[selected.name_of(item)] = item.this.sql(dialect="snowflake")
-    return found
+    several = set[str]()
+    for item in statement.find_all(exp.Alias):
+        name = selected.name_of(item)
+        calls = any(node.name in names for node in item.find_all(exp.Anonymous))
+        if not calls and (isinstance(item.this, exp.Column) or name.upper() in columns):
+            continue
+        if not calls and name in found:
+            several.add(name)
+        found[name] = item.this.sql(dialect="snowflake")
+    return {name: expression for name, expression in found.items() if name not in several}
+
+
+def _sorts(column: exp.Column) -> bool:
+    """By an alias, most likely."""
+    return not column.table and column.find_ancestor(exp.Order, exp.Group) is not None
 
 
 def _spell_out(operations: list[Operation], alias: str, expression: str) -> None:
@@ -196,10 +212,15 @@ def _operations(nodes: Sequence[Any]) -> Iterator[Operation]:
     while waiting:
         node, parent, depth = waiting.pop()
         extra = node.get("extra_info") or {}
+        children = [(child, number, depth + 1) for child in reversed(node.get("children") or ())]
+        if any(one.startswith(_SQUEEZED) for one in _each(extra.get("Projections"))):
+            # DuckDB's own, to sort and group narrower values: what is below stands in its place.
+            waiting += [(child, parent, depth) for child, *_ in children]
+            continue
         table = _place(str(extra.get(_TABLE) or ""))
-        told = tuple(one for key in _TOLD for one in _each(extra.get(key)))
+        told = tuple(_plain(one) for key in _TOLD for one in _each(extra.get(key)))
         yield Operation(number, parent, depth, _operation(node["name"]), table, told)
-        waiting += [(child, number, depth + 1) for child in reversed(node.get("children") or ())]
+        waiting += children
         number += 1
 
 
@@ -222,6 +243,11 @@ def _each(told: Any) -> list[str]:
     if isinstance(told, list):
         return [str(one) for one in told]
     return [str(told)] if told else []
+
+
+def _plain(told: str) -> str:
+    """DuckDB's own name for a sum of few digits says nothing to the user."""
+    return told.replace("sum_no_overflow(", "sum(")
 
 
 def _row(one: Operation) -> tuple[Any, ...]:

@@ -97,18 +97,15 @@ class Meaning:
             return {}, []
         own = context.event_tables
         named = rewrite.tables_of(statement, context)
-        # What a service's answers stand in has texts, and is not there yet.
-        tables = [
-            event_table.PLACE if place in own else place
-            for place in named
-            if place != taking.PLACE
-        ]
+        tables = [event_table.PLACE if place in own else place for place in named]
         made = isinstance(statement, exp.Create) and tables[:1]
         asked = tables[1:] if made else tables
         # To describe the event table, DuckDB looks into each of its files.
         events = [place for place in asked if place[0] == event_table.DATABASE]
-        others = [place for place in asked if place not in events]
+        answers = [place for place in asked if place[:2] == taking.SCHEMA]
+        others = [place for place in asked if place not in events and place not in answers]
         found = [
+            *duck_catalog.columns_of(self._duck, answers, may_fail=True),  # which are there
             *duck_catalog.columns_of(self._duck, events, may_fail=False),
             *duck_catalog.columns_of(self._duck, others, may_fail=not self._in_transaction()),
         ]
@@ -116,4 +113,7 @@ class Meaning:
         types: dict[str, str] = {}
         for _, name, kind in found:
             types[name] = kind if types.get(name) != "JSON" else "JSON"
+        for alias in statement.find_all(exp.Alias):
+            if isinstance(alias.this, exp.Column) and (kind := types.get(alias.this.name.upper())):
+                types.setdefault(alias.alias.upper(), kind)
         return types, [name for place, name, _ in found if place == tables[0]]

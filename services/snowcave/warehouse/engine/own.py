@@ -83,7 +83,7 @@ class OwnStatements:
             for change in changes:
                 rows = self._duck.execute(change).fetchall()
                 if change.startswith("INSERT "):
-                    made += [_object(row) for row in rows]
+                    made += [owners.of_row(*row) for row in rows]
         return tuple(made)
 
     def look(self, wanted: frozenset[tuple[str, access.Place]]) -> access.Found:
@@ -205,16 +205,3 @@ class OwnStatements:
 
 def _kind(statement: Expr) -> str:
     return str(statement.args.get("kind") or "").upper()
-
-
-def _object(row: Any) -> pb.WarehouseObject:
-    uid, kind, database, schema, name, owner, created = row
-    return pb.WarehouseObject(
-        uid=uid,
-        kind=kind.lower(),
-        database=database,
-        schema=schema,
-        name=name,
-        owner=owner,
-        created_on=created,
-    )

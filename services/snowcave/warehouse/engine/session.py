@@ -45,7 +45,6 @@ from snowcave.warehouse.rewrite import absent, access, guard
 
 _SELECT = 0x1000
 _OTHER = 0x6000
-_BOUND = "_SC_BOUND"
 # Rows of one of DuckDB's own batches.
 _VECTOR = 2048
 
@@ -198,7 +197,9 @@ class DuckSession:
         finally:
             self._unregister(relations)
 
-    def describe(self, statement: Expr, context: Context) -> tuple[pb.ColumnType, ...]:
+    def describe(
+        self, statement: Expr, context: Context, relations: Sequence[Relation] = ()
+    ) -> tuple[pb.ColumnType, ...]:
         """Raises SnowcaveError. Statements other than queries give one text column, as they do when run."""
         if isinstance(statement, explaining.Explain):
             told = explaining.columns_of(statement.args["form"])
@@ -209,7 +210,12 @@ class DuckSession:
         plain = statement.transform(
             lambda node: exp.Null() if isinstance(node, exp.Placeholder) else node
         )
-        rows = self._raw.execute("DESCRIBE " + self._meaning.translated(plain, context)).fetchall()
+        try:
+            self._register(relations, ())
+            sql = "DESCRIBE " + self._meaning.translated(plain, context)
+            rows = self._raw.execute(sql).fetchall()
+        finally:
+            self._unregister(relations)
         return tuple(columns.column_type(str(row[0]), str(row[1])) for row in rows)
 
     def interrupt(self) -> None:
@@ -304,16 +310,17 @@ class DuckSession:
         if defines:
             definitions.changed()
         as_of = as_of if lasting else 0
-        statement = self._meaning.meant(statement, context)
         parameters: list[Any] | None = None
         held = list(relations)
         if binding.is_array(bindings):
-            held.append(Relation(_BOUND, binding.rows(bindings)))
-            statement = binding.spread(statement, _BOUND)
-        elif bindings:
-            parameters = binding.order(statement, binding.values(bindings))
+            held.append(Relation(binding.RELATION, binding.rows(bindings)))
         try:
             self._register(held, functions)
+            statement = self._meaning.meant(statement, context)
+            if binding.is_array(bindings):
+                statement = binding.spread(statement, binding.RELATION)
+            elif bindings:
+                parameters = binding.order(statement, binding.values(bindings))
             return self._run(statement, parameters, statement_type, context, as_of)
         finally:
             self._unregister(held)
@@ -332,7 +339,7 @@ class DuckSession:
             raise Unsupported("EXPLAIN with array bindings")
         described = self.describe(asked, context)
         statement = binding.inline(asked.this, binding.values(bindings))
-        calling = explaining.calling_items(statement, functions)
+        computed = explaining.computed_items(statement, functions)
         try:
             self._register(relations, functions)
             sql = self._meaning.translated(statement, context)
@@ -340,7 +347,7 @@ class DuckSession:
         finally:
             self._unregister(relations)
         form, schemas = asked.args["form"], context.schemas
-        table = explaining.answer(form, plan, functions, calling, schemas)
+        table = explaining.answer(form, plan, functions, computed, schemas)
         return self._outcome(table, described, _OTHER, 0)
 
     def _still_allowed(self, statement: Expr, context: Context) -> int:

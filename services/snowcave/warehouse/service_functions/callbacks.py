@@ -2,9 +2,10 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError, Future
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from snowcave.warehouse.service_functions.invoke import Invoker
 from snowcave.warehouse.service_functions.tally import Tally
 
 _Row = tuple[str | None, ...]
+_Answers = dict[_Row, str | None]
 # What an entry takes besides its texts, about.
 _ENTRY = 200
 
@@ -86,15 +88,21 @@ class Callbacks:
     async def _ask(
         self, binding: pb.FunctionBinding, arrays: Sequence[pa.Array], memory: "Memory"
     ) -> pa.Array:
-        """Send only what was not answered before."""
+        """Send only what was not answered before, and what no other thread waits for already."""
         rows: list[_Row] = list(zip(*(a.to_pylist() for a in arrays), strict=True))
-        known, unknown = memory.look_up(rows)
-        if unknown:
-            columns = [pa.array(column, pa.string()) for column in zip(*unknown, strict=True)]
-            answers = await self._invoke(binding, columns)
-            fresh = dict(zip(unknown, answers.to_pylist(), strict=True))
-            memory.keep(fresh)
+        found = memory.look_up(rows)
+        known = found.known
+        if found.unknown:
+            with memory.asking(found.unknown) as told:
+                columns = zip(*found.unknown, strict=True)
+                sent = [pa.array(column, pa.string()) for column in columns]
+                answers = await self._invoke(binding, sent)
+                told(fresh := dict(zip(found.unknown, answers.to_pylist(), strict=True)))
             known |= fresh
+        if found.asked:
+            # Which are not cancelled with who waits for them.
+            await asyncio.wait(set(found.asked.values()))
+            known |= {row: asked.result()[row] for row, asked in found.asked.items()}
         return pa.array([known[row] for row in rows], pa.string())
 
     async def _invoke(self, binding: pb.FunctionBinding, arrays: Sequence[pa.Array]) -> pa.Array:
@@ -110,33 +118,58 @@ class Callbacks:
         return pa.table(answers).column(0).combine_chunks()
 
 
+class Found(NamedTuple):
+    """What a memory has of some rows: answers, those that are asked for now, and each other row once."""
+
+    known: _Answers
+    asked: dict[_Row, "asyncio.Future[_Answers]"]
+    unknown: list[_Row]
+
+
 class Memory:
     """Answers of one function within one statement, the oldest forgotten beyond `most` characters."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._held = 0
-        self._answers: dict[_Row, str | None] = {}
+        self._answers: _Answers = {}
+        # Not counted: it is in memory anyway, and for as long as its call takes.
+        self._asked: dict[_Row, asyncio.Future[_Answers]] = {}
 
-    def look_up(self, rows: Sequence[_Row]) -> tuple[dict[_Row, str | None], list[_Row]]:
-        """What is known of the rows, and each row once that is not."""
-        known: dict[_Row, str | None] = {}
+    def look_up(self, rows: Sequence[_Row]) -> Found:
+        found = Found({}, {}, [])
         unknown: dict[_Row, None] = {}
         for row in rows:
             if row in self._answers:
-                known[row] = self._answers[row]
+                found.known[row] = self._answers[row]
+            elif row in self._asked:
+                found.asked[row] = self._asked[row]
             else:
                 unknown[row] = None
-        return known, list(unknown)
+        found.unknown.extend(unknown)
+        return found
 
-    def keep(self, answers: dict[_Row, str | None]) -> None:
-        """The first answer stays, whoever asked at the same time; `answers` hold it afterwards."""
+    @contextmanager
+    def asking(self, rows: Sequence[_Row]) -> Generator[Callable[[_Answers], None]]:
+        """Others wait for these rows until they are told, or end with what this ends with."""
+        asked = asyncio.get_running_loop().create_future()
+        self._asked |= dict.fromkeys(rows, asked)
+        try:
+            yield asked.set_result
+            self.keep(asked.result())
+        except SnowcaveError as error:
+            asked.set_exception(error)
+            asked.exception()  # it may be that nobody else waits
+            raise
+        finally:
+            asked.cancel()  # unless it is done
+            for row in rows:
+                del self._asked[row]
+
+    def keep(self, answers: _Answers) -> None:
         for row, answer in answers.items():
-            if row in self._answers:
-                answers[row] = self._answers[row]
-            else:
-                self._answers[row] = answer
-                self._held += _size(row, answer)
+            self._answers[row] = answer
+            self._held += _size(row, answer)
         while self._held > self._most:
             oldest = next(iter(self._answers))
             self._held -= _size(oldest, self._answers.pop(oldest))

@@ -9,7 +9,6 @@ import pyarrow as pa
 from snowcave.model.errors import QueryCancelled
 from snowcave.warehouse.engine.api import Reader, Relation
 from snowcave.warehouse.results.keeping import Beside, Keeper
-from snowcave.warehouse.service_functions import taking
 from snowcave.warehouse.service_functions.invoke import Invocation
 from snowcave.warehouse.service_functions.taking import Taken
 
@@ -66,8 +65,16 @@ class Calling:
 
     async def nearly_finished(self, seconds: float) -> None:
         """Until the missing answers are expected within so many seconds. Raises what a call raised."""
-        for invocation in self._invocations:
-            await invocation.nearly_finished(seconds)
+        assert self._finishing is not None
+        nearly = asyncio.gather(*(one.nearly_finished(seconds) for one in self._invocations))
+        try:
+            await asyncio.wait({nearly, self._finishing}, return_when=asyncio.FIRST_COMPLETED)
+            if self.error is not None:
+                raise self.error
+            await nearly
+        finally:
+            nearly.cancel()
+            await asyncio.wait([nearly])
 
     async def finished(self) -> None:
         """Until all answers are there. Raises what a call raised."""
@@ -76,13 +83,11 @@ class Calling:
         if self.error is not None:
             raise self.error
 
-    def relation(self) -> Relation:
+    def relation(self, name: str) -> Relation:
         """The carried columns and, by position, the answers beside them."""
         sides = [self._kept.rows, *(invocation.answers for invocation in self._invocations)]
         names = [*self.carried, *(f"_SC_R{number}" for number in range(len(self._invocations)))]
-        return Relation(
-            taking.RELATION, Beside(sides, names), self._variants & frozenset(self.carried)
-        )
+        return Relation(name, Beside(sides, names), self._variants & frozenset(self.carried))
 
     def cancel(self, error: Exception | None = None) -> None:
         """Whoever waits for answers does so no more."""
@@ -90,9 +95,14 @@ class Calling:
             invocation.give_up(error or QueryCancelled())
 
     async def _finish(self) -> None:
+        """The first failure is told at once, and ends the other calls."""
+        finishing = [asyncio.ensure_future(one.finish()) for one in self._invocations]
         try:
-            for invocation in self._invocations:
-                await invocation.finish()
+            await asyncio.gather(*finishing)
         except Exception as error:
             self.error = error
             self.cancel(error)
+        finally:
+            for one in finishing:
+                one.cancel()
+            await asyncio.wait(finishing)

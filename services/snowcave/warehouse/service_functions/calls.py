@@ -39,6 +39,8 @@ def find(statement: Expr, functions: Sequence[pb.FunctionBinding]) -> list[Found
         if _folded(node) not in names:
             continue
         whole, path = _path(node)
+        if path in known and any(isinstance(one, exp.Kwarg) for one in node.expressions):
+            raise Unsupported(f"named arguments of service function '{'.'.join(path)}'")
         candidates = [f for f in functions if path in _spellings(f) and _fits(f, node.expressions)]
         if candidates:
             meant = [f for f in candidates if f.function == whole.meta.get(_MEANS)]

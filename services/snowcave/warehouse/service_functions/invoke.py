@@ -1,7 +1,7 @@
 """The warehouse's side of FunctionService.Invoke."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +9,13 @@ import pyarrow as pa
 import structlog
 
 from snowcave.kit.clock import Clock
+from snowcave.kit.fitting import fitting
+from snowcave.kit.tasks import until_done
 from snowcave.kit.unanswered import Waiting
 from snowcave.model.errors import Kind, QueryCancelled, RemoteError, Unavailable
 from snowcave.model.names import ObjectName
 from snowcave.runtime.outcomes import streaming
+from snowcave.runtime.patience import Patience
 from snowcave.runtime.replicas import Replicas
 from snowcave.v1 import functions_pb2 as pb
 from snowcave.v1 import warehouse_pb2
@@ -78,19 +81,24 @@ class Invocation:
         self._answers = answers
         self._sent = 0
         self._waiting = Waiting(settings.window, settings.window_bytes)
+        self._patience = Patience(settings.patience, settings.losses)
         self._message_rows = MessageRows(settings)
         self._collecting: asyncio.Task[None] | None = None
         self.progress = pb.InvokeProgress()
 
     async def __aenter__(self) -> "Invocation":
         self._collecting = asyncio.ensure_future(self._collect())
+        # Whoever leaves early does not ask for it.
+        self._collecting.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._collecting is not None and not self._collecting.done():
-            self._collecting.cancel()
-            await asyncio.wait([self._collecting])
-        self.give_up(QueryCancelled())
+        try:
+            if self._collecting is not None:
+                self._collecting.cancel()
+                await until_done(self._collecting)
+        finally:
+            self.give_up(QueryCancelled())
 
     async def send(self, arguments: Sequence[pa.Array], rows: int) -> None:
         """Raises what the call raised so far."""
@@ -104,7 +112,7 @@ class Invocation:
         while batch.num_rows:
             await self._room()
             most = self._message_rows.most
-            for piece in _fitting(batch.slice(0, most)):
+            for piece in fitting(batch.slice(0, most), _LARGEST):
                 await self._room()
                 self._waiting.add(columns.to_stream(pa.Table.from_batches([piece])))
             batch = batch.slice(most)
@@ -128,12 +136,7 @@ class Invocation:
         self._waiting.finish()
         await self._collecting
         if self.answers.num_rows != self._sent:
-            raise RemoteError(
-                Kind.INTERNAL,
-                370001,
-                "XX000",
-                f"{_PEER} answered {self.answers.num_rows} of {self._sent} rows.",
-            )
+            raise self._unanswered()
         self._answers.end()
         return self.answers
 
@@ -144,6 +147,13 @@ class Invocation:
     async def _room(self) -> None:
         """Raises what the call raised."""
         await self._unless_over(self._waiting.room())
+        assert self._collecting is not None
+        if self._collecting.done():
+            raise self._unanswered()
+
+    def _unanswered(self) -> RemoteError:
+        told = f"{_PEER} answered {self.answers.num_rows} of {self._sent} rows."
+        return RemoteError(Kind.INTERNAL, 370001, "XX000", told)
 
     async def _unless_over(self, wait: Coroutine[Any, Any, None]) -> None:
         """Raises what the call raised."""
@@ -157,16 +167,13 @@ class Invocation:
             waiting.cancel()
 
     async def _collect(self) -> None:
-        """Raises Unavailable where no replica has answered anything for as long as `patience`."""
+        """Raises Unavailable where replicas are gone for good, see Patience."""
         loop = asyncio.get_running_loop()
-        since, answered = loop.time(), -1
         while True:
             try:
                 await self._ask(self._next_stub())
             except Unavailable:
-                if self._waiting.answered != answered:
-                    since, answered = loop.time(), self._waiting.answered
-                if loop.time() - since >= self._settings.patience:
+                if self._patience.is_over(loop.time()):
                     raise
                 log.warning("call_taken_elsewhere", query=self._header.query_id)
                 await asyncio.sleep(self._settings.pause)
@@ -188,6 +195,7 @@ class Invocation:
             streaming(_PEER, stub.Invoke(self._requests(messages))) as call,
         ):
             async for reply in call:
+                self._patience.taken_up()
                 if reply.WhichOneof("message") == "progress":
                     self.progress = plus(said, reply.progress)
                     continue
@@ -206,6 +214,7 @@ class Invocation:
                     pieces.clear()
                     self._header.first_batch = reply.batches
                     self._waiting.answer()
+                    self._patience.answered()
 
     async def _requests(self, messages: AsyncIterator[bytes]) -> AsyncIterator[pb.InvokeRequest]:
         head = pb.InvokeHeader()
@@ -213,16 +222,6 @@ class Invocation:
         yield pb.InvokeRequest(header=head)
         async for message in messages:
             yield pb.InvokeRequest(arrow_stream=message)
-
-
-def _fitting(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The batch in pieces that a message may hold."""
-    if batch.nbytes <= _LARGEST or batch.num_rows == 1:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    yield from _fitting(batch.slice(0, half))
-    yield from _fitting(batch.slice(half))
 
 
 def argument_schema(function: warehouse_pb2.FunctionBinding) -> pa.Schema:

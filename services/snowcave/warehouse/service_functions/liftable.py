@@ -22,8 +22,9 @@ _KNOWN = {
     *("expressions", "from_", "where", "group", "having", "order"),
     *("limit", "offset", "distinct", "with_"),
 }
-# As DuckDB's plan as JSON names operations; or it cannot tell.
-_JOINING = re.compile(r'"type":\s*"LOGICAL_\w*(?:JOIN|PRODUCT)|"error":\s*true')
+# As DuckDB's plan as JSON names operations, and says that there is none.
+_JOINING = re.compile(r'"type":\s*"LOGICAL_\w*(?:JOIN|PRODUCT)')
+_REFUSED = re.compile(r'"error":\s*true')
 # What the statement goes on with; the rest is the inner query's.
 OUTER = ("group", "having", "order", "limit", "offset", "distinct")
 # Nothing that stands in a lifted statement may have another scope, or a name that is no column's.
@@ -65,7 +66,19 @@ def may_join(plan: str) -> bool:
 
     DuckDB finds such places for its functions; the rows of the join may be many times as many.
     """
-    return _JOINING.search(plan) is not None
+    return _JOINING.search(plan) is not None or is_refused(plan)
+
+
+def is_refused(plan: str) -> bool:
+    return _REFUSED.search(plan) is not None
+
+
+def conditions(clause: Expr | None) -> list[Expr]:
+    """Of WHERE and the like: what has to hold, all of it."""
+    if clause is None:
+        return []
+    whole = clause.this
+    return list(whole.flatten(unnest=False)) if isinstance(whole, exp.And) else [whole]
 
 
 def terms(select: exp.Select) -> list[Expr]:
@@ -86,9 +99,9 @@ def is_own(call: Expr, select: exp.Select) -> bool:
 def is_known(select: exp.Select, before: Sequence[Expr], after: Sequence[Expr]) -> bool:
     if any(value and name not in _KNOWN for name, value in select.args.items()):
         return False
-    if select.args.get("from_") is None or _takes_nothing(select):
+    if select.args.get("from_") is None or takes_nothing(select):
         return False
-    if after and not _needs_all_rows(select):
+    if after and not needs_all_rows(select):
         return False
     parts = list(_parts(select, after))
     return (
@@ -129,7 +142,7 @@ def _is_no_column(column: exp.Column) -> bool:
     )
 
 
-def _takes_nothing(select: exp.Select) -> bool:
+def takes_nothing(select: exp.Select) -> bool:
     """LIMIT 0 asks for the columns, and no call is made for it."""
     limit = select.args.get("limit")
     return limit is not None and (
@@ -139,7 +152,7 @@ def _takes_nothing(select: exp.Select) -> bool:
     )
 
 
-def _needs_all_rows(select: exp.Select) -> bool:
+def needs_all_rows(select: exp.Select) -> bool:
     """Whether no LIMIT ends the query before all of its rows are looked at."""
     blocks = ("order", "group", "distinct")
     return (

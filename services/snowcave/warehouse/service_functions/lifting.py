@@ -38,7 +38,7 @@ def next_round(statement: Expr, found: Sequence[Found]) -> Round | None:
     select = selected.outermost(statement)
     if select is None or not all(liftable.is_own(call.node, select) for call in found):
         return None
-    conditions = _conditions(select)
+    conditions = liftable.conditions(select.args.get("where"))
     before = [c for c in conditions if not _within(c, found)]
     after = [c for c in conditions if _within(c, found)]
     if not liftable.is_known(select, before, after):
@@ -53,15 +53,6 @@ def next_round(statement: Expr, found: Sequence[Found]) -> Round | None:
     else:
         shared = _of_order(select, ready)
     return Round(shared, before, after) if shared else None
-
-
-def _conditions(select: exp.Select) -> list[Expr]:
-    where = select.args.get("where")
-    if where is None:
-        return []
-    return (
-        list(where.this.flatten(unnest=False)) if isinstance(where.this, exp.And) else [where.this]
-    )
 
 
 def _within(node: Expr, found: Sequence[Found], without: Found | None = None) -> list[Found]:

@@ -14,9 +14,9 @@ from snowcave.warehouse.service_functions import selected
 from snowcave.warehouse.service_functions.calls import Found
 from snowcave.warehouse.service_functions.wire import from_wire, text, wire_form
 
-RELATION = "_SC_CALLED"
-# (database, schema, name), folded.
-PLACE = ("TEMP", "MAIN", RELATION)
+# Database and schema of relations that hold for one statement.
+SCHEMA = ("TEMP", "MAIN")
+_RELATION = "_SC_CALLED_"
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,20 @@ def take(statement: Expr, found: Sequence[Found]) -> Taken:
     return _Taking(statement, select, ready).taken()
 
 
-def rebuild(taken: Taken, columns: Sequence[str]) -> Expr:
-    """The statement over RELATION, which has `columns` and one `_SC_R<n>` for each call."""
+def relation(number: int) -> str:
+    """The name of the relation that a statement's calls are answered in, which may have several."""
+    return f"{_RELATION}{number}"
+
+
+def is_left(name: str, statement: Expr) -> bool:
+    """Whether a relation has answers that the statement has no use for any more."""
+    return name.startswith(_RELATION) and all(
+        t.name != name for t in statement.find_all(exp.Table)
+    )
+
+
+def rebuild(taken: Taken, columns: Sequence[str], relation: str) -> Expr:
+    """The statement over the relation, which has `columns` and one `_SC_R<n>` for each call."""
     hidden = taken.arguments
     own = [name for name in columns if name not in hidden and not name.startswith("_SC_")]
     items: list[Expr] = []
@@ -54,7 +66,7 @@ def rebuild(taken: Taken, columns: Sequence[str]) -> Expr:
             items += [exp.column(exp.to_identifier(name, quoted=True)) for name in own]
         else:
             items.append(item)
-    outer = exp.Select(expressions=items).from_(temporary(RELATION))
+    outer = exp.Select(expressions=items).from_(temporary(relation))
     for key, value in taken.clauses.items():
         outer.set(key, value)
     if taken.select is taken.statement:
@@ -65,7 +77,7 @@ def rebuild(taken: Taken, columns: Sequence[str]) -> Expr:
 
 def temporary(name: str) -> exp.Table:
     """A relation of this session, whatever its current schema is."""
-    return exp.table_(name, db=PLACE[1], catalog=PLACE[0])
+    return exp.table_(name, db=SCHEMA[1], catalog=SCHEMA[0])
 
 
 class _Taking:

@@ -8,6 +8,8 @@ _INTEGERS = {"INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "BYTEINT"}
 _NUMBERS = _INTEGERS | {
     *("NUMBER", "DECIMAL", "NUMERIC", "FLOAT", "FLOAT4", "FLOAT8", "DOUBLE", "REAL"),
 }
+# Of a timestamp's text: patterns without backslashes, which dialects read in different ways.
+_OFFSETS = ((r"([+-][0-9]{2})$", r"\1:00"), (r"([+-][0-9]{2}):([0-9]{2})$", r"\1\2"))
 
 
 def wire_form(argument: Expr, declared: str) -> Expr:
@@ -20,8 +22,21 @@ def wire_form(argument: Expr, declared: str) -> Expr:
         return exp.Hex(this=typed)
     if base.startswith(("TIMESTAMP", "DATETIME")):
         # Hidden from those who write a timestamp as the session wants to read it.
-        return text(exp.Anonymous(this="IFNULL", expressions=[typed, exp.Null()]))
+        written = text(exp.Anonymous(this="IFNULL", expressions=[typed, exp.Null()]))
+        return written if _is_without_zone(base) else _with_minutes(written)
     return typed if base in _TEXTS else text(typed)
+
+
+def _is_without_zone(base: str) -> bool:
+    return base.endswith("NTZ") or base in {"TIMESTAMP", "DATETIME"}
+
+
+def _with_minutes(written: Expr) -> Expr:
+    """DuckDB writes an offset as `-08` or `+05:30`; it goes out as `-0800` or `+0530`."""
+    for pattern, becomes in _OFFSETS:
+        said = [exp.Literal.string(pattern), exp.Literal.string(becomes)]
+        written = exp.Anonymous(this="REGEXP_REPLACE", expressions=[written, *said])
+    return written
 
 
 def is_json(declared: str) -> bool:
