@@ -1,13 +1,18 @@
 """Files of stages, with both generations of the connector, the real store and the real warehouse."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 from yarl import URL
 
@@ -18,6 +23,7 @@ from tests.kit.daemons import running
 from tests.kit.protocol import Client, client
 
 SCRIPT = Path(__file__).parent / "stage_script.py"
+FRAMES = Path(__file__).parent / "frame_script.py"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -192,3 +198,67 @@ async def test_half_a_file_is_no_file(tmp_path: Path) -> None:
         await until(lambda: list(incoming.iterdir()) == [])
         rows = await done(session, "list @st")
         assert [(row[0], row[1]) for row in rows] == [("st/a.txt", "5")]
+
+
+def write_frames(folder: Path) -> None:
+    """Two files, as pandas writes them for write_pandas."""
+    folder.mkdir()
+    moment = datetime.fromisoformat("2024-01-02T03:04:05.678900")
+    for number in range(2):
+        table = pa.table(
+            {
+                "a b": [f"text {number}", None],
+                "N": [number, 10],
+                "F": [0.5, None],
+                "D": [date(2024, 1, 2), None],
+                "TS": [moment, None],
+                "DEC": [Decimal("12.34"), None],
+                "BIN": [b"\x00\xff", None],
+                "L": [[1, 2], None],
+                "O": [{"k": 7}, None],
+            }
+        )
+        parquet.write_table(table, folder / f"file{number}.txt")
+
+
+@pytest.mark.validated
+@pytest.mark.parametrize("version", [V4, V5])
+async def test_frames_of_pandas_become_tables(tmp_path: Path, version: str) -> None:
+    folder = tmp_path / "client"
+    write_frames(folder)
+    async with platform(tmp_path) as (mesh, _), running(mesh, "api"):
+        seen = await asyncio.to_thread(
+            run_script,
+            python_with(version),
+            FRAMES,
+            str(mesh.port("api")),
+            password(mesh),
+            str(folder),
+        )
+    assert dict(seen["types"]) == {
+        "a b": "TEXT",
+        "N": "NUMBER(38, 0)",
+        "F": "REAL",
+        "D": "DATE",
+        "TS": "TIMESTAMP_NTZ",
+        "DEC": "NUMBER(4, 2)",
+        "BIN": "BINARY",
+        "L": "ARRAY",
+        "O": "OBJECT",
+    }
+    assert seen["schema"] == [
+        ["a b", "TEXT", True, '$1:"a b"::TEXT', "file0.txt, file1.txt", 0],
+    ]
+    assert seen["copied"] == [["LOADED", 2, 2]] * 2
+    assert seen["purged"] == []
+    first, empty, *others = seen["rows"]
+    assert first[:6] == ["text 0", "0", "0.5", "2024-01-02", "2024-01-02 03:04:05.678900", "12.34"]
+    assert first[6] in ("b'\\x00\\xff'", "bytearray(b'\\x00\\xff')")
+    assert [json.loads(value) for value in first[7:]] == [[1, 2], {"k": 7}]
+    assert empty == ["None", "10", *["None"] * 7]
+    assert [row[0] for row in others] == ["text 1", "None"]
+    assert seen["one file"] == [["text 1", 7], [None, None]]
+    assert "WHERE in the query of COPY INTO" in seen["filtered"]
+    assert seen["described"] == ["COLUMN_NAME"]
+    assert "invalid path '../../../8/DATA/STAGE/x'" in seen["another's file"]
+    assert "Stage 'NOWHERE' does not exist or not authorized" in seen["other stage"]

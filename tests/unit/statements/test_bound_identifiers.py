@@ -22,6 +22,8 @@ def bound(*values: str | None) -> tuple[warehouse.Binding, ...]:
     [
         ("SELECT ? FROM IDENTIFIER(?) WHERE x = ?", "SELECT ? FROM IDENTIFIER('b') WHERE x = ?", "ac"),
         ("INSERT INTO identifier( :2 ) VALUES (:1)", "INSERT INTO identifier( 'b' ) VALUES (:1)", "abc"),
+        ("SELECT ?, f(LOCATION => ?, file_format=>?)", "SELECT ?, f(LOCATION => 'b', file_format=>'c')", "a"),
+        ("SELECT ? > ?, location >= ?", None, "abc"),
         ("SELECT '?', '(IDENTIFIER(?)', ? -- IDENTIFIER(?)", None, "abc"),
         ("SELECT v:1, IDENTIFIER(:9), ?", None, "abc"),
         ("SELECT ?, ?, ? AS identifier", None, "abc"),

@@ -46,6 +46,7 @@ from snowcave.warehouse.rewrite import guard
         "COPY t TO '/tmp/x'",
         "COPY INTO t FROM 'file:///etc/passwd'",
         "COPY INTO t FROM 's3://bucket/x'",
+        "COPY INTO t FROM (SELECT 1)",
         "COPY INTO @stage FROM t",
         "PUT file:///etc/passwd @stage",
         "GET @stage file:///tmp",

@@ -1,4 +1,7 @@
-"""IDENTIFIER(?) and IDENTIFIER(:1) of ordinary SQL: the name is written out. Pure."""
+"""IDENTIFIER(?) and IDENTIFIER(:1) of ordinary SQL: the name is written out. Pure.
+
+So are places of files, LOCATION => ? and FILE_FORMAT => ?, which must be known before the statement runs.
+"""
 
 from collections.abc import Sequence
 
@@ -6,11 +9,13 @@ from snowcave.api.sql.lexer import Kind, Token, literal, tokens
 from snowcave.v1 import warehouse_pb2 as warehouse
 
 Bound = tuple[warehouse.Binding, ...]
+_PLACES = ("LOCATION", "FILE_FORMAT")
 
 
 def written_out(sql: str, bound: Bound) -> tuple[str, Bound]:
     """The statement, and what stays bound. What has no text for its value stays as it is."""
-    if not bound or "IDENTIFIER" not in sql.upper():
+    upper = sql.upper() if bound else ""
+    if not any(word in upper for word in ("IDENTIFIER", *_PLACES)):
         return sql, bound
     read = list(tokens(sql))
     parts: list[str] = []
@@ -22,7 +27,8 @@ def written_out(sql: str, bound: Bound) -> tuple[str, Bound]:
         length = 1 if token.text == "?" else 2
         number = marks if length == 1 else _number(read, place)
         marks += length == 1
-        name = _text(bound, number) if _is_named(read, place, length) else None
+        is_named = _is_named(read, place, length) or _is_placed(read, place)
+        name = _text(bound, number) if is_named else None
         if name is None:
             continue
         parts += [sql[at : token.start], literal(name)]
@@ -45,6 +51,14 @@ def _is_named(read: Sequence[Token], place: int, length: int) -> bool:
     word, opening, closing = read[place - 2], read[place - 1], read[place + length]
     is_word = word.kind is Kind.WORD and word.value == "IDENTIFIER"
     return is_word and opening.text == "(" and closing.text == ")"
+
+
+def _is_placed(read: Sequence[Token], place: int) -> bool:
+    """Whether LOCATION => stands before it, or FILE_FORMAT =>."""
+    if place < 2 or read[place - 1].text != "=>":
+        return False
+    word = read[place - 2]
+    return word.kind is Kind.WORD and word.value in _PLACES
 
 
 def _text(bound: Bound, number: int) -> str | None:

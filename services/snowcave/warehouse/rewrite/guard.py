@@ -93,7 +93,8 @@ def _copy(statement: exp.Copy) -> None:
         for file in statement.args["files"]
         for part in (file.find_all(exp.Table) if isinstance(file, exp.Subquery) else (file,))
     ]
-    if not statement.args.get("kind") or not all(place.startswith("@") for place in places):
+    are_stages = bool(places) and all(place.startswith("@") for place in places)
+    if not statement.args.get("kind") or not are_stages:
         raise _unsupported("COPY from or to anything but a stage")
 
 

@@ -11,10 +11,12 @@ from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind as ErrorKind
 from snowcave.model.errors import RemoteError, Unsupported, ValueInvalid
-from snowcave.model.stage_path import StagePath, parse_stage_path
+from snowcave.model.stage_path import StagePath, checked, joined, parse_stage_path
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse.engine.api import Relation
+from snowcave.warehouse.stages import schemas
 from snowcave.warehouse.stages.files import StageFiles
+from snowcave.warehouse.stages.loading import name_fields
 from snowcave.warehouse.stages.queries import read_files
 from snowcave.warehouse.stages.service import matching
 
@@ -36,6 +38,10 @@ class Pointing:
         """
         found = {one.spelling: one.stage for one in stages}
         relations: list[Relation] = []
+        for asked in schemas.inferences(statement):
+            path = parse_stage_path(asked.location)
+            files = self._named(_allowed(path, found), path.path, asked.files)
+            relations.append(schemas.answer(asked, f"_SC_STAGE_{len(relations)}", files))
         for table in list(statement.find_all(exp.Table)):
             text = _reference(table)
             if not text:
@@ -51,7 +57,7 @@ class Pointing:
             if copy.this is table:
                 raise Unsupported("COPY INTO a stage")
             if isinstance(copy.args["files"][0], exp.Subquery):
-                raise Unsupported("COPY INTO from a query")
+                name_fields(copy)
             self._source(copy, table, stage, path.path)
         return relations
 
@@ -60,8 +66,17 @@ class Pointing:
         folder = self._files.data(stage)
         return [folder / path for path in matching(paths, _text(pattern) if pattern else "")]
 
+    def _named(self, stage: int, prefix: str, wanted: Sequence[str] | None) -> dict[str, Path]:
+        """Files by their paths in the stage; `wanted` are names below the prefix."""
+        folder, paths = self._files.data(stage), self._files.paths(stage, prefix)
+        if wanted is not None:
+            names = {joined(prefix, name) for name in wanted}
+            paths = [path for path in paths if path in names]
+        return {path: folder / path for path in sorted(paths)}
+
     def _source(self, copy: exp.Copy, table: exp.Table, stage: int, prefix: str) -> None:
         names = _taken_files(copy)
+        _checked(prefix, names or ())
         pattern = _take(copy, "PATTERN")
         if pattern is not None:
             paths = matching(sorted(self._files.paths(stage, prefix)), _text(pattern))
@@ -74,7 +89,7 @@ class Pointing:
             table.set("this", exp.Var(this=f"@{stage}.DATA.STAGE/{_NOTHING}"))
         else:
             folder: Path = self._files.data(stage)
-            table.set("this", exp.Literal.string(f"file://{folder}/{prefix}"))
+            table.set("this", exp.Var(this=f"file://{folder}/{prefix}"))
             listed = exp.Tuple(expressions=[exp.Literal.string(name) for name in names])
             copy.append("params", exp.CopyParameter(this=exp.Var(this="FILES"), expression=listed))
 
@@ -110,6 +125,12 @@ def _take(copy: exp.Copy, name: str) -> Expr | None:
 def _taken_files(copy: exp.Copy) -> list[str] | None:
     given = _take(copy, "FILES")
     return None if given is None else [one.name for one in given.find_all(exp.Literal)]
+
+
+def _checked(prefix: str, names: Sequence[str]) -> None:
+    """No name leads out of the stage. Raises ValueInvalid."""
+    for name in names:
+        checked(prefix + name)
 
 
 def _text(value: Expr) -> str:

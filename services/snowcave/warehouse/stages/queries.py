@@ -26,7 +26,7 @@ def read_files(table: exp.Table, name: str, files: Sequence[Path]) -> Relation:
     """The files' rows, under a name that now stands in the table's place; their columns in that of `$1`, …"""
     if table.args.get("format") is not None:
         raise Unsupported("FILE_FORMAT in a query of a stage")
-    if _in_view(table):
+    if in_view(table):
         raise Unsupported("stage in a view")
     query = table.find_ancestor(exp.Select)
     named = _name_columns(query) if query is not None else 0
@@ -37,7 +37,7 @@ def read_files(table: exp.Table, name: str, files: Sequence[Path]) -> Relation:
     return Relation(name, pa.table({}), query=_rows(files, named))
 
 
-def _in_view(table: exp.Table) -> bool:
+def in_view(table: Expr) -> bool:
     made = table.find_ancestor(exp.Create)
     return made is not None and str(made.args.get("kind")).upper() == "VIEW"
 
