@@ -14,6 +14,7 @@ from snowcave.api.catalog.mirrors import follow_catalog
 from snowcave.api.contract import (
     Done,
     LogRequest,
+    MayCancel,
     QueryHandle,
     ResolvedImage,
     SessionContext,
@@ -129,9 +130,29 @@ class Logs:
         return self.text
 
 
+@dataclass
 class Results:
-    async def cancel(self, query_id: str, context: SessionContext) -> bool:
-        return False
+    """Statements that run, as ids with their session, user (uid) and warehouse; records of what ran."""
+
+    running: dict[str, tuple[int, int, str]] = field(
+        default_factory=dict[str, tuple[int, int, str]]
+    )
+
+    kept: list[state.Query] = field(default_factory=list[state.Query])
+
+    async def history(self) -> list[state.Query]:
+        return self.kept
+
+    async def cancel(self, query_id: str, may: MayCancel) -> bool:
+        found = self.running.get(query_id)
+        if found is None or not may(*found[1:]):
+            return False
+        del self.running[query_id]
+        return True
+
+    async def cancel_session(self, session: int, but: str, may: MayCancel) -> int:
+        found = [one for one, (where, *_) in self.running.items() if where == session]
+        return sum([await self.cancel(one, may) for one in found if one != but])
 
 
 @dataclass
@@ -190,6 +211,7 @@ class Account:
     context: SessionContext
     stages: StageFiles
     variables: Variables
+    results: Results
 
     def session(self, user: str, role: str = "") -> SessionContext:
         found = self.catalog.named("user", 0, user)
@@ -258,9 +280,9 @@ async def open_account(
         catalog = Catalog(store, mirrors)
         stages = StageFiles()
         sealer = Sealer(read_key(home))
-        variables = Variables()
+        variables, results = Variables(), Results()
         ports = Ports(
-            registry, ddl, logs, Results(), stages, Tickets(), Renderer(), sealer, variables
+            registry, ddl, logs, results, stages, Tickets(), Renderer(), sealer, variables
         )
         mesh = Mesh(home=home, strict_capacity=strict_capacity)
         runner = Runner(catalog, ports, mesh, clock=clock, rng=rng or random.Random(2))
@@ -276,6 +298,7 @@ async def open_account(
             SessionContext(session_id=1, user_uid=0, user_name=""),
             stages,
             variables,
+            results,
         )
         account.context = account.session("ADMIN", "ACCOUNTADMIN")
         yield account

@@ -283,9 +283,21 @@ class Variables(Protocol):
         ...
 
 
-class Results(Protocol):
-    """Statements of other sessions of the user."""
+MayCancel = Callable[[int, str], bool]
+"""Whether the caller may end what the user (uid) runs in the warehouse (name, or empty)."""
 
-    async def cancel(self, query_id: str, context: SessionContext) -> bool:
-        """SYSTEM$CANCEL_QUERY: whether it was running."""
+
+class Results(Protocol):
+    """Statements of other sessions."""
+
+    async def cancel(self, query_id: str, may: MayCancel) -> bool:
+        """SYSTEM$CANCEL_QUERY: whether it was running, and is the caller's to end."""
+        ...
+
+    async def cancel_session(self, session: int, but: str, may: MayCancel) -> int:
+        """SYSTEM$CANCEL_ALL_QUERIES: of the session's statements all `but` one; how many were running."""
+        ...
+
+    async def history(self) -> Sequence[state_pb2.Query]:
+        """What is kept of statements, in no order."""
         ...

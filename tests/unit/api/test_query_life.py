@@ -13,6 +13,7 @@ from snowcave.api.contract import Done, Outcome, QueryHandle, SessionContext, st
 from snowcave.api.queries.answer import Answer, Failure, InProgress
 from snowcave.api.queries.life import Queries, open_queries
 from snowcave.api.queries.records import Records, State
+from snowcave.api.queries.results import StatementResults
 from snowcave.api.queries.statement import Seen, Statement
 from snowcave.api.settings import QuerySettings
 from snowcave.api.sql import tree
@@ -64,8 +65,11 @@ class Sleeper:
 
 
 class Bench:
-    def __init__(self, queries: Queries, store: MemoryStore, sleeper: Sleeper) -> None:
+    def __init__(
+        self, queries: Queries, records: Records, store: MemoryStore, sleeper: Sleeper
+    ) -> None:
         self.queries = queries
+        self.results = StatementResults(records)
         self.store = store
         self.sleeper = sleeper
 
@@ -82,12 +86,12 @@ class Bench:
 @asynccontextmanager
 async def bench(settings: QuerySettings = SETTINGS) -> AsyncGenerator[Bench]:
     store, sleeper = MemoryStore(Role.API), Sleeper()
-    session = state.Session(id=1, user=2)
+    session = state.Session(id=1, user=2, warehouse="W")
     await store.put(keys.SESSIONS.key(1), session.SerializeToString())
     records = Records(store, LoopClock(), "me", lambda: 0)
     warehouse = cast(Warehouse, AbsentWarehouse())
     async with open_queries(sleeper, warehouse, records, settings, random.Random(1)) as queries:
-        yield Bench(queries, store, sleeper)
+        yield Bench(queries, records, store, sleeper)
 
 
 def sleeping(seconds: float, *, query: str = "q", timeout: float = 1000.0) -> Statement:
@@ -184,6 +188,30 @@ async def test_a_statement_that_only_waits_keeps_no_other_from_running() -> None
         assert isinstance(await one.queries.wait(cut), Failure)
         last = await one.queries.submit(sleeping(1, query="l"))
         assert isinstance(await one.queries.wait(last), Answer)
+
+
+async def test_another_session_cancels_what_runs_in_one_and_only_that() -> None:
+    asked: list[tuple[int, str]] = []
+
+    def may(user: int, warehouse: str) -> bool:
+        asked.append((user, warehouse))
+        return len(asked) > 2
+
+    async with bench() as b:
+        running = [await b.queries.submit(sleeping(20, query=one)) for one in ("a", "b", "mine")]
+        other = await b.queries.submit(
+            Statement("other", "3", SessionContext(9, 2, "U"), timeout=1000.0)
+        )
+        ended = await b.queries.submit(sleeping(0.1, query="ended"))
+        await asyncio.sleep(2)
+        assert await b.results.cancel_session(1, "mine", may) == 0
+        assert await b.results.cancel_session(1, "mine", may) == 2
+        assert set(asked) == {(2, "W")}
+        outcomes = [await b.queries.wait(one) for one in (*running[:2], other, ended)]
+        assert running[2].outcome is None
+        running[2].interrupt(QueryCancelled())
+    cancelled = [isinstance(one, Failure) and one.error.code == 604 for one in outcomes]
+    assert cancelled == [True, True, False, False]
 
 
 async def test_a_tentative_query_that_must_run_again_may_still_be_cancelled() -> None:

@@ -281,3 +281,11 @@ def test_properties_are_unset_by_name() -> None:
         Action.UNSET,
         ("MIN_INSTANCES", "AUTO_SUSPEND_SECS", "COMMENT"),
     )
+
+
+@pytest.mark.parametrize("kind", ["SECURE", "TEMPORARY", "TEMP", "OR REPLACE SECURE"])
+def test_a_kind_that_service_functions_do_not_come_in_is_named(kind: str):
+    with pytest.raises(Unsupported, match="SECURE, TEMPORARY or TRANSIENT service function"):
+        parse(f"CREATE {kind} FUNCTION f() RETURNS int SERVICE=s ENDPOINT=e AS '/'")
+    ordinary = parse(f"CREATE {kind} FUNCTION f(x int) RETURNS int AS 'x + 1'")
+    assert not isinstance(ordinary, CreateFunction)

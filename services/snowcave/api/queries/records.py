@@ -80,6 +80,21 @@ class Records:
         kept = await self._store.get(keys.QUERIES.key(query))
         return state.Query.FromString(kept.value) if kept else None
 
+    async def all(self) -> list[state.Query]:
+        """But for what has only just begun: that has no record yet."""
+        kept = (await self._store.list(keys.QUERIES.prefix)).items
+        return [state.Query.FromString(one.value) for one in kept]
+
+    async def running(self, session: int) -> list[state.Query]:
+        """What runs in a session, as far as it has a record."""
+        records = await self.all()
+        return [one for one in records if one.session == session and one.state == State.RUNNING]
+
+    async def warehouse_of(self, record: state.Query) -> str:
+        """Which one its session uses; empty where it uses none."""
+        seen = await self._session(record.session)
+        return seen.session.warehouse if seen else ""
+
     async def started(self, record: state.Query) -> None:
         key = keys.QUERIES.key(record.id)
         put = Put(key, record.SerializeToString(), self._lease())

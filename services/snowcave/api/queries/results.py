@@ -5,7 +5,7 @@ import hmac
 from contextlib import suppress
 from dataclasses import dataclass
 
-from snowcave.api.contract import SessionContext
+from snowcave.api.contract import MayCancel, SessionContext
 from snowcave.api.queries.answer import Answer, Failure, InProgress, Outcome
 from snowcave.api.queries.life import Queries
 from snowcave.api.queries.records import Records, State
@@ -29,16 +29,26 @@ class Progress:
 
 
 class StatementResults:
-    """What statements themselves may do with others: SYSTEM$CANCEL_QUERY."""
+    """What statements themselves may do with others, see `contract.Results`."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    async def cancel(self, query_id: str, context: SessionContext) -> bool:
+    async def cancel(self, query_id: str, may: MayCancel) -> bool:
         record = await self._records.get(query_id)
-        if record is None or record.user != context.user_uid:
+        return record is not None and await self._cancel(record, may)
+
+    async def cancel_session(self, session: int, but: str, may: MayCancel) -> int:
+        running = await self._records.running(session)
+        return sum([await self._cancel(one, may) for one in running if one.id != but])
+
+    async def history(self) -> list[state.Query]:
+        return await self._records.all()
+
+    async def _cancel(self, record: state.Query, may: MayCancel) -> bool:
+        if not may(record.user, await self._records.warehouse_of(record)):
             return False
-        return await self._records.request_cancel(query_id)
+        return await self._records.request_cancel(record.id)
 
 
 class StoredResults:

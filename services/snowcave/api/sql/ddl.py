@@ -57,6 +57,8 @@ def parse_create(cursor: Cursor) -> Statement | None:
     transient = cursor.accept("TRANSIENT")
     temporary = cursor.accept("TEMPORARY") or cursor.accept("TEMP")
     start = cursor.peek()
+    if cursor.at("SECURE", "FUNCTION") or ((temporary or transient) and cursor.at("FUNCTION")):
+        _refuse_kinds_of_service_functions(cursor)
     domain = accept_domain(cursor)
     if domain is None and start.is_name and cursor.peek(1).text in ("(", ".", "="):
         # The kind of object was left out.
@@ -89,6 +91,12 @@ def parse_create(cursor: Cursor) -> Statement | None:
     if domain == "integration":
         flags.add(_category(cursor, start))
     return _create_object(cursor, domain, existing, flags)
+
+
+def _refuse_kinds_of_service_functions(cursor: Cursor) -> None:
+    """Functions in SQL may be secure or temporary; the documents know neither of service functions."""
+    if is_service_function(cursor):
+        raise Unsupported("SECURE, TEMPORARY or TRANSIENT service function")
 
 
 def _create_object(cursor: Cursor, domain: str, existing: Existing, flags: set[str]) -> Create:

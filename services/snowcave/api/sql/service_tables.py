@@ -1,6 +1,6 @@
 """`TABLE(service!SPCS_GET_LOGS(…))` and its kin, where ordinary SQL reads from them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from snowcave.api.sql.cursor import Cursor
@@ -41,7 +41,7 @@ def _service_table(cursor: Cursor) -> ServiceTable | None:
         cursor.reset(mark)
         return None
     function = cursor.one_of(*FUNCTIONS)
-    arguments = _arguments(cursor)
+    arguments = table_arguments(cursor, _ARGUMENTS)
     cursor.expect(")")
     return ServiceTable(service, function, arguments, start, cursor.previous().stop)
 
@@ -54,16 +54,16 @@ def _service(cursor: Cursor) -> ObjectName | None:
     return name if cursor.accept("!") else None
 
 
-def _arguments(cursor: Cursor) -> dict[str, str]:
-    """`(START_TIME => …, END_TIME => …)`, or the same by position."""
+def table_arguments(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
+    """`(START_TIME => …, END_TIME => …)`, or the same by position; expressions as they were written."""
     found: dict[str, str] = {}
     cursor.expect("(")
     while not cursor.accept(")"):
-        if cursor.at_one(*_ARGUMENTS) and cursor.peek(1).text == "=>":
+        if cursor.at_one(*names) and cursor.peek(1).text == "=>":
             key = cursor.take().value
             cursor.take()
-        elif len(found) < len(_ARGUMENTS):
-            key = _ARGUMENTS[len(found)]
+        elif len(found) < len(names):
+            key = names[len(found)]
         else:
             raise cursor.unexpected("')'")
         if key in found:

@@ -10,6 +10,7 @@ from snowcave.api.sql.lexer import literal, tokens
 from snowcave.api.sql.placeholders import Given
 from snowcave.api.statements import event_tables, identifiers, system_functions
 from snowcave.api.statements.function_calls import bindings
+from snowcave.api.statements.query_history import read_from_records
 from snowcave.api.statements.rights import rights, settle
 from snowcave.api.statements.service_tables import read_from_events
 from snowcave.api.statements.stage_files import stage_bindings
@@ -27,6 +28,7 @@ async def to_warehouse(sql: str, given: Given, work: Work) -> ToWarehouse:
     given_sql, sql = sql, read_from_events(sql, work)
     # For the caller's own services; who names what stands for all event tables, or may do so, needs rights.
     reads_events = sql != given_sql and not _ALL_EVENTS.search(given_sql)
+    sql = await read_from_records(sql, work, describing=describing)
     sql, bound = identifiers.written_out(
         *await _filled_in(sql, given, work, describing=describing)
     )

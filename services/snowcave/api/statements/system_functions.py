@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from snowcave.api.contract import Rows
 from snowcave.api.sql.cursor import parse_name
@@ -78,12 +79,33 @@ async def _list_images(arguments: Arguments, work: Work) -> str:
 async def _cancel_query(arguments: Arguments, work: Work) -> str:
     arguments.between(1, 1)
     query = arguments.text(0)
-    was_running = await work.ports.results.cancel(query, work.context)
+    was_running = await work.ports.results.cancel(query, partial(_may_cancel, work))
     return (
         f"query [{query}] terminated."
         if was_running
         else "Identified SQL statement is not currently executing."
     )
+
+
+async def _cancel_all_queries(arguments: Arguments, work: Work) -> str:
+    arguments.between(1, 1)
+    may, session = partial(_may_cancel, work), arguments.integer(0)
+    if work.caller.limits is not None and session != work.context.session_id:
+        return "0 cancelled."  # a service in its caller's name has nothing to do with their other sessions
+    count = await work.ports.results.cancel_session(session, work.query.query_id, may)
+    return f"{count} cancelled."
+
+
+def _may_cancel(work: Work, user: int, warehouse: str) -> bool:
+    """Everyone their own; of others who owns the user, or may OPERATE the warehouse."""
+    if user == work.context.user_uid:
+        return True
+    found, place = work.catalog.get("user", user), work.catalog.named("warehouse", 0, warehouse)
+    if found is not None and work.caller.owns(found):
+        return True
+    if place is None:
+        return False
+    return work.caller.owns(place.message) or work.caller.may("OPERATE", place.message)
 
 
 _HANDLERS: dict[str, Handler] = {
@@ -95,6 +117,7 @@ _HANDLERS: dict[str, Handler] = {
     "SYSTEM$GET_COMPUTE_POOL_STATUS": _pool_status,
     "SYSTEM$REGISTRY_LIST_IMAGES": _list_images,
     "SYSTEM$CANCEL_QUERY": _cancel_query,
+    "SYSTEM$CANCEL_ALL_QUERIES": _cancel_all_queries,
     "SYSTEM$CANCEL_JOB": container_functions.cancel_job,
     "SYSTEM$GET_JOB_STATUS": container_functions.job_status,
     "SYSTEM$GET_JOB_LOGS": container_functions.job_logs,
