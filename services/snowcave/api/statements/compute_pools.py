@@ -5,6 +5,7 @@ from snowcave.api.contract import Rows, status
 from snowcave.api.sql.options import Options, invalid_value
 from snowcave.api.sql.tree import Action, Alter, Create, Drop, Existing
 from snowcave.api.sql.workloads import has_user
+from snowcave.api.statements import pool_status
 from snowcave.api.statements.capacity import need_machine
 from snowcave.api.statements.existing import (
     EXECUTED,
@@ -16,8 +17,8 @@ from snowcave.api.statements.existing import (
     taken,
 )
 from snowcave.api.statements.jobs import has_ended
-from snowcave.api.statements.pool_shows import services_in, state_of
-from snowcave.api.statements.service_shows import status_of
+from snowcave.api.statements.pool_shows import services_in
+from snowcave.api.statements.service_status import status_of
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import OptionMissing, Unsupported, ValueInvalid
 from snowcave.model.families import FAMILIES
@@ -144,8 +145,9 @@ async def alter_compute_pool(statement: Alter, work: Work) -> Rows:
 
 def _set(changed: state.Object, statement: Alter, work: Work) -> None:
     pool, options = changed.compute_pool, statement.options
+    rests = pool_status.status_of(changed, work).state == "SUSPENDED"
     for key in ("INSTANCE_FAMILY", "PLACEMENT_GROUP"):
-        if (key in options or key in statement.unset) and state_of(changed, work) != "SUSPENDED":
+        if (key in options or key in statement.unset) and not rests:
             raise ValueInvalid(
                 f"SQL compilation error:\nInvalid property '{key}' for 'COMPUTE_POOL':\n"
                 f"Cannot set {key} for compute pool that is not suspended. "

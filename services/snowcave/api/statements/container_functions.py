@@ -10,7 +10,7 @@ from snowcave.api.sql.cursor import parse_name
 from snowcave.api.statements import jobs, waiting
 from snowcave.api.statements.arguments import Arguments
 from snowcave.api.statements.instance_shows import image_url
-from snowcave.api.statements.service_shows import status_of
+from snowcave.api.statements.service_status import status_of
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import NotAuthorized, ObjectNotFound, ValueInvalid
 from snowcave.v1 import state_pb2 as state

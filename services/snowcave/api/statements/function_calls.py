@@ -13,7 +13,7 @@ from snowcave.api.sql.functions import calls
 from snowcave.api.sql.lexer import tokens
 from snowcave.api.statements.caller import are_admin
 from snowcave.api.statements.functions import may_use_endpoint
-from snowcave.api.statements.service_shows import status_of
+from snowcave.api.statements.service_status import status_of
 from snowcave.api.statements.services import resume
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import (

@@ -3,7 +3,8 @@
 from snowcave.api.contract import Cell, Rows
 from snowcave.api.sql.tree import Show
 from snowcave.api.statements.filters import columns, filtered
-from snowcave.api.statements.service_shows import seen_service, status_of
+from snowcave.api.statements.service_shows import seen_service
+from snowcave.api.statements.service_status import status_of
 from snowcave.api.statements.work import Work, moment
 from snowcave.v1 import state_pb2 as state
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 from snowcave.api.contract import Cell, Rows
 from snowcave.api.sql.tree import Describe, Show
+from snowcave.api.statements import pool_status
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.jobs import has_ended
-from snowcave.api.statements.service_shows import status_of
+from snowcave.api.statements.service_status import status_of
 from snowcave.api.statements.work import Work, moment
 from snowcave.model.families import FAMILIES
 from snowcave.model.names import ObjectName
@@ -66,17 +67,8 @@ async def show_compute_pools(statement: Show, work: Work) -> Rows:
 async def describe_compute_pool(statement: Describe, work: Work) -> Rows:
     found = work.caller.find("compute_pool", ObjectName(statement.name.name)).message
     row = _row(found, work)
-    known = work.catalog.mirrors.pools.get(found.uid)
-    code = known.error_code if known else ""
-    return Rows(_DESCRIBE, [(*row[:19], code, message_of(found, work), *row[19:])])
-
-
-def message_of(found: state.Object, work: Work) -> str:
-    """As the scheduler says; before it has said anything, what it will say."""
-    known = work.catalog.mirrors.pools.get(found.uid)
-    if known is not None and known.state:
-        return known.message
-    return "" if found.compute_pool.suspended else "Compute pool is starting for last 0 minutes"
+    known = pool_status.status_of(found, work)
+    return Rows(_DESCRIBE, [(*row[:19], known.error_code, known.message, *row[19:])])
 
 
 async def show_instance_families(statement: Show, work: Work) -> Rows:
@@ -105,22 +97,13 @@ async def show_instance_families(statement: Show, work: Work) -> Rows:
     return filtered(statement, _FAMILIES, rows, ordered=False)
 
 
-def state_of(found: state.Object, work: Work) -> str:
-    known = work.catalog.mirrors.pools.get(found.uid)
-    if known is not None and known.state:
-        return known.state
-    return "SUSPENDED" if found.compute_pool.suspended else "STARTING"
-
-
 def _row(found: state.Object, work: Work) -> tuple[Cell, ...]:
     pool = found.compute_pool
-    known = work.catalog.mirrors.pools.get(found.uid) or state.PoolStatus(
-        target_nodes=0 if pool.suspended else pool.min_nodes
-    )
+    known = pool_status.status_of(found, work)
     held = services_in(work, found.uid)
     return (
         found.name,
-        state_of(found, work),
+        known.state,
         pool.min_nodes,
         pool.max_nodes,
         pool.instance_family,

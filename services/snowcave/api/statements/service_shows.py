@@ -5,6 +5,7 @@ from snowcave.api.sql.tree import Describe, Show
 from snowcave.api.sql.workloads import has_user
 from snowcave.api.statements.filters import columns, filtered
 from snowcave.api.statements.scopes import within
+from snowcave.api.statements.service_status import status_of
 from snowcave.api.statements.work import Work, moment
 from snowcave.model import names, spec
 from snowcave.model.errors import NotAuthorized
@@ -107,17 +108,6 @@ def _described(service: state.Service) -> str:
         if len(_texts) > _MOST_TEXTS:
             del _texts[next(iter(_texts))]
     return known
-
-
-def status_of(found: state.Object, work: Work) -> state.ServiceStatus:
-    """As the scheduler says; before it has said anything, what will come of it."""
-    known = work.catalog.mirrors.services.get(found.uid)
-    if known is not None and known.status:
-        return known
-    return state.ServiceStatus(
-        status="SUSPENDED" if found.service.suspended else "PENDING",
-        target_instances=0 if found.service.suspended else found.service.min_instances,
-    )
 
 
 def dns_name(found: state.Object, work: Work) -> str:

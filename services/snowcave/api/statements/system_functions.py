@@ -7,11 +7,10 @@ from functools import partial
 from snowcave.api.contract import Rows
 from snowcave.api.sql.cursor import parse_name
 from snowcave.api.sql.tree import SystemCall
-from snowcave.api.statements import container_functions, tags
+from snowcave.api.statements import container_functions, pool_status, tags
 from snowcave.api.statements.arguments import Arguments
 from snowcave.api.statements.filters import columns
 from snowcave.api.statements.image_repositories import path_of
-from snowcave.api.statements.pool_shows import message_of, state_of
 from snowcave.api.statements.work import Work
 from snowcave.model import keys, names
 from snowcave.model.names import ObjectName
@@ -59,8 +58,8 @@ async def _dns_domain(arguments: Arguments, work: Work) -> str:
 async def _pool_status(arguments: Arguments, work: Work) -> str:
     arguments.between(1, 1)
     found = work.caller.find("compute_pool", parse_name(arguments.text(0))).message
-    status, message = state_of(found, work), message_of(found, work)
-    return json.dumps({"name": found.name, "status": status, "message": message})
+    known = pool_status.status_of(found, work)
+    return json.dumps({"name": found.name, "status": known.state, "message": known.message})
 
 
 async def _list_images(arguments: Arguments, work: Work) -> str:

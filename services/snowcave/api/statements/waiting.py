@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from snowcave.api.contract import Rows
 from snowcave.api.sql.tree import Literal, ServiceCall
 from snowcave.api.statements.filters import columns
-from snowcave.api.statements.service_shows import status_of
+from snowcave.api.statements.service_status import status_of
 from snowcave.api.statements.work import Work
 from snowcave.model.errors import ServiceNotReached, ValueInvalid
 from snowcave.v1 import state_pb2 as state
