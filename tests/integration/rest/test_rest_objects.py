@@ -220,6 +220,18 @@ async def test_an_event_table_is_made_shown_renamed_and_dropped(place: Rest):
     await place.ok("DELETE", f"{path}/told?ifExists=true")
 
 
+async def test_one_overload_of_a_function_is_shown_as_the_list_shows_it(place: Rest):
+    path = f"{PLACE}/functions"
+    wish = {"function_type": "service-function", "service": "web", "endpoint": "web", "path": "/"}
+    for kind in ("TEXT", "NUMBER"):
+        body = {**wish, "name": "f_n", "arguments": [{"name": "x", "datatype": kind}]}
+        await place.ok("POST", path, body)
+    text, number = await place.ok("GET", path)
+    assert await place.ok("GET", f"{path}/f_n(varchar)") == text
+    assert await place.ok("GET", f"{path}/f_n(int)") == number
+    assert text["created_on"] != number["created_on"]
+
+
 async def test_what_another_role_may_not_see_is_not_there(place: Rest):
     await place.ok("POST", "/users", {"name": "stranger", "password": "Some-Word-1"})
     token = await place.log_in("stranger", "Some-Word-1")

@@ -137,7 +137,11 @@ def _of_row(call: Call, row: Row) -> _Overload:
 
 
 async def _fetch(call: Call) -> Json:
-    return await _described(call, _overload(call))
+    which = _overload(call)
+    # DESCRIBE does not say when it was made.
+    show = tree.Show("FUNCTIONS", scope=tree.Scope("schema", call.schema()))
+    found = [row["created_on"] for row in await call.look(show) if _of_row(call, row) == which]
+    return await _described(call, which, next(iter(found), None))
 
 
 async def _delete(call: Call) -> Json:
