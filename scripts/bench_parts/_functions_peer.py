@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 
 import orjson
 import uvloop
@@ -31,11 +32,12 @@ async def _exchange(
     return await reader.readexactly(int(length))
 
 
-async def main() -> None:
-    rows, size, pause, *addresses = sys.argv[1:]
-    given = [f"row number {n}" for n in range(int(rows))]
+async def called(
+    given: Sequence[str], size: int, pause: str, addresses: Sequence[str]
+) -> tuple[list[str], float]:
+    """The answers in their places, and the seconds that they took; connections are made before."""
     found: list[str] = [""] * len(given)
-    starts = iter(range(0, len(given), int(size)))
+    starts = iter(range(0, len(given), size))
     open_ones = [
         (host, await asyncio.open_connection(host, 8000))
         for host in (addresses[n % len(addresses)] for n in range(IN_FLIGHT))
@@ -43,7 +45,7 @@ async def main() -> None:
 
     async def work(host: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for start in starts:
-            part = given[start : start + int(size)]
+            part = given[start : start + size]
             body = orjson.dumps({"data": list(enumerate(part))})
             answer = orjson.loads(await _exchange(reader, writer, host, pause, body))
             for number, value in answer["data"]:
@@ -52,11 +54,19 @@ async def main() -> None:
     began = time.perf_counter()
     await asyncio.gather(*(work(host, *streams) for host, streams in open_ones))
     seconds = time.perf_counter() - began
-    if found != [text.upper() for text in given]:
-        raise RuntimeError("wrong answers")
     for _, (_, writer) in open_ones:
         writer.close()
+    return found, seconds
+
+
+async def main() -> None:
+    rows, size, pause, *addresses = sys.argv[1:]
+    given = [f"row number {n}" for n in range(int(rows))]
+    found, seconds = await called(given, int(size), pause, addresses)
+    if found != [text.upper() for text in given]:
+        raise RuntimeError("wrong answers")
     print(json.dumps(len(given) / seconds))
 
 
-uvloop.run(main())
+if __name__ == "__main__":
+    uvloop.run(main())
