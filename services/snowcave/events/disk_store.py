@@ -18,7 +18,7 @@ from snowcave.events.segments import Segment, Segments
 from snowcave.events.settings import EventsSettings
 from snowcave.events.store import Lane, Scan, Tail
 from snowcave.kit.clock import Clock
-from snowcave.kit.tasks import background, until_done
+from snowcave.kit.tasks import background, seen_through
 from snowcave.model.errors import Unavailable
 
 log = structlog.get_logger()
@@ -131,7 +131,8 @@ class DiskStore:
 
     async def _rolled(self, segment: Segment) -> bool:
         try:
-            await _beside_appends(lambda: self._files.roll(segment))
+            # In a thread of its own: appends go on meanwhile.
+            await seen_through(lambda: self._files.roll(segment))
             await self._on_disk(lambda: self._files.finish(segment))
         except OSError as error:
             log.warning("roll_failed", segment=segment.number, error=str(error))
@@ -153,9 +154,7 @@ class DiskStore:
         over = _hour(settled)
         parquet = self._files.parquet
         for hour, group in await self._on_disk(lambda: self._files.to_compact(self._policy, over)):
-            count = await _beside_appends(
-                lambda hour=hour, group=group: parquet.merge(hour, group)
-            )
+            count = await seen_through(lambda hour=hour, group=group: parquet.merge(hour, group))
             await self._on_disk(lambda hour=hour: parquet.count(hour))
             log.info(
                 "files_merged", hour=hour, files=len(group), rows=count, last=merged(group).last
@@ -196,13 +195,6 @@ class DiskStore:
 
     async def _on_disk(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
-
-
-async def _beside_appends(work: Callable[[], T]) -> T:
-    """In a thread of its own. It is waited for: a table that is closed writes no more files."""
-    running = asyncio.get_running_loop().run_in_executor(None, work)
-    await until_done(running)
-    return running.result()
 
 
 def _hour(moment: datetime) -> str:

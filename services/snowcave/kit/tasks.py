@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -51,3 +53,10 @@ async def until_done(
             cancelled = error
     if cancelled is not None:
         raise cancelled
+
+
+async def seen_through(call: Callable[[], T]) -> T:
+    """Like `asyncio.to_thread`, for what must not go on unseen: cancelling waits until it has ended."""
+    running = asyncio.get_running_loop().run_in_executor(None, call)
+    await until_done(running)
+    return running.result()

@@ -22,7 +22,7 @@ from snowcave.agent.logs.rows import Columns
 from snowcave.agent.logs.source import LOST_FILES, Reached, Source
 from snowcave.agent.refusals import Parts, is_for_good, rows_of
 from snowcave.kit.clock import Clock, backoff
-from snowcave.kit.tasks import background
+from snowcave.kit.tasks import background, seen_through
 from snowcave.model.errors import SnowcaveError, Unavailable
 from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import state_pb2 as state
@@ -126,7 +126,7 @@ class Shipper:
         async with self._reading:
             if (source := self._sources.get(container.id)) is None:
                 return
-            moved = await asyncio.to_thread(self._ledger.keep, source.entry)
+            moved = await seen_through(lambda: self._ledger.keep(source.entry))
             source.restart(self._reader(source.entry), moved)
             self._bound_spool()
 
