@@ -5,6 +5,7 @@ Blocking, and not safe for two callers at once; `Sessions` sees to that.
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,17 +26,13 @@ from snowcave.warehouse.catalog.temporary import TemporaryNames
 from snowcave.warehouse.engine import bindings as binding
 from snowcave.warehouse.engine import explaining, plans
 from snowcave.warehouse.engine.api import ArrowFunction, Context, Outcome, Relation
+from snowcave.warehouse.engine.brought import brought
 from snowcave.warehouse.engine.cursor import Cursor, Duck, Forgetful
 from snowcave.warehouse.engine.meaning import Meaning
 from snowcave.warehouse.engine.own import OwnStatements
 from snowcave.warehouse.engine.plans import Plan, Plans
 from snowcave.warehouse.engine.read_ahead import ReadAhead
-from snowcave.warehouse.engine.transactions import (
-    CHANGES,
-    DEFINITIONS,
-    Transaction,
-    TransactionLost,
-)
+from snowcave.warehouse.engine.transactions import Transactions
 from snowcave.warehouse.engine.whereabouts import Whereabouts
 from snowcave.warehouse.event_tables import refusals as own_events
 from snowcave.warehouse.event_tables import table as event_table
@@ -72,15 +69,13 @@ class DuckSession:
         self._temporary = TemporaryNames(duck)
         self._plans = remembered
         self._cancelled = Event()
-        self._transaction: Transaction | None = None
-        # Names of the Arrow functions that the running statement brought along.
-        self._functions: list[str] = []
+        self._transactions = Transactions(duck)
 
     # ------------------------------------------------------------ statements
 
     def parse(self, sql: str, context: Context) -> Expr:
         """Raises SnowcaveError. The tree is checked and filled in, but not yet bound to any rows."""
-        self._revive()
+        self._transactions.revive()
         # What is decided from here on rests on these.
         as_of = self._plans.definitions.number
         filled = rewrite.fill_variables(sql, self._answers.variables)
@@ -117,8 +112,8 @@ class DuckSession:
         """Raises SnowcaveError."""
         self._cancelled.clear()
         try:
-            self._open_or_close(statement, context)
-            if (opened := self._transaction) is None:
+            self._transactions.look_at(statement, context)
+            if (opened := self._transactions.open) is None:
                 return self._execute(statement, context, bindings, relations, functions, lasting)
             again = partial(self._repeat, statement.copy(), context, bindings, relations)
             outcome = self._execute(statement, context, bindings, relations, functions)
@@ -128,14 +123,14 @@ class DuckSession:
             raise QueryCancelled from error
 
     def remembers(self, sql: str, context: Context) -> float | None:
-        if self._transaction is not None or (plan := self._plans.find(sql, context)) is None:
+        if self.in_transaction or (plan := self._plans.find(sql, context)) is None:
             return None
         return plan.seconds
 
     def repeat(self, sql: str, context: Context) -> Outcome | None:
         """Raises SnowcaveError. What DuckDB refuses is left to `execute`, which knows the words for it."""
         plan = self._plans.find(sql, context)
-        if plan is None or self._transaction is not None:
+        if plan is None or self.in_transaction:
             return None
         self._cancelled.clear()
         began = time.perf_counter()
@@ -178,24 +173,21 @@ class DuckSession:
         """Raises SnowcaveError and DuckDB's errors; so does reading."""
         self._cancelled.clear()
         self._where.look_at(context)
-        self._register(relations, ())
-        relation = self._raw.sql(self._meaning.translated(query, context))
-        described = zip(relation.columns, relation.types, strict=True)
-        variants = frozenset(name for name, kind in described if str(kind) == "JSON")
-        reader = relation.to_arrow_reader(_VECTOR)
-        release = partial(self._unregister, relations)
-        return ReadAhead(reader, variants, rows, most_bytes, release)
+        with ExitStack() as held:
+            held.enter_context(brought(self._raw, relations))
+            relation = self._raw.sql(self._meaning.translated(query, context))
+            described = zip(relation.columns, relation.types, strict=True)
+            variants = frozenset(name for name, kind in described if str(kind) == "JSON")
+            reader = relation.to_arrow_reader(_VECTOR)
+            return ReadAhead(reader, variants, rows, most_bytes, held.pop_all().close)
 
     def refusal(self, query: Expr, context: Context, relations: Sequence[Relation]) -> str:
         """As JSON: DuckDB plans the query and does nothing else, so this is no error of its own."""
         self._where.look_at(context)
-        self._register(relations, ())
-        try:
+        with brought(self._raw, relations):
             sql = self._meaning.translated(query, context)
             told = self._raw.execute("SELECT json_serialize_plan(?)", [sql]).fetchall()
             return str(told[0][0])
-        finally:
-            self._unregister(relations)
 
     def describe(
         self, statement: Expr, context: Context, relations: Sequence[Relation] = ()
@@ -210,12 +202,9 @@ class DuckSession:
         plain = statement.transform(
             lambda node: exp.Null() if isinstance(node, exp.Placeholder) else node
         )
-        try:
-            self._register(relations, ())
+        with brought(self._raw, relations):
             sql = "DESCRIBE " + self._meaning.translated(plain, context)
             rows = self._raw.execute(sql).fetchall()
-        finally:
-            self._unregister(relations)
         return tuple(columns.column_type(str(row[0]), str(row[1])) for row in rows)
 
     def interrupt(self) -> None:
@@ -227,7 +216,7 @@ class DuckSession:
 
     @property
     def in_transaction(self) -> bool:
-        return self._transaction is not None
+        return self._transactions.open is not None
 
     def point_event_table(self, now: event_table.Moment) -> None:
         """What the event table holds for this session from now on."""
@@ -244,41 +233,7 @@ class DuckSession:
         self._where.look_at(context)
         return self._events.are_read(statement, sql, context)
 
-    # ------------------------------------------------------------ transactions
-
-    def _open_or_close(self, statement: Expr, context: Context) -> None:
-        """Raises TransactionLost where the statement belongs to one that cannot go on."""
-        opened = self._transaction
-        if isinstance(statement, (exp.Commit, exp.Rollback)):
-            self._transaction = None
-            if opened and opened.lost and isinstance(statement, exp.Commit):
-                raise TransactionLost
-        elif opened and opened.lost:
-            raise TransactionLost
-        elif isinstance(statement, exp.Transaction):
-            self._transaction = opened or self._begin()
-        elif opened and isinstance(statement, DEFINITIONS):
-            # As on Snowflake: a definition commits what was open, and is a transaction of its own.
-            self._raw.execute("COMMIT")
-            self._transaction = None
-        elif not opened and isinstance(statement, CHANGES) and not _commits_by_itself(context):
-            self._transaction = self._begin()
-
-    def _begin(self) -> Transaction:
-        self._raw.execute("BEGIN")
-        return Transaction()
-
-    def _revive(self) -> None:
-        """Go on with a transaction that DuckDB gave up for a failed statement."""
-        opened = self._transaction
-        if opened is None or opened.lost:
-            return
-        try:
-            self._raw.execute("SELECT 1").fetchall()
-        except duckdb.TransactionException:
-            self._raw.execute("ROLLBACK")
-            if not opened.begun_again(lambda: self._raw.execute("BEGIN")):
-                self._raw.execute("ROLLBACK")
+    # ------------------------------------------------------------ inside
 
     def _repeat(
         self,
@@ -288,8 +243,6 @@ class DuckSession:
         relations: Sequence[Relation],
     ) -> int:
         return self._execute(statement.copy(), context, bindings, relations, ()).rows_affected
-
-    # ------------------------------------------------------------ inside
 
     def _execute(
         self,
@@ -315,15 +268,14 @@ class DuckSession:
         if binding.is_array(bindings):
             held.append(Relation(binding.RELATION, binding.rows(bindings)))
         try:
-            self._register(held, functions)
-            statement = self._meaning.meant(statement, context)
-            if binding.is_array(bindings):
-                statement = binding.spread(statement, binding.RELATION)
-            elif bindings:
-                parameters = binding.order(statement, binding.values(bindings))
-            return self._run(statement, parameters, statement_type, context, as_of)
+            with brought(self._raw, held, functions):
+                statement = self._meaning.meant(statement, context)
+                if binding.is_array(bindings):
+                    statement = binding.spread(statement, binding.RELATION)
+                elif bindings:
+                    parameters = binding.order(statement, binding.values(bindings))
+                return self._run(statement, parameters, statement_type, context, as_of)
         finally:
-            self._unregister(held)
             if defines:
                 definitions.changed()
 
@@ -340,12 +292,9 @@ class DuckSession:
         described = self.describe(asked, context)
         statement = binding.inline(asked.this, binding.values(bindings))
         computed = explaining.computed_items(statement, functions)
-        try:
-            self._register(relations, functions)
+        with brought(self._raw, relations, functions):
             sql = self._meaning.translated(statement, context)
             ((_, plan),) = self._raw.execute("EXPLAIN (FORMAT JSON) " + sql).fetchall()
-        finally:
-            self._unregister(relations)
         form, schemas = asked.args["form"], context.schemas
         table = explaining.answer(form, plan, functions, computed, schemas)
         return self._outcome(table, described, _OTHER, 0)
@@ -418,48 +367,6 @@ class DuckSession:
             schema=self._where.schema,
         )
 
-    def _register(self, relations: Sequence[Relation], functions: Sequence[ArrowFunction]) -> None:
-        for relation in relations:
-            if relation.query:
-                self._raw.execute(
-                    f"CREATE OR REPLACE TEMP VIEW {_quoted(relation.name)} AS {relation.query}"
-                )
-                continue
-            source = relation.name + "_"
-            self._raw.register(source, relation.table)
-            picked = ", ".join(
-                f"{_quoted(name)}::JSON AS {_quoted(name)}"
-                if name in relation.variants
-                else _quoted(name)
-                for name in relation.table.schema.names
-            )
-            self._raw.execute(
-                f"CREATE OR REPLACE TEMP VIEW {_quoted(relation.name)} AS "
-                f"SELECT {picked} FROM {_quoted(source)}"
-            )
-        for function in functions:
-            self._raw.create_function(
-                function.name,
-                cast(Any, function.call),
-                [cast(Any, duckdb.sqltype("VARCHAR"))] * function.arity,
-                duckdb.sqltype("VARCHAR"),
-                type=cast(Any, "arrow"),
-                null_handling=cast(Any, "special"),
-                side_effects=not function.stable,
-            )
-            self._functions.append(function.name)
-
-    def _unregister(self, relations: Sequence[Relation]) -> None:
-        for relation in relations:
-            self._raw.execute(f"DROP VIEW IF EXISTS temp.main.{_quoted(relation.name)}")
-            self._raw.unregister(relation.name + "_")
-        while self._functions:
-            self._raw.remove_function(self._functions.pop())
-
-
-def _commits_by_itself(context: Context) -> bool:
-    return context.parameters.get("AUTOCOMMIT") != "false"
-
 
 def type_id(statement: Expr) -> int:
     """Snowflake's statementTypeId as far as clients look at it."""
@@ -467,7 +374,3 @@ def type_id(statement: Expr) -> int:
         return _SELECT
     found = statement_type_id(statement)
     return found if 0x3000 <= found < 0x4000 else _OTHER
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

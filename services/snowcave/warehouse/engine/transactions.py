@@ -7,15 +7,17 @@ transaction is over: the client learns it from the failed statement's successors
 
 from collections.abc import Callable, Sequence
 
+import duckdb
 import structlog
 from sqlglot import Expr, exp
 
 from snowcave.model.errors import Kind, SnowcaveError
+from snowcave.warehouse.engine.api import Context
 
 log = structlog.get_logger()
 
-CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
-DEFINITIONS = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable)
+_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_DEFINITIONS = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable)
 # What gives something else when it is run again.
 _VOLATILE = (
     exp.Rand,
@@ -56,7 +58,7 @@ class Transaction:
         self, statement: Expr, again: Callable[[], int], changed: int, functions: Sequence[object]
     ) -> None:
         """`functions`: of services, which are not called twice for one statement."""
-        if not isinstance(statement, CHANGES):
+        if not isinstance(statement, _CHANGES):
             return
         if is_volatile(statement) or functions or len(self._repeats) >= _MOST:
             self._repeatable = False
@@ -73,6 +75,52 @@ class Transaction:
         except Exception as error:  # whatever it is: the transaction cannot go on
             log.info("transaction_lost", reason=str(error))
         return not self.lost
+
+
+class Transactions:
+    """Of one connection: at most one is open. Where AUTOCOMMIT is false, a change opens one."""
+
+    def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
+        self._duck = duck
+        self.open: Transaction | None = None
+
+    def look_at(self, statement: Expr, context: Context) -> None:
+        """Before it is run. Raises TransactionLost where it belongs to one that cannot go on."""
+        opened = self.open
+        if isinstance(statement, (exp.Commit, exp.Rollback)):
+            self.open = None
+            if opened and opened.lost and isinstance(statement, exp.Commit):
+                raise TransactionLost
+        elif opened and opened.lost:
+            raise TransactionLost
+        elif isinstance(statement, exp.Transaction):
+            self.open = opened or self._begin()
+        elif opened and isinstance(statement, _DEFINITIONS):
+            # As on Snowflake: a definition commits what was open, and is a transaction of its own.
+            self._duck.execute("COMMIT")
+            self.open = None
+        elif not opened and isinstance(statement, _CHANGES) and not _commits_by_itself(context):
+            self.open = self._begin()
+
+    def revive(self) -> None:
+        """Go on with a transaction that DuckDB gave up for a failed statement."""
+        opened = self.open
+        if opened is None or opened.lost:
+            return
+        try:
+            self._duck.execute("SELECT 1").fetchall()
+        except duckdb.TransactionException:
+            self._duck.execute("ROLLBACK")
+            if not opened.begun_again(lambda: self._duck.execute("BEGIN")):
+                self._duck.execute("ROLLBACK")
+
+    def _begin(self) -> Transaction:
+        self._duck.execute("BEGIN")
+        return Transaction()
+
+
+def _commits_by_itself(context: Context) -> bool:
+    return context.parameters.get("AUTOCOMMIT") != "false"
 
 
 def is_volatile(statement: Expr) -> bool:
