@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from snowcave.model.keys import Role
 from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.state import open_state
 from tests.kit.daemons import a_mesh, running
+from tests.kit.ports import free_port
 from tests.kit.published_endpoint import endpoint_host, fill_catalog, fill_instances
 
 CONNECTIONS = 64
@@ -109,7 +109,7 @@ def _proxy(instance: int) -> str:
 
 @asynccontextmanager
 async def _nginx(folder: Path, name: str, servers: str) -> AsyncGenerator[int]:
-    port = _free_port()
+    port = free_port()
     address = f"{_LOOPBACK}:{port}"
     config = folder / f"{name}.conf"
     config.write_text(
@@ -133,7 +133,7 @@ async def _nginx(folder: Path, name: str, servers: str) -> AsyncGenerator[int]:
 
 @asynccontextmanager
 async def _caddy(folder: Path, instance: int) -> AsyncGenerator[int]:
-    port = _free_port()
+    port = free_port()
     config = folder / "Caddyfile"
     config.write_text(
         "{\n  admin off\n  auto_https off\n}\n"
@@ -178,9 +178,3 @@ async def _ours(home: Path, instance: int, token: str) -> AsyncGenerator[Side]:
         await fill_instances(await open_state(mesh, Role.SCHEDULER, parts), [_LOOPBACK])
         async with running(mesh, "ingress"):
             yield Side(mesh.port("ingress"), endpoint_host(mesh), token)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        return int(probe.getsockname()[1])

@@ -5,7 +5,6 @@ Both sides run throughout and take turns; a run that loses a query fails the ben
 
 import asyncio
 import re
-import socket
 import statistics
 import tempfile
 from collections.abc import AsyncGenerator
@@ -20,6 +19,7 @@ from snowcave.runtime.state import open_state
 from snowcave.store.api import Store
 from snowcave.v1 import state_pb2 as state
 from tests.kit.daemons import a_mesh, running
+from tests.kit.ports import free_port
 
 NAMES = 100
 CLIENTS = 4
@@ -126,7 +126,7 @@ async def _put(store: Store, space: KeySpace[M], message: M, *parts: object) -> 
 
 @asynccontextmanager
 async def _unbound(folder: Path) -> AsyncGenerator[int]:
-    port = _free_port()
+    port = free_port()
     data = "".join(f'  local-data: "{name(n)}. 5 IN A 10.245.1.{n + 1}"\n' for n in range(NAMES))
     config = folder / "unbound.conf"
     config.write_text(
@@ -156,9 +156,3 @@ async def _answering(port: int) -> None:
         # Another process.
         while "10.245" not in await output_of(*probe, seconds=30.0, check=False):
             await asyncio.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((_LOOPBACK, 0))
-        return int(sock.getsockname()[1])

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import statistics
 import tempfile
 import time
@@ -20,6 +19,7 @@ from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from snowcave.store.client import open_store
 from tests.kit.daemons import a_mesh, running
+from tests.kit.ports import free_port
 from tests.kit.registries import PASSWORD, picture, preload, write_layout
 
 LAYERS = 4
@@ -123,7 +123,7 @@ async def _fill(mesh: Mesh) -> None:
 
 @contextlib.asynccontextmanager
 async def _peer(root: Path) -> AsyncGenerator[str]:
-    port = _free_port()
+    port = free_port()
     config = root / "peer.yml"
     config.write_text(
         "version: 0.1\nlog: {level: error}\n"
@@ -155,9 +155,3 @@ async def _listening(port: int) -> None:
         else:
             writer.close()
             return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

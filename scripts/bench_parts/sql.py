@@ -18,7 +18,7 @@ from scripts.bench_parts._child import output_of
 from scripts.bench_parts._three_daemons import make_services, three_daemons
 from snowcave.api.sql.parser import parse
 from tests.kit.connectors import V4, python_with
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 from tests.kit.statement_corpus import STATEMENTS
 
 SESSIONS = 8

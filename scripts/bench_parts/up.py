@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.kit.daemons import free_port_base
 from tests.kit.mesh import snowcave
+from tests.kit.ports import free_port_base
 
 _IDLE = 10.0
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -15,7 +15,7 @@ from snowcave.store.client import open_store
 from snowcave.store.etcdpb import rpc_pb2 as pb
 from snowcave.store.etcdpb import rpc_pb2_grpc
 from tests.fault.kit.proxy import Behaviour, proxied
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 
 pytestmark = pytest.mark.ours
 RNG = random.Random(0)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,45 +11,9 @@ from pathlib import Path
 from snowcave.cli.supervisor.readiness import ask
 from snowcave.model.keys import Role
 from snowcave.runtime.mesh import Mesh
+from tests.kit.ports import free_port_base
 
 _READY = 60.0
-# By port base: what keeps other processes of tests off until this one ends.
-_claims: dict[int, socket.socket] = {}
-
-
-def free_port_base() -> int:
-    """The first of 100 ports of which none is in use, and which no other process of tests has picked."""
-    first = os.getpid() % 120
-    for step in range(120):
-        base = 20_000 + (first + step) % 120 * 100
-        if _claim(base) and all(_is_free(base + offset) for offset in range(100)):
-            return base
-    raise RuntimeError("no 100 free ports in a row")
-
-
-def _claim(base: int) -> bool:
-    """By a socket in the abstract namespace, which the kernel lets go of however the process ends."""
-    if base in _claims:
-        return True
-    claim = socket.socket(socket.AF_UNIX)
-    try:
-        claim.bind(f"\0snowcave-tests-ports-{base}")
-    except OSError:
-        claim.close()
-        return False
-    _claims[base] = claim
-    return True
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As the servers do: a port on which connections have just ended is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def a_mesh(home: Path) -> Mesh:

@@ -12,9 +12,9 @@ from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.mesh import Mesh
-from tests.kit.daemons import free_port_base
 from tests.kit.fake_warehouse import FakeRunner, FakeWarehouse
 from tests.kit.memory_store import MemoryBackend, MemoryStore
+from tests.kit.ports import free_port_base
 
 
 @dataclass

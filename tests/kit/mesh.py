@@ -17,7 +17,7 @@ import snowflake.connector
 from snowcave.cli.supervisor import processes
 from snowcave.runtime.mesh import Mesh
 from snowcave.runtime.settings import read_mesh
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 
 ROOT = Path(__file__).resolve().parents[2]
 _UP = 150.0

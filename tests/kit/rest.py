@@ -24,9 +24,9 @@ from snowcave.runtime.daemon import Health, Parts
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2 as pb
-from tests.kit.daemons import free_port_base
 from tests.kit.fake_warehouse import FakeWarehouse, Result
 from tests.kit.memory_store import MemoryBackend, MemoryStore
+from tests.kit.ports import free_port_base
 from tests.kit.statements import Logs, Registry, StageFiles, WarehouseDdl
 
 PLACE = "/databases/d/schemas/s"

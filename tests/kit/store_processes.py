@@ -1,7 +1,6 @@
 """The stores under test as processes of their own: ours and Debian's etcd, on loopback."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Generator
@@ -9,20 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.kit.ports import free_port
+
 # Of the statestore's port to the port base.
 _OFFSET = 79
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in sockets]
-    finally:
-        for probe in sockets:
-            probe.close()
 
 
 @dataclass
@@ -75,7 +64,7 @@ class StoreProcess:
 
 def embedded(folder: Path, *, insecure: bool = True, **settings: str) -> StoreProcess:
     """`settings`: SNOWCAVE_STATESTORE__<NAME> without the prefix."""
-    port, admin = free_ports(2)
+    port, admin = free_port(), free_port()
     environment = {f"SNOWCAVE_STATESTORE__{name.upper()}": text for name, text in settings.items()}
     environment |= {
         "SNOWCAVE_STATESTORE__INSECURE": str(insecure).lower(),
@@ -89,7 +78,7 @@ def embedded(folder: Path, *, insecure: bool = True, **settings: str) -> StorePr
 
 def etcd(folder: Path, *also: str) -> StoreProcess:
     """It listens at the addresses `also`, too."""
-    port, peer = free_ports(2)
+    port, peer = free_port(), free_port()
     client_url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
     options = {
         "data-dir": str(folder / "data"),

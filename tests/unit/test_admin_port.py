@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import socket
 from contextlib import suppress
 
 import pytest
@@ -11,12 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from snowcave.runtime import admin
 from snowcave.runtime.daemon import Health
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+from tests.kit.ports import free_port
 
 
 async def test_half_a_request_is_cut(monkeypatch: pytest.MonkeyPatch):

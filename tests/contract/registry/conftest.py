@@ -11,14 +11,8 @@ import pytest
 
 from snowcave.registry.settings import RegistrySettings, Upstream
 from snowcave.runtime.mesh import Mesh
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port, free_port_base
 from tests.kit.registries import Registry, running_registry
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_listening(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -24,8 +24,8 @@ from snowcave.v1 import nodes_pb2 as nodes
 from snowcave.v1 import state_pb2 as state
 from snowcave.v1.nodes_pb2_grpc import AgentServiceStub
 from tests.kit.agent_node import NODE, assignment, spec
-from tests.kit.daemons import free_port_base
 from tests.kit.docker_engine import PrivateDocker, private_docker
+from tests.kit.ports import free_port_base
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from snowcave.kit.clock import LoopClock
 from snowcave.v1 import events_pb2 as events
 from snowcave.v1 import state_pb2 as state
 from tests.kit.agent_node import Events
+from tests.kit.ports import free_port
 
 HOME = "127.0.0.1"
 LARGEST = 64 << 10
@@ -77,9 +77,7 @@ async def node(bytes_per_second: int = 0) -> AsyncGenerator[Node]:
     mine = [want]
     sender = Noting(SendSettings(bytes_per_second=bytes_per_second))
     intake = Intake(lambda: mine, describe, sender, LoopClock())
-    with socket.socket() as free:
-        free.bind((HOME, 0))
-        port = free.getsockname()[1]
+    port = free_port()
     async with (
         serve_grpc(HOME, 0, intake, LARGEST) as grpc_port,
         otlp_http.serve_http(HOME, port, otlp_http.routes(intake), LARGEST),

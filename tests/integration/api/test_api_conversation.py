@@ -15,8 +15,8 @@ from snowcave.model.errors import DeadlinePassed, Exhausted, RemoteError, Unavai
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import warehouse_pb2 as v1
-from tests.kit.daemons import free_port_base
 from tests.kit.fake_warehouse import FakeWarehouse
+from tests.kit.ports import free_port_base
 
 CONTEXT = SessionContext(1, 2, "U")
 

@@ -21,8 +21,8 @@ from snowcave.store.mirror import follow
 from snowcave.v1 import nodes_pb2 as v1
 from snowcave.v1 import nodes_pb2_grpc as stubs
 from snowcave.v1 import state_pb2 as state
-from tests.kit.daemons import free_port_base
 from tests.kit.memory_store import MemoryBackend, MemoryStore
+from tests.kit.ports import free_port_base
 
 CALLS = CallSettings(agent=5.0, log_bytes=1000)
 

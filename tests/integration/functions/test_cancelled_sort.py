@@ -12,7 +12,7 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse.engine.session import DuckSession
 from tests.kit.called_warehouse import a_warehouse
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 
 _SORTED = "SELECT F(x) FROM (SELECT SEQ8() AS x FROM TABLE(GENERATOR(ROWCOUNT => {rows}))) ORDER BY HASH(x)"
 

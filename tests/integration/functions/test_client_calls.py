@@ -21,7 +21,7 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.v1.warehouse_pb2 import FunctionBinding
 from tests.kit.called_warehouse import ECHO
 from tests.kit.client_calls import client_calls
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 from tests.kit.service_functions import Router, Service, a_router, a_service, answer, served
 
 BATCH = 10

@@ -15,7 +15,7 @@ from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from tests.kit.called_warehouse import Warehouse, a_warehouse
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 from tests.kit.service_functions import Router, Service, a_router, a_service, served
 
 ROWS, BATCH = 200, 25

@@ -16,7 +16,7 @@ from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from snowcave.v1 import warehouse_pb2 as pb
 from tests.kit.called_warehouse import Warehouse, a_warehouse
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 from tests.kit.service_functions import Service, a_router, a_service, echo, served
 
 Told = tuple[int, int, int]

@@ -1,7 +1,6 @@
 """Two replicas of the router: they share the calls, and one that is gone in mid-query loses no row."""
 
 import asyncio
-import socket
 from collections import Counter
 from contextlib import AsyncExitStack
 
@@ -13,21 +12,17 @@ from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.mesh import Mesh
 from tests.kit.called_warehouse import a_warehouse
+from tests.kit.ports import free_port_base
 from tests.kit.service_functions import a_router, a_service, echo, served
 
 ROWS, BATCH = 30_000, 300
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 async def replicated(tmp_path):
     """The warehouse, the service's instance, and how to end each replica."""
-    meshes = [Mesh(home=tmp_path, port_base=free_port() - 16) for _ in range(2)]
+    base = free_port_base()
+    meshes = [Mesh(home=tmp_path, port_base=port) for port in (base, base + 1)]
     tls.ensure(meshes[0].folder("tls"))
     quick = HttpSettings(backoff_base=0.001, backoff_cap=0.01)
     async with AsyncExitStack() as stack:

@@ -1,7 +1,6 @@
 """SELECT f(x): warehouse, router and a service, each behind its real protocol."""
 
 import asyncio
-import socket
 import uuid
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,15 +24,10 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1 import warehouse_pb2_grpc as stubs
 from snowcave.warehouse import main
 from snowcave.warehouse.settings import WarehouseSettings
+from tests.kit.ports import free_port_base
 from tests.kit.service_functions import Router, Service, a_router, a_service, answer, echo, served
 
 ECHO = 1
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass
@@ -84,7 +78,7 @@ class Mesher:
 
 @asynccontextmanager
 async def meshed(home, behave=echo):
-    mesh = Mesh(home=home, port_base=free_port() - 10)
+    mesh = Mesh(home=home, port_base=free_port_base())
     tls.ensure(mesh.folder("tls"))
     settings = FunctionsSettings(
         mesh=mesh, http=HttpSettings(backoff_base=0.001, backoff_cap=0.01)

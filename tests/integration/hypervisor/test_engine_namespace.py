@@ -8,8 +8,8 @@ import pytest
 
 from snowcave.hypervisor import engine_namespace, fabric, names, namespaces
 from snowcave.runtime.mesh import Mesh
-from tests.kit.daemons import free_port_base
 from tests.kit.fabric import a_plan, call_from
+from tests.kit.ports import free_port_base
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")
 

@@ -37,9 +37,9 @@ from snowcave.runtime.mesh import Mesh
 from snowcave.store.mirror import follow
 from snowcave.v1 import nodes_pb2, nodes_pb2_grpc
 from snowcave.v1 import state_pb2 as state
-from tests.kit.daemons import free_port_base
 from tests.kit.fabric import a_plan
 from tests.kit.memory_store import MemoryBackend, MemoryStore
+from tests.kit.ports import free_port_base
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")
 

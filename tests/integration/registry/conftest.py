@@ -8,7 +8,7 @@ import pytest
 
 from snowcave.registry.settings import Deadlines, Garbage, Limits, RegistrySettings
 from snowcave.runtime.mesh import Mesh
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 from tests.kit.registries import Registry, running_registry
 
 

@@ -1,7 +1,6 @@
 """The warehouse as api sees it: its own process parts over gRPC with real certificates."""
 
 import asyncio
-import socket
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,17 +21,12 @@ from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.v1 import warehouse_pb2_grpc as stubs
 from snowcave.warehouse import main
 from snowcave.warehouse.settings import ResultSettings, WarehouseSettings
+from tests.kit.ports import free_port_base
 
 SLOW = (
     "SELECT count(*) FROM range(100000) a, range(1000000) b WHERE hash(a.range, b.range) % 7 = 0"
 )
 HERE = {"database": "TUTORIAL_DB", "schema": "DATA_SCHEMA", "role": "TEST_ROLE", "user": "BOB"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Client:
@@ -76,7 +70,7 @@ def table_rows(read: pa.Table) -> list[Any]:
 
 @asynccontextmanager
 async def warehouse(home: Path, **settings):
-    mesh = Mesh(home=home, port_base=free_port() - 10)
+    mesh = Mesh(home=home, port_base=free_port_base())
     tls.ensure(mesh.folder("tls"))
     async with AsyncExitStack() as stack:
         await main.build(WarehouseSettings(mesh=mesh, **settings), Parts(stack, Health()))

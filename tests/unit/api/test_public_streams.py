@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2_grpc as stubs
 from snowcave.model.keys import Role
 from snowcave.runtime import tls
 from snowcave.runtime.grpc import Bounds, serve_public
-from tests.kit.daemons import free_port_base
+from tests.kit.ports import free_port_base
 
 
 async def test_a_stream_of_reflection_that_its_caller_leaves_open_is_ended(tmp_path: Path):
