@@ -61,9 +61,18 @@ PRIVILEGES: dict[str, tuple[str, ...]] = {
     "view": ("SELECT", "REFERENCES"),
     "sequence": ("USAGE",),
     "procedure": ("USAGE",),
+    "file_format": ("USAGE",),
 }
 # Objects that the warehouse keeps; functions in SQL are among them, service functions are not.
-OF_WAREHOUSE = ("table", "view", "sequence", "function", "procedure", "event_table")
+OF_WAREHOUSE = (
+    "table",
+    "view",
+    "sequence",
+    "function",
+    "procedure",
+    "event_table",
+    "file_format",
+)
 # SNOWFLAKE.TELEMETRY.EVENTS: there is one, and it is older than any grant on it.
 EVENT_TABLE = 1
 # What stands for all event tables: nothing can be granted on it.
@@ -83,6 +92,7 @@ IN_SCHEMA = (
     "view",
     "sequence",
     "procedure",
+    "file_format",
 )
 # Caller grants stand among the others, under names of their own: they give nothing, but leave a service that
 # acts for its caller some of the caller's rights. The second kind is about all objects in a container.

@@ -82,6 +82,26 @@ STATEMENTS = [
         one(status="LOADED", rows_parsed=2, rows_loaded=2),
     ),
     documented("SELECT * FROM people ORDER BY id", Rows([(1, "Ann"), (2, "Bob")])),
+    documented(
+        "CREATE FILE FORMAT headed TYPE=CSV SKIP_HEADER=1",
+        status("File format HEADED successfully created."),
+    ),
+    documented(
+        "COPY INTO people FROM @st/in.csv FILE_FORMAT=(FORMAT_NAME=headed) FORCE=TRUE",
+        one(status="LOADED", rows_loaded=2),
+    ),
+    ours(
+        "COPY INTO people FROM @st/in.csv FILE_FORMAT='headed' FORCE=TRUE",
+        one(status="LOADED", rows_loaded=2),
+    ),
+    documented("SHOW FILE FORMATS", one(name="HEADED", type="CSV", owner_role_type="ROLE")),
+    documented("GRANT USAGE ON FILE FORMAT headed TO ROLE PUBLIC", DONE),
+    documented(
+        "SHOW GRANTS ON FILE FORMAT headed",
+        some(privilege="USAGE", granted_on="FILE_FORMAT", grantee_name="PUBLIC"),
+    ),
+    documented("DESCRIBE FILE FORMAT headed", some(property="SKIP_HEADER", property_value="1")),
+    documented("DROP FILE FORMAT headed", status("HEADED successfully dropped.")),
     documented("SELECT $2 FROM @st/in.csv", Rows([("name",), ("Ann",), ("Bob",)])),
     _cli("remove @st/dir/in.csv", Columns("name result"), Rows([("st/dir/in.csv", "removed")])),
     documented("RM @st/zipped", Listed(["st/zipped/in.csv.gz"])),

@@ -1,4 +1,4 @@
-"""Tables, views, sequences and functions in SQL: each action with each privilege alone, as for other objects.
+"""Tables, views, sequences, SQL functions and file formats: each action with each privilege alone.
 
 Cases are generated from the model's privileges and from the list of actions, which says in its own words what
 Snowflake's documents ask for.
@@ -25,7 +25,10 @@ MAKE = {
     "view": "CREATE OR REPLACE VIEW x AS SELECT a FROM base",
     "sequence": "CREATE OR REPLACE SEQUENCE x",
     "function": "CREATE OR REPLACE FUNCTION x(a INT) RETURNS INT AS 'a + 1'",
+    "file_format": "CREATE OR REPLACE FILE FORMAT x TYPE = CSV",
 }
+# What there is without files of it.
+STAGE = 7
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,17 @@ ACTIONS: dict[str, tuple[Action, ...]] = {
         owner("CREATE OR REPLACE FUNCTION x(a INT) RETURNS INT AS 'a'"),
         owner("DROP FUNCTION x(INT)"),
     ),
+    "file_format": (
+        Action("COPY INTO open FROM @7.DATA.STAGE FILE_FORMAT = (FORMAT_NAME = x)", ("USAGE",)),
+        Action(
+            "COPY INTO open FROM @7.DATA.STAGE FILE_FORMAT = (FORMAT_NAME = 'db.s.x')", ("USAGE",)
+        ),
+        Action("COPY INTO open FROM @7.DATA.STAGE FILE_FORMAT = x", ("USAGE",)),
+        Action("DESCRIBE FILE FORMAT x"),
+        owner("CREATE OR REPLACE FILE FORMAT x TYPE = JSON"),
+        owner("DROP FILE FORMAT x"),
+        owner("DROP FILE FORMAT IF EXISTS DB.S.x"),
+    ),
 }
 
 
@@ -127,13 +141,18 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Generator[DuckEngine]:
     with sql_engine(tmp_path_factory.mktemp("engine")) as opened:
         sql = Sql(opened.open_session(1))
         sql.rows("CREATE TABLE base AS SELECT 1 AS a")
+        opened.know_stage(STAGE)
         yield opened
         sql.session.close()
 
 
+def words(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
 def stranger(**more: object) -> Context:
     """Of a role that may make things in the schema, and owns none of them."""
-    makes = frozenset(f"CREATE {kind.upper()}" for kind in MAKE)
+    makes = frozenset(f"CREATE {words(kind).upper()}" for kind in MAKE)
     restricted: dict[str, object] = {
         "role": "STRANGER",
         "role_uid": STRANGER,
@@ -158,7 +177,7 @@ def refusal(sql: Sql, statement: str) -> SnowcaveError | None:
 
 
 def clear(sql: Sql) -> None:
-    for kind in ("TABLE", "VIEW", "SEQUENCE"):
+    for kind in ("TABLE", "VIEW", "SEQUENCE", "FILE FORMAT"):
         for name in ("x", "y", "mine", "open"):
             refusal(sql, f"DROP {kind} IF EXISTS {name}")
     for name in ("x(INT)", "mine()"):
@@ -192,8 +211,9 @@ def test_only_who_holds_the_right_privilege_passes(engine: DuckEngine, case: Cas
         assert error.message.endswith("does not exist or not authorized.")
     else:
         assert error.code == 3001
-        assert f"Insufficient privileges to operate on {case.kind} 'X'" in error.message.replace(
-            "'x'", "'X'"
+        assert (
+            f"Insufficient privileges to operate on {words(case.kind)} 'X'"
+            in error.message.replace("'x'", "'X'")
         )
 
 
@@ -204,7 +224,7 @@ def test_making_something_takes_a_privilege_on_the_schema(
 ) -> None:
     session = engine.open_session(1)
     clear(Sql(session))
-    privilege = held.replace("{kind}", f"{kind.upper()}").replace("CREATE ", "CREATE ")
+    privilege = held.format(kind=words(kind).upper())
     context = stranger(schemas={("DB", "S"): frozenset({privilege})})
     sql = MAKE[kind].replace("OR REPLACE ", "").replace("FROM base", "")
     error = refusal(Sql(session, context), sql.replace("SELECT a ", "SELECT 1 AS a "))

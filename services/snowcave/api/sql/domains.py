@@ -11,6 +11,7 @@ WORDS: dict[tuple[str, ...], str] = {
     ("IMAGE", "REPOSITORY"): "image_repository",
     ("NETWORK", "RULE"): "network_rule",
     ("EVENT", "TABLE"): "event_table",
+    ("FILE", "FORMAT"): "file_format",
     ("DATABASE",): "database",
     ("SCHEMA",): "schema",
     ("ROLE",): "role",
@@ -39,6 +40,7 @@ _LABELS = {
     "image_repository": "Image repository",
     "network_rule": "Network rule",
     "event_table": "Event table",
+    "file_format": "File format",
 }
 
 

@@ -14,7 +14,9 @@ from snowcave.v1 import state_pb2 as state
 from snowcave.v1 import warehouse_pb2 as warehouse
 
 _OWNERSHIP = "OWNERSHIP"
-_MADE_THERE = tuple(f"CREATE {kind}" for kind in ("TABLE", "VIEW", "SEQUENCE", "FUNCTION"))
+_MADE_THERE = tuple(
+    f"CREATE {kind}" for kind in ("TABLE", "VIEW", "SEQUENCE", "FUNCTION", "FILE FORMAT")
+)
 _SELECT = frozenset({"SELECT"})
 
 

@@ -1,5 +1,7 @@
 """What DuckDB does not note about tables, views and sequences: when they were made, and whose they are.
 
+File formats are nothing but notes: their text is what they say, as JSON.
+
 Each has a number of its own, which grants are about: a table that takes another one's name has none of
 its grants.
 
@@ -13,7 +15,8 @@ from snowcave.warehouse.engine.api import Context
 from snowcave.warehouse.rewrite import is_temporary, place_of
 
 TABLE = "_fs_information_schema._sc_objects"
-_KINDS = {"TABLE", "VIEW", "SEQUENCE", "FUNCTION"}
+_KINDS = {"TABLE", "VIEW", "SEQUENCE", "FUNCTION", "FILE FORMAT"}
+_WITH_TEXT = {"VIEW", "FUNCTION", "FILE FORMAT"}
 # 53 bits of chance: a number that no grant knows yet.
 _NEW_UID = "CAST(hash(uuid()) >> 11 AS BIGINT)"
 
@@ -37,7 +40,8 @@ def changes(statement: Expr, sql: str, context: Context) -> list[str]:
     named = statement.find(exp.Table)
     if named is None or not place_of(named, context)[0]:
         return []
-    if is_temporary(named) or statement.find(exp.TemporaryProperty):
+    is_own = statement.args.get("temporary") or statement.find(exp.TemporaryProperty)
+    if is_temporary(named) or is_own:
         return []
     match statement:
         case exp.Create() if _kind(statement) in _KINDS:
@@ -57,7 +61,7 @@ def _created(statement: exp.Create, sql: str, context: Context) -> list[str]:
     database, schema, name = place
     kind, where = _kind(statement), f"{quoted(database)}.{TABLE}"
     row = ", ".join(literal(part) for part in (schema, name, kind))
-    text = literal(sql) if kind in ("VIEW", "FUNCTION") else "NULL"
+    text = literal(sql) if kind in _WITH_TEXT else "NULL"
     insert = (
         f"INSERT INTO {where} (schema_name, name, kind, created_on, owner, text, uid, owner_uid) "
         f"SELECT {row}, now(), {literal(context.role)}, {text}, {_NEW_UID}, {context.role_uid}"

@@ -1,6 +1,7 @@
-"""Who owns tables, views, sequences and functions: looked up, listed and changed in the notes beside them.
+"""Who owns tables, views, sequences, functions and file formats: looked up, listed and changed in notes.
 
-Only what DuckDB's own catalog still has counts, so a note that outlived its object does no harm.
+Only what DuckDB's own catalog still has counts, so a note that outlived its object does no harm; of file
+formats there is nothing but the note.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,10 +10,25 @@ import duckdb
 
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse.catalog.objects import TABLE, literal, quoted
-from snowcave.warehouse.rewrite.access import FUNCTION, RELATION, SEQUENCE, Found, Known, Place
+from snowcave.warehouse.rewrite import file_formats
+from snowcave.warehouse.rewrite.access import (
+    FORMAT,
+    FUNCTION,
+    RELATION,
+    SEQUENCE,
+    Found,
+    Known,
+    Place,
+)
 
-_GROUPS = {"TABLE": RELATION, "VIEW": RELATION, "SEQUENCE": SEQUENCE, "FUNCTION": FUNCTION}
-# What is there, in the words of the notes.
+_GROUPS = {
+    "TABLE": RELATION,
+    "VIEW": RELATION,
+    "SEQUENCE": SEQUENCE,
+    "FUNCTION": FUNCTION,
+    file_formats.KIND: FORMAT,
+}
+# What is there, in the words of the notes, which stand beside it as `noted`.
 _THERE = """
     SELECT database_name, schema_name, table_name AS name, 'TABLE' AS kind
     FROM duckdb_tables() WHERE NOT internal AND NOT temporary
@@ -21,7 +37,8 @@ _THERE = """
     UNION ALL SELECT database_name, schema_name, sequence_name, 'SEQUENCE'
     FROM duckdb_sequences() WHERE NOT temporary
     UNION ALL SELECT DISTINCT database_name, schema_name, function_name, 'FUNCTION'
-    FROM duckdb_functions() WHERE NOT internal"""
+    FROM duckdb_functions() WHERE NOT internal
+    UNION ALL SELECT database_name, schema_name, name, kind FROM noted WHERE kind = 'FILE FORMAT'"""
 
 
 def look(duck: duckdb.DuckDBPyConnection, wanted: Iterable[tuple[str, Place]]) -> Found:
@@ -37,7 +54,7 @@ def look(duck: duckdb.DuckDBPyConnection, wanted: Iterable[tuple[str, Place]]) -
         group = _GROUPS.get(kind, "")
         asked = groups.get((group, database.upper(), schema.upper(), name.upper()))
         if asked is not None:
-            known[asked] = Known(uid or 0, owner or 0, kind.lower())
+            known[asked] = Known(uid or 0, owner or 0, _domain(kind))
     return Found(known, _temporary(duck))
 
 
@@ -50,8 +67,8 @@ def _noted(
         return []
     pairs = ", ".join(f"({literal(schema)}, {literal(name)})" for schema, name in names)
     return duck.execute(
-        f"""SELECT there.*, noted.uid, noted.owner_uid FROM ({_THERE}) AS there
-        LEFT JOIN ({_notes(attached)}) AS noted
+        f"""WITH noted AS ({_notes(attached)}), there AS ({_THERE})
+        SELECT there.*, noted.uid, noted.owner_uid FROM there LEFT JOIN noted
         ON there.database_name = noted.database_name AND there.kind = noted.kind
         AND upper(there.schema_name) = upper(noted.schema_name)
         AND upper(there.name) = upper(noted.name)
@@ -74,7 +91,7 @@ def listed(
         for column, value in (
             ("schema_name", request.schema),
             ("name", request.name),
-            ("kind", request.kind.upper()),
+            ("kind", request.kind.upper().replace("_", " ")),
         )
         if value
     ]
@@ -83,9 +100,10 @@ def listed(
     if request.owner:
         wanted.append(f"noted.owner_uid = {request.owner}")
     rows = duck.execute(
-        f"""SELECT noted.uid, noted.kind, noted.database_name, noted.schema_name, noted.name,
+        f"""WITH noted AS ({_notes(attached)}), there AS ({_THERE})
+        SELECT noted.uid, noted.kind, noted.database_name, noted.schema_name, noted.name,
         coalesce(noted.owner_uid, 0), coalesce(epoch_us(noted.created_on), 0)
-        FROM ({_notes(attached)}) AS noted SEMI JOIN ({_THERE}) AS there
+        FROM noted SEMI JOIN there
         USING (database_name, schema_name, name, kind)
         WHERE {" AND ".join(["noted.uid IS NOT NULL", *wanted])}
         ORDER BY noted.database_name, noted.schema_name, noted.name"""
@@ -99,13 +117,17 @@ def of_row(
     """Of the columns that are noted of an object; `created` in microseconds since 1970."""
     return pb.WarehouseObject(
         uid=uid,
-        kind=kind.lower(),
+        kind=_domain(kind),
         database=database,
         schema=schema,
         name=name,
         owner=owner,
         created_on=created,
     )
+
+
+def _domain(kind: str) -> str:
+    return kind.lower().replace(" ", "_")
 
 
 def change(duck: duckdb.DuckDBPyConnection, request: pb.ChangeOwnerRequest) -> None:

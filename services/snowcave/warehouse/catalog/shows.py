@@ -1,7 +1,8 @@
-"""SHOW TABLES, VIEWS, OBJECTS, COLUMNS, SEQUENCES and VARIABLES as queries of DuckDB's catalog. Pure."""
+"""SHOW TABLES, VIEWS, OBJECTS, COLUMNS, SEQUENCES, FILE FORMATS, VARIABLES: as queries. Pure."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 from sqlglot import Expr, exp
@@ -57,11 +58,26 @@ _SHOWN = {
         """name, database_name, schema_name, next_value, increment_by AS interval, created_on, owner,
         coalesce(comment, '') AS comment, 'ROLE' AS owner_role_type, 'N' AS ordered""",
     ),
+    "FILE FORMATS": (
+        "SELECT database_name, schema_name, name, kind FROM noted WHERE kind = 'FILE FORMAT'",
+        """created_on, name, database_name, schema_name, text->>'TYPE' AS type, owner,
+        coalesce(text->>'COMMENT', '') AS comment,
+        json_merge_patch(text, '{"COMMENT": null}')::VARCHAR AS format_options,
+        'ROLE' AS owner_role_type""",
+    ),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Databases that have notes of their objects, and queries for those of the session alone."""
+
+    databases: Sequence[str]
+    own: Sequence[str]
+
+
 def query(
-    statement: Expr, context: Context, databases: list[str], variables: Mapping[str, Variable]
+    statement: Expr, context: Context, notes: Notes, variables: Mapping[str, Variable]
 ) -> str | None:
     """DuckDB's SQL for it, or None where it is none of these."""
     if isinstance(statement, exp.Command) and str(statement.this).upper() == "SHOW":
@@ -80,11 +96,10 @@ def query(
     if statement.args.get("terse"):
         picked = _TERSE
     filters, limit = _filters(statement, context)
-    noted = _noted(databases, context)
-    return f"""SELECT {picked} FROM (
+    return f"""WITH noted AS ({_noted(notes, context)}) SELECT {picked} FROM (
         SELECT found.*, noted.created_on, coalesce(noted.owner, '') AS owner, noted.text,
         noted.uid, noted.owner_uid
-        FROM ({source}) AS found LEFT JOIN ({noted}) AS noted
+        FROM ({source}) AS found LEFT JOIN noted
         USING (database_name, schema_name, name, kind))
         WHERE {filters} ORDER BY database_name, schema_name, {order} {limit}"""
 
@@ -98,12 +113,12 @@ def _event_tables(context: Context) -> list[str]:
     ]
 
 
-def _noted(databases: list[str], context: Context) -> str:
+def _noted(notes: Notes, context: Context) -> str:
     """The notes of all databases beside each other, with what api notes of event tables."""
     parts = [
         f"SELECT {literal(name)} AS database_name, * "
         f'FROM "{name.replace(chr(34), chr(34) * 2)}"._fs_information_schema._sc_objects'
-        for name in databases
+        for name in notes.databases
     ]
     parts += [
         f"SELECT {literal(database)} AS database_name, {literal(schema)} AS schema_name, "
@@ -111,6 +126,7 @@ def _noted(databases: list[str], context: Context) -> str:
         f"{literal(one.owner_name)} AS owner, {one.uid} AS uid, {one.owner} AS owner_uid"
         for (database, schema, name), one in context.event_tables.items()
     ]
+    parts += notes.own
     empty = (
         "SELECT ''::VARCHAR AS database_name, ''::VARCHAR AS schema_name, ''::VARCHAR AS name, "
         "''::VARCHAR AS kind, NULL::TIMESTAMPTZ AS created_on, "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +13,12 @@ from snowcave.model.errors import Kind, ObjectNotFound, RemoteError
 from snowcave.v1 import warehouse_pb2 as pb
 from snowcave.warehouse import rewrite
 from snowcave.warehouse.catalog import conditions, objects, owners, shows, temporary, udfs
+from snowcave.warehouse.catalog.file_formats import FileFormats
 from snowcave.warehouse.catalog.objects import literal, quoted
 from snowcave.warehouse.databases import cloning
 from snowcave.warehouse.engine.api import Context
 from snowcave.warehouse.engine.variables import Variables
-from snowcave.warehouse.rewrite import access, guard, place_of, swapping
+from snowcave.warehouse.rewrite import access, file_formats, guard, place_of, swapping
 
 _DONE = "SELECT 'Statement executed successfully.' AS status"
 
@@ -31,6 +33,7 @@ class OwnStatements:
         self._translate = translate
         self._variables = Variables()
         self._cloning = cloning.Cloning(duck)
+        self._formats = FileFormats(duck)
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -48,6 +51,8 @@ class OwnStatements:
             return self._comment(statement, context)
         if other := swapping.partner(statement):
             return self._swap(statement, other, context)
+        if (answer := self._formats.run(statement, context)) is not None:
+            return answer
         if status := conditions.unmet(statement, context, self._duck):
             return f"SELECT {literal(status)} AS status"
         if (of := cloning.source(statement)) is not None:
@@ -57,7 +62,8 @@ class OwnStatements:
         if isinstance(statement, exp.TruncateTable) and statement.args.get("exists"):
             return self._without_condition(statement, context)
         if isinstance(statement, (exp.Show, exp.Command)):
-            return shows.query(statement, context, self._databases(), self._variables.all)
+            notes = shows.Notes(self._databases(), self._formats.notes())
+            return shows.query(statement, context, notes, self._variables.all)
         if definition := udfs.definition_of(statement):
             return self._create_function(definition, context)
         if (
@@ -75,7 +81,7 @@ class OwnStatements:
 
     def note(self, statement: Expr, context: Context) -> tuple[pb.WarehouseObject, ...]:
         """Remember what the statement made, once it has."""
-        text = str(statement.meta.get("sql") or "")
+        text = file_formats.options(statement) or str(statement.meta.get("sql") or "")
         made: list[pb.WarehouseObject] = []
         if not (changes := objects.changes(statement, text, context)):
             return ()
@@ -87,7 +93,7 @@ class OwnStatements:
         return tuple(made)
 
     def look(self, wanted: frozenset[tuple[str, access.Place]]) -> access.Found:
-        return owners.look(self._duck, wanted)
+        return replace(owners.look(self._duck, wanted), own=self._formats.own())
 
     def _comment(self, statement: exp.Comment, context: Context) -> str | None:
         kind = _kind(statement)

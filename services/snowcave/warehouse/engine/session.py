@@ -84,7 +84,7 @@ class DuckSession:
         form, text = explaining.asked(statement) or ("", sql)
         if form:
             statement = explaining.statement_of(text)
-        statement = rewrite.name_tables(statement)
+        statement = rewrite.name_formats(rewrite.name_tables(statement))
         absent.refuse(statement)
         guard.check(statement)
         statement = self._temporary.resolve(statement, context)

@@ -12,6 +12,7 @@ from snowcave.warehouse.rewrite.dialect import (
     unquote_calls,
 )
 from snowcave.warehouse.rewrite.events import EventTable, name_events, narrow_events
+from snowcave.warehouse.rewrite.file_formats import name_formats
 from snowcave.warehouse.rewrite.headers import header, name_columns, select_items
 from snowcave.warehouse.rewrite.reading import fill_variables, parse
 from snowcave.warehouse.rewrite.result_scans import missing_result, take_result_scans
@@ -44,6 +45,7 @@ __all__ = [
     "missing_result",
     "name_columns",
     "name_events",
+    "name_formats",
     "name_positions",
     "name_tables",
     "narrow_events",

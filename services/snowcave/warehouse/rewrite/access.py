@@ -1,7 +1,8 @@
 """What a statement may touch: the schemas that api says its roles may use, and the objects in them. Pure.
 
-A table, a view, a sequence or a function belongs to the role that made it; others need a privilege on it. A
-view's own tables are not looked at: on Snowflake, too, they are read with the rights of the view's owner.
+A table, a view, a sequence, a function or a file format belongs to the role that made it; others need a
+privilege on it. A view's own tables are not looked at: on Snowflake, too, they are read with the rights of
+the view's owner.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from snowcave.model.errors import Kind, NotAuthorized, RemoteError, SnowcaveErro
 from snowcave.model.privileges import ALL_EVENT_TABLES, CALLER, EVENT_TABLE
 from snowcave.model.telemetry import ALL_EVENTS
 from snowcave.warehouse.engine.api import Context
-from snowcave.warehouse.rewrite import guard, is_temporary, place_of, swapping
+from snowcave.warehouse.rewrite import file_formats, guard, is_temporary, place_of, swapping
 
 _EVERYBODY = {"SNOWFLAKE"}
 _OF_A_DATABASE = {"INFORMATION_SCHEMA"}
@@ -24,9 +25,15 @@ _EVENTS = {
     ("SNOWFLAKE", "TELEMETRY", ALL_EVENTS): ALL_EVENT_TABLES,
 }
 OWNERSHIP = "OWNERSHIP"
-# Tables and views share their names; sequences and functions have theirs.
-RELATION, SEQUENCE, FUNCTION = "relation", "sequence", "function"
-_GROUPS = {"TABLE": RELATION, "VIEW": RELATION, "SEQUENCE": SEQUENCE, "FUNCTION": FUNCTION}
+# Tables and views share their names; the others have theirs.
+RELATION, SEQUENCE, FUNCTION, FORMAT = "relation", "sequence", "function", "format"
+_GROUPS = {
+    "TABLE": RELATION,
+    "VIEW": RELATION,
+    "SEQUENCE": SEQUENCE,
+    "FUNCTION": FUNCTION,
+    file_formats.KIND: FORMAT,
+}
 
 Place = tuple[str, str, str]
 
@@ -47,7 +54,7 @@ class Known:
 
     uid: int
     owner: int
-    # table, view, sequence or function.
+    # A domain, such as table or file_format.
     kind: str
 
 
@@ -58,6 +65,8 @@ class Found:
     known: Mapping[tuple[str, Place], Known]
     # Names of the session's own temporary tables, which hide others that are named without a schema.
     temporary: frozenset[str] = frozenset()
+    # What else is the session's own, by group and place in upper case.
+    own: frozenset[tuple[str, Place]] = frozenset()
 
 
 Look = Callable[[frozenset[tuple[str, Place]]], Found]
@@ -144,6 +153,8 @@ def _needs(statement: Expr, context: Context, ctes: frozenset[str]) -> Iterator[
     if made and group and replaces and not statement.find(exp.TemporaryProperty):
         yield Need(group, place_of(made, context), OWNERSHIP)
     yield from _called_needs(statement, context)
+    for _, table in file_formats.names_in(statement):
+        yield Need(FORMAT, place_of(table, context), "USAGE")
 
 
 def _called_needs(statement: Expr, context: Context) -> Iterator[Need]:
@@ -246,6 +257,9 @@ def _meet_all(needs: list[Need], context: Context, look: Look) -> None:
     for need in needs:
         if need.bare and need.group == RELATION and need.place[2] in found.temporary:
             continue
+        database, schema, name = (part.upper() for part in need.place)
+        if (need.group, (database, schema, name)) in found.own:
+            continue
         _meet(need, found.known.get((need.group, need.place)), context)
 
 
@@ -272,7 +286,7 @@ def _meet(need: Need, known: Known | None, context: Context) -> None:
         return
     if not held:
         raise _absent(f"{database}.{schema}.{name}")
-    raise NotAuthorized(f"{known.kind} '{name}'")
+    raise NotAuthorized(f"{known.kind.replace('_', ' ')} '{name}'")
 
 
 def _need_schema(place: Place, context: Context) -> None:

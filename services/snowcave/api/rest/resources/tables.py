@@ -215,7 +215,7 @@ OPERATIONS = (
         "create_table_using_template",
         "POST",
         _PATH + ":using-template",
-        "There is no INFER_SCHEMA, whose answer the template would be.",
+        "Tables are not made of what INFER_SCHEMA answers; name the columns.",
     ),
     Operation(
         "clone_table",
