@@ -197,16 +197,23 @@ class Connector:
     def python(self) -> Path:
         return CLIENTS / self.name / "bin/python"
 
+    def command(self, program: str, *arguments: str) -> tuple[str, ...]:
+        """Of a program of tests/clients/programs."""
+        folder = ROOT / "tests/clients/programs"
+        return (
+            str(self.python),
+            str(folder / "uncollected.py"),
+            str(folder / program),
+            *arguments,
+        )
+
     def run(self, program: str, order: dict[str, Any]) -> dict[str, Any]:
-        """What a program of tests/clients/programs answers."""
-        path = ROOT / "tests/clients/programs" / program
-        return json.loads(run(str(self.python), str(path), json.dumps(order)))
+        """What the program answers."""
+        return json.loads(run(*self.command(program, json.dumps(order))))
 
     def feed(self, program: str, order: dict[str, Any]) -> dict[str, Any]:
         """`run` with an order that is too long for an argument: the program reads it from its input."""
-        path = ROOT / "tests/clients/programs" / program
-        said = run(str(self.python), str(path), stdin=json.dumps(order), timeout=_FEED)
-        return json.loads(said)
+        return json.loads(run(*self.command(program), stdin=json.dumps(order), timeout=_FEED))
 
     def execute(self, cave: Snowcave, statements: Sequence[Any], **connect: Any) -> list[Any]:
         """Results in order, errors among them, of one session."""

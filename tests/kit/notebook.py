@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from textwrap import dedent
 
-from tests.kit.mesh import ROOT, Connector, clean_environment
+from tests.kit.mesh import Connector, clean_environment
 
 _END = 30.0
 
@@ -29,9 +29,8 @@ class Notebook:
 @contextmanager
 def notebook(client: Connector) -> Generator[Notebook]:
     """Left when its process has ended."""
-    program = ROOT / "tests/clients/programs/notebook.py"
     process = subprocess.Popen(
-        [str(client.python), str(program)],
+        client.command("notebook.py"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
